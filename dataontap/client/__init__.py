@@ -1,0 +1,35 @@
+"""The ONTAP client: the protocol and nothing else. Knows no Ganeti and no block devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dataontap.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.config import Settings
+    from dataontap.deadline import Deadline
+
+
+def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
+    """A client for the filer that ``settings`` describe. Nothing is sent before its first call."""
+    if settings.storage_family != "ontap_cluster":
+        raise ConfigError(f"STORAGE_FAMILY: {settings.storage_family!r} is not supported yet; ontap_cluster is")
+
+    from dataontap.client.api import NaServer
+    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.client.transport import Filer, Transport
+
+    filer = Filer(
+        hostname=settings.hostname,
+        port=settings.port,
+        tls=settings.transport_type == "https",
+        verify=settings.verify_cert,
+        ca_file=settings.ca_file,
+        login=settings.login,
+        password=settings.password,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+    )
+    return CmodeClient(NaServer(Transport(filer, deadline), tunnel=settings.cluster_mode_vserver))

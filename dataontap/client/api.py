@@ -1,0 +1,207 @@
+"""ZAPI, NetApp's XML over HTTP: elements, calls and errnos. The only importer of lxml and six.
+
+lxml and not the standard library's parser, because a filer's answer is an outsider's document: here it is
+read without entities, without its DTD and without the network. six says at each edge which side is bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, Union
+
+from dataontap.client import codes
+from dataontap.errors import NaApiError, OntapError
+
+__all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send"]
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = "http://www.netapp.com/filer/admin"
+# What any filer understands; calls that need more are made after asking for its version.
+OLDEST_VERSION = (1, 15)
+
+# ONTAP lets some control characters slip into its answers (netapp-lib and Ansible strip them too).
+_NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
+_REASON_LIMIT = 120  # the message has to fit into the one line that the admin sees
+
+Send = Callable[[bytes], bytes]
+# A list holds several elements, each a one-entry mapping: lists in ZAPI are repeated names in a container.
+Arguments = Mapping[str, Union[str, int, bool, "Arguments", "list[Arguments]", None]]
+
+
+class NaElement:
+    """An element of a ZAPI document: a name, attributes, and either text or children."""
+
+    def __init__(self, element: Any) -> None:
+        self._element = element
+
+    @classmethod
+    def build(cls, name: str, arguments: Arguments | None = None) -> NaElement:
+        """A new element with ``arguments`` as children; those that are None are left out.
+
+        Raises ValueError for text that XML cannot carry.
+        """
+        from lxml import etree
+
+        element = etree.Element(name)
+        _append(element, arguments or {})
+        return cls(element)
+
+    @property
+    def name(self) -> str:
+        """The name without its namespace."""
+        return str(self._element.tag).rpartition("}")[2]
+
+    def get_attr(self, name: str) -> str | None:
+        """The attribute ``name``, or None."""
+        value = self._element.get(name)
+        return None if value is None else str(value)
+
+    def get_content(self) -> str:
+        """The text, without the white space around it that some filers add."""
+        return (self._element.text or "").strip()
+
+    def get_children(self) -> Iterator[NaElement]:
+        """The child elements, in order."""
+        return (NaElement(child) for child in self._element if isinstance(child.tag, str))
+
+    def get_child_by_name(self, name: str) -> NaElement | None:
+        """The first child ``name``, or None."""
+        return next((child for child in self.get_children() if child.name == name), None)
+
+    def get_child_content(self, name: str, default: str = "") -> str:
+        """The text of the first child ``name``, or ``default`` where there is no such child."""
+        child = self.get_child_by_name(name)
+        return default if child is None else child.get_content()
+
+    def get_int(self, name: str, default: int | None = None) -> int:
+        """The whole number in the child ``name``; raises OntapError if there is none and no ``default``."""
+        text = self.get_child_content(name)
+        try:
+            return int(text)
+        except ValueError:
+            if default is not None and not text:
+                return default
+            raise OntapError(f"the filer's {self.name} has no usable {name}: {text[:40]!r}") from None
+
+    def to_string(self) -> bytes:
+        """The element as a document, in UTF-8."""
+        from lxml import etree
+
+        return bytes(etree.tostring(self._element, xml_declaration=True, encoding="utf-8"))
+
+    @classmethod
+    def from_string(cls, document: bytes) -> NaElement:
+        """The root of ``document``; raises OntapError when it is not plain, harmless XML."""
+        import six
+        from lxml import etree
+
+        parser = etree.XMLParser(
+            resolve_entities=False, load_dtd=False, dtd_validation=False, no_network=True, huge_tree=False
+        )
+        try:
+            tree = etree.fromstring(six.ensure_binary(document).translate(None, _NOT_XML), parser)
+        except etree.XMLSyntaxError as error:
+            raise OntapError(f"the answer is not XML: {error.msg}; is HOSTNAME an ONTAP filer?") from None
+        dtd: Any = tree.getroottree().docinfo.internalDTD
+        if dtd is not None and any(True for _ in dtd.iterentities()):
+            raise OntapError("the answer declares XML entities, as no filer does")
+        return cls(tree)
+
+
+class NaServer:
+    """One filer, spoken to over ``send`` (an HTTPS POST in production), tunnelled to one vserver or vfiler."""
+
+    def __init__(
+        self, send: Send, *, version: tuple[int, int] = OLDEST_VERSION, tunnel: str | None = None
+    ) -> None:
+        self._send = send
+        self._tunnel = tunnel
+        self.version = version
+        self.requests = 0
+
+    def send_request(
+        self, api: str, arguments: Arguments | None = None, *, enable_tunneling: bool = True
+    ) -> NaElement:
+        """Call ``api``; returns and raises as ``invoke_successfully`` does."""
+        return self.invoke_successfully(NaElement.build(api, arguments), enable_tunneling=enable_tunneling)
+
+    def invoke_successfully(self, element: NaElement, *, enable_tunneling: bool = False) -> NaElement:
+        """The ``results`` of a call that passed.
+
+        Raises NaApiError with the filer's errno when it failed, TransportError when no answer came, and
+        OntapError for an answer that is none of ZAPI's.
+        """
+        began = time.monotonic()
+        outcome = "no answer"
+        self.requests += 1
+        try:
+            results = self._results(self._send(self._envelope(element, enable_tunneling)), element.name)
+            outcome = "passed" if results.get_attr("status") == "passed" else f"errno {results.get_attr('errno')}"
+        finally:
+            LOG.debug("%s: %s in %.3f s", _describe(element), outcome, time.monotonic() - began)
+        if outcome != "passed":
+            raise self._failure(element.name, results)
+        return results
+
+    def _envelope(self, element: NaElement, tunnelled: bool) -> bytes:
+        """The request around ``element``. SVMs are named in the attribute ``vfiler``, as vFilers are."""
+        from lxml import etree
+
+        major, minor = self.version
+        root = etree.Element("netapp", {"version": f"{major}.{minor}", "xmlns": NAMESPACE})
+        if tunnelled and self._tunnel:
+            root.set("vfiler", self._tunnel)
+        root.append(element._element)
+        return NaElement(root).to_string()
+
+    @staticmethod
+    def _results(answer: bytes, api: str) -> NaElement:
+        root = NaElement.from_string(answer)
+        results = root.get_child_by_name("results") if root.name == "netapp" else None
+        if results is None or results.get_attr("status") is None:
+            raise OntapError(f"the answer to {api} is XML, but none of ONTAP's; is HOSTNAME an ONTAP filer?")
+        return results
+
+    def _failure(self, api: str, results: NaElement) -> NaApiError:
+        code = results.get_attr("errno") or results.get_child_content("errorno") or "unknown"
+        reason = results.get_attr("reason") or results.get_child_content("reason") or "no reason given"
+        hint = ""
+        if code == codes.EVSERVERNOTFOUND:
+            hint = f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
+        return NaApiError(api, code, " ".join(reason.split())[:_REASON_LIMIT], hint=hint)
+
+
+def _append(parent: Any, arguments: Arguments) -> None:
+    """The arguments as child elements; ZAPI's booleans are ``true`` and ``false``."""
+    import six
+    from lxml import etree
+
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        child = etree.SubElement(parent, name)
+        if isinstance(value, Mapping):
+            _append(child, value)
+        elif isinstance(value, list):
+            for item in value:
+                _append(child, item)
+        elif isinstance(value, bool):
+            child.text = "true" if value else "false"
+        else:
+            child.text = six.ensure_text(str(value))
+
+
+def _describe(element: NaElement) -> str:
+    """A call with its arguments, for the log."""
+    return f"{element.name}({', '.join(_leaves(element))})"
+
+
+def _leaves(element: NaElement) -> Iterator[str]:
+    for child in element.get_children():
+        if any(True for _ in child.get_children()):
+            yield from _leaves(child)
+        elif child.get_content():
+            yield f"{child.name}={child.get_content()}"

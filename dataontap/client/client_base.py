@@ -1,0 +1,129 @@
+"""What both families of ONTAP understand. Method names are the Cinder driver's, ZAPI names are in the bodies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dataontap.client import codes
+from dataontap.client.api import Arguments, NaApiError, NaServer
+
+
+@dataclass(frozen=True)
+class LunSpec:
+    """What a LUN shall be beyond its size: Cinder's ``metadata`` of ``create_lun``, as a record."""
+
+    ostype: str
+    space_reserved: bool
+    comment: str
+
+
+@dataclass(frozen=True)
+class Lun:
+    """A LUN as the filer describes it; ``size`` in bytes, ``serial`` 12 characters of which any may be odd."""
+
+    path: str
+    size: int
+    serial: str
+    comment: str
+    space_reserved: bool
+    online: bool
+    mapped: bool
+
+
+@dataclass(frozen=True)
+class LunMap:
+    """A LUN's place in one initiator group."""
+
+    path: str
+    igroup: str
+    lun_id: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A volume of the filer: may it hold LUNs of its own, or does it only show another one's?"""
+
+    name: str
+    writable: bool
+    is_clone: bool
+
+
+class BaseClient:
+    """Calls that are the same on clustered ONTAP and in 7-Mode."""
+
+    # From which ONTAPI on lun-create-by-size takes an argument; a filer refuses those it does not know.
+    # use-exact-size: Cinder's figure. comment: the API definition of 1.30 has none, that of 1.180 has it; when it
+    # came is unknown [?], and before 1.180 a second call is the safe reading.
+    EXACT_SIZE_SINCE = (1, 110)
+    COMMENT_SINCE = (1, 180)
+
+    def __init__(self, server: NaServer) -> None:
+        self.server = server
+
+    def get_ontapi_version(self) -> tuple[int, int]:
+        """The filer's API version, which later requests then go by."""
+        results = self.server.send_request("system-get-ontapi-version", enable_tunneling=False)
+        self.server.version = (results.get_int("major-version"), results.get_int("minor-version"))
+        return self.server.version
+
+    @property
+    def takes_comment_at_creation(self) -> bool:
+        """Whether the filer's lun-create-by-size knows ``comment``."""
+        return self.server.version >= self.COMMENT_SINCE
+
+    def create_lun(self, volume_name: str, lun_name: str, size: int, metadata: LunSpec) -> int:
+        """Make a LUN of ``size`` bytes or the least more that the filer can; returns its actual size.
+
+        Its comment is left to ``set_lun_comment`` unless ``takes_comment_at_creation``.
+        """
+        results = self.server.send_request(
+            "lun-create-by-size",
+            {
+                "path": f"/vol/{volume_name}/{lun_name}",
+                "size": size,
+                "ostype": metadata.ostype,
+                "space-reservation-enabled": metadata.space_reserved,
+                "use-exact-size": True if self.server.version >= self.EXACT_SIZE_SINCE else None,
+                "comment": metadata.comment if self.takes_comment_at_creation else None,
+            },
+        )
+        return results.get_int("actual-size")
+
+    def destroy_lun(self, path: str, *, force: bool = False) -> bool:
+        """Destroy a LUN; False if there was none. Without ``force`` one that is mapped and online stays."""
+        return self._unless(codes.NO_SUCH_LUN, "lun-destroy", {"path": path, "force": True if force else None})
+
+    def map_lun(self, path: str, igroup_name: str, lun_id: int | None = None) -> bool:
+        """Map a LUN to a group; False if it was mapped to it already."""
+        arguments: Arguments = {"path": path, "initiator-group": igroup_name, "lun-id": lun_id}
+        return self._unless({codes.INITGROUP_HAS_VDISK}, "lun-map", arguments)
+
+    def unmap_lun(self, path: str, igroup_name: str) -> bool:
+        """Unmap a LUN from a group; False if it was not mapped to it, or is not there at all."""
+        arguments: Arguments = {"path": path, "initiator-group": igroup_name}
+        return self._unless(codes.NOT_MAPPED | codes.NO_SUCH_LUN, "lun-unmap", arguments)
+
+    def do_direct_resize(self, path: str, new_size_bytes: int, *, force: bool = False) -> int | None:
+        """Resize a LUN; returns its actual size, or None if that is what it had. Only ``force`` shrinks."""
+        arguments: Arguments = {"path": path, "size": new_size_bytes, "force": True if force else None}
+        try:
+            results = self.server.send_request("lun-resize", arguments)
+        except NaApiError as error:
+            if error.code != codes.SIZE_UNCHANGED:
+                raise
+            return None
+        return results.get_int("actual-size", new_size_bytes)
+
+    def set_lun_comment(self, path: str, comment: str) -> None:
+        """Replace a LUN's comment."""
+        self.server.send_request("lun-set-comment", {"path": path, "comment": comment})
+
+    def _unless(self, expected: frozenset[str] | set[str], api: str, arguments: Arguments) -> bool:
+        """Call ``api``; False instead of an error when the filer answers with one of the ``expected`` errnos."""
+        try:
+            self.server.send_request(api, arguments)
+        except NaApiError as error:
+            if error.code not in expected:
+                raise
+            return False
+        return True

@@ -1,0 +1,128 @@
+"""Clustered ONTAP over ZAPI: queries through iterators, clones inside one volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dataontap.client.api import Arguments, NaElement
+from dataontap.client.client_base import BaseClient, Lun, LunMap, Pool
+
+# Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
+_PAGE = 100
+
+_LUN_FIELDS = (
+    "path",
+    "size",
+    "serial-number",
+    "comment",
+    "is-space-reservation-enabled",
+    "online",
+    "mapped",
+)
+
+
+class CmodeClient(BaseClient):
+    """A filer's SVM (vserver)."""
+
+    def get_lun_by_args(self, **args: str) -> list[Lun]:
+        """The LUNs whose fields match ``args``, e.g. ``path="/vol/vol1/a"``; ``*`` and ``|`` work as in ONTAP."""
+        records = self._iterate(
+            "lun-get-iter", "lun-info", query=dict(args), wanted=dict.fromkeys(_LUN_FIELDS, "")
+        )
+        return [_lun(record) for record in records]
+
+    def get_lun_map(self, path: str) -> list[LunMap]:
+        """Where a LUN is mapped; nothing for an unmapped or absent one."""
+        wanted = dict.fromkeys(("path", "initiator-group", "lun-id"), "")
+        records = self._iterate("lun-map-get-iter", "lun-map-info", query={"path": path}, wanted=wanted)
+        return [
+            LunMap(
+                record.get_child_content("path"),
+                record.get_child_content("initiator-group"),
+                record.get_int("lun-id"),
+            )
+            for record in records
+        ]
+
+    def get_igroup_names(self, name: str) -> list[str]:
+        """The names of the initiator groups that match ``name``."""
+        records = self._iterate(
+            "igroup-get-iter",
+            "initiator-group-info",
+            query={"initiator-group-name": name},
+            wanted={"initiator-group-name": ""},
+        )
+        return [record.get_child_content("initiator-group-name") for record in records]
+
+    def get_pools(self, names: list[str]) -> list[Pool]:
+        """Those of the SVM's volumes that have one of these names."""
+        wanted: Arguments = {
+            "volume-id-attributes": {"name": "", "type": ""},
+            "volume-clone-attributes": {"volume-clone-parent-attributes": {"name": ""}},
+        }
+        records = self._iterate(
+            "volume-get-iter",
+            "volume-attributes",
+            query={"volume-id-attributes": {"name": "|".join(names)}},
+            wanted=wanted,
+        )
+        return [_pool(record) for record in records]
+
+    def clone_lun(self, volume: str, name: str, new_name: str, *, space_reserved: bool) -> None:
+        """Clone a LUN inside ``volume``, at once; both names are paths below it, a qtree included."""
+        self.server.send_request(
+            "clone-create",
+            {
+                "volume": volume,
+                "source-path": name,
+                "destination-path": new_name,
+                "space-reserve": space_reserved,
+            },
+        )
+
+    def _iterate(self, api: str, record: str, *, query: Arguments, wanted: Arguments) -> Iterator[NaElement]:
+        """All records, page after page. ``wanted`` keeps answers small: values in it do not matter."""
+        tag: str | None = None
+        while True:
+            results = self.server.send_request(
+                api,
+                {
+                    "max-records": _PAGE,
+                    "query": {record: query},
+                    "desired-attributes": {record: wanted},
+                    "tag": tag,
+                },
+            )
+            # Without a match there is no attributes-list at all.
+            found = results.get_child_by_name("attributes-list")
+            if results.get_int("num-records", 0) and found is not None:
+                yield from found.get_children()
+            tag = results.get_child_content("next-tag") or None
+            if tag is None:
+                return
+
+
+def _lun(record: NaElement) -> Lun:
+    return Lun(
+        path=record.get_child_content("path"),
+        size=record.get_int("size"),
+        serial=record.get_child_content("serial-number"),
+        comment=record.get_child_content("comment"),
+        space_reserved=_is_true(record, "is-space-reservation-enabled"),
+        online=_is_true(record, "online"),
+        mapped=_is_true(record, "mapped"),
+    )
+
+
+def _pool(record: NaElement) -> Pool:
+    identity = record.get_child_by_name("volume-id-attributes")
+    clone = record.get_child_by_name("volume-clone-attributes")
+    return Pool(
+        name=identity.get_child_content("name") if identity is not None else "",
+        writable=identity is not None and identity.get_child_content("type", "rw") == "rw",
+        is_clone=clone is not None and clone.get_child_by_name("volume-clone-parent-attributes") is not None,
+    )
+
+
+def _is_true(record: NaElement, name: str) -> bool:
+    return record.get_child_content(name).lower() == "true"

@@ -1,0 +1,20 @@
+"""The errnos of ONTAP that decide something here, by their names in NetApp's SDK (NaErrno)."""
+
+from __future__ import annotations
+
+NO_SUCH_INITGROUP = "9003"
+VDISK_EXISTS = "9012"
+VDISK_EXPORTED = "9013"  # lun-destroy without force: mapped and online
+NO_SUCH_LUNMAP = "9016"
+NO_SUCH_VDISK = "9017"
+INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
+SIZE_UNCHANGED = "9042"
+EAPINOTFOUND = "13005"
+EINVALIDINPUTERROR = "13115"
+EOBJECTNOTFOUND = "15661"  # what clustered ONTAP says where 7-Mode has an errno of its own
+EVSERVERNOTFOUND = "15698"
+
+# Clustered ONTAP answers the second (NetApp's own tests of netappdvp), 7-Mode the first.
+NO_SUCH_LUN = frozenset({NO_SUCH_VDISK, EOBJECTNOTFOUND})
+# Cinder takes both for "already unmapped" from clustered ONTAP.
+NOT_MAPPED = frozenset({NO_SUCH_LUNMAP, EINVALIDINPUTERROR})

@@ -1,0 +1,188 @@
+"""Bytes out, bytes back: one kept-alive HTTPS connection to one filer. The one importer of http.client and ssl."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from dataontap.deadline import Deadline
+from dataontap.errors import ConfigError, TransportError
+
+if TYPE_CHECKING:
+    import http.client
+    import ssl
+
+LOG = logging.getLogger(__name__)
+
+# The one URL of all filer calls (NetApp's SDK, Cinder and Trident alike).
+URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
+CONNECT_SECONDS = 5.0
+# Far above the largest page that we ask for; a peer that sends more is no filer.
+ANSWER_LIMIT = 32 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Filer:
+    """Where a filer is and how to prove to it, and make it prove, who is who."""
+
+    hostname: str
+    port: int | None = None
+    tls: bool = True
+    verify: bool = True
+    ca_file: str | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    @property
+    def address(self) -> str:
+        """What to call it in messages."""
+        port = self.port or (443 if self.tls else 80)
+        return f"[{self.hostname}]:{port}" if ":" in self.hostname else f"{self.hostname}:{port}"
+
+
+class Transport:
+    """POSTs documents to ``filer``; connects at the first one and keeps that connection.
+
+    A request gets what is left of ``deadline``, the connecting at most CONNECT_SECONDS of it.
+    """
+
+    def __init__(self, filer: Filer, deadline: Deadline) -> None:
+        self._filer = filer
+        self._deadline = deadline
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __call__(self, document: bytes) -> bytes:
+        """The body of the filer's answer; raises TransportError when there is none or its status is not 200.
+
+        Nothing is sent twice: whoever gets a TransportError has to look what became of the request.
+        """
+        import http.client
+
+        left = self._deadline.left(f"a request to {self._filer.address}")
+        try:
+            connection = self._connected(left)
+            connection.request("POST", URL, body=document, headers=self._headers())
+            response = connection.getresponse()
+            body = self._read(response)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            self._explain(error)
+        except BaseException:
+            self.close()
+            raise
+        if response.status != http.client.OK:
+            self._refused(response.status)
+        return body
+
+    def close(self) -> None:
+        """Drop the connection; the next request makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self, left: float) -> http.client.HTTPConnection:
+        if self._connection is None or self._connection.sock is None:
+            self._connection = self._new_connection(min(CONNECT_SECONDS, left))
+            self._connection.connect()
+            LOG.debug("connected to %s", self._filer.address)
+        self._connection.sock.settimeout(left)
+        return self._connection
+
+    def _new_connection(self, patience: float) -> http.client.HTTPConnection:
+        import http.client
+
+        filer = self._filer
+        if filer.tls:
+            context = _tls(filer)
+            return http.client.HTTPSConnection(filer.hostname, filer.port, timeout=patience, context=context)
+        return http.client.HTTPConnection(filer.hostname, filer.port, timeout=patience)
+
+    def _headers(self) -> dict[str, str]:
+        """Credentials go along at once: waiting for the filer's 401 would cost a round trip a request."""
+        headers = {"Content-Type": 'text/xml; charset="UTF-8"'}
+        if self._filer.login and not self._filer.cert_file:
+            credentials = f"{self._filer.login}:{self._filer.password}".encode()
+            headers["Authorization"] = "Basic " + base64.b64encode(credentials).decode("ascii")
+        return headers
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        """The whole body, however slowly it drips, within the deadline."""
+        chunks = []
+        size = 0
+        while chunk := response.read1(_CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > ANSWER_LIMIT:
+                self.close()
+                raise TransportError(f"{self._filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
+            left = self._deadline.left(f"an answer of {self._filer.address}")
+            if self._connection is not None and self._connection.sock is not None:
+                self._connection.sock.settimeout(left)
+        if response.length:
+            raise ConnectionResetError(f"the answer broke off, {response.length} bytes are missing")
+        response.close()  # read1 leaves a complete answer open, and the connection unusable for the next one
+        return b"".join(chunks)
+
+    def _refused(self, status: int) -> NoReturn:
+        """Raise what an HTTP status other than 200 means."""
+        filer = self._filer
+        if status == 401 and filer.cert_file:
+            why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
+        elif status == 401:
+            why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"
+        elif status == 404:
+            why = f"is no ONTAP filer, or ONTAPI is switched off on it (HTTP status 404 for {URL})"
+        else:
+            why = f"answered with HTTP status {status}"
+        raise TransportError(f"{filer.address} {why}", status=status)
+
+    def _explain(self, error: Exception) -> NoReturn:
+        """Raise what went wrong below HTTP, in the words of the one who has to mend it."""
+        import http.client
+        import socket
+        import ssl
+
+        filer = self._filer
+        if isinstance(error, socket.gaierror):
+            why = f"cannot resolve HOSTNAME {filer.hostname!r}: {error.strerror}"
+        elif isinstance(error, ConnectionRefusedError):
+            why = f"{filer.address} refused the connection; check HOSTNAME and PORT"
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            store = filer.ca_file or "the system's store"
+            why = f"{filer.address}'s certificate is not trusted by {store}: {error.verify_message}; see CA_FILE"
+        elif isinstance(error, ssl.SSLError):
+            why = f"TLS with {filer.address} failed: {error.reason or error}; check PORT and TRANSPORT_TYPE"
+        elif isinstance(error, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
+            why = f"{filer.address} did not answer in time"
+        elif isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionResetError):
+            why = f"{filer.address} does not speak HTTP; check PORT and TRANSPORT_TYPE"
+        else:
+            why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
+        raise TransportError(why) from error
+
+
+def _tls(filer: Filer) -> ssl.SSLContext:
+    """The rules for this one connection; nothing process-wide is changed."""
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=filer.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"CA_FILE: {filer.ca_file}: {error.strerror or error}") from None
+    # Python 3.13 made this strictness a default. Filers' own self-signed certificates may lack what it wants
+    # (they were made for older rules), and a node's upgrade must not cut it off from its disks.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not filer.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if filer.cert_file:
+        try:
+            context.load_cert_chain(filer.cert_file, filer.key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"CERT_FILE: {filer.cert_file}: {error.strerror or error}") from None
+    return context

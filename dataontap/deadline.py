@@ -1,0 +1,32 @@
+"""One monotonic deadline a verb, shared by filer requests, commands and waits."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable
+
+from dataontap.errors import DeadlineError
+
+
+class Deadline:
+    """``seconds`` from now on; whoever waits asks here how long it still may."""
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def left(self, step: str) -> float:
+        """Seconds left for ``step``, more than 0; raises DeadlineError naming it when there are none."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise DeadlineError(step, self.seconds)
+        return left
+
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self._clock() >= self._end
+
+    def allow(self, seconds: float) -> None:
+        """See to it that ``seconds`` are left, for cleaning up after what used up the time."""
+        self._end = max(self._end, self._clock() + seconds)

@@ -1,0 +1,217 @@
+"""What Ganeti tells a script: VOL_* and EXTP_* variables in, frozen typed requests out.
+
+One class a calling convention, checked against Ganeti's ``_ExtStorageEnvironment`` (3.0.2, extstorage.py):
+VOL_NAME, VOL_CNAME and VOL_UUID come with every verb but ``snapshot``, which gets VOL_NAME alone.
+Nothing here reads ``os.environ``; ``main`` hands it in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from oslo_utils import units
+
+from dataontap.errors import ContractError
+
+# The ext-params we take, by Ganeti's lower-case names (parameters.list says the same to Ganeti, which
+# checks disks' parameters against nothing): no other EXTP_* variable may ever reach a setting.
+PARAMETERS = ("pool", "igroup", "lun_ostype", "lun_space_reservation")
+# Ganeti adds these two to every call by itself.
+_GANETIS_OWN = ("provider", "access")
+
+# A LUN's name may have letters, digits and - . _ { } (REST error 5374121); braces are nothing that Ganeti
+# makes; a leading dot or dash means something to programs, and two dots in a row a range to a filer's queries.
+_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
+_UUID = re.compile(r"[A-Za-z0-9-]{1,64}")
+# The comment that holds the metadata goes over the wire as XML 1.0, which has no control characters.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+Request = TypeVar("Request", bound="Disk")
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The ext-params of the disk that a verb is about; ``verify`` is told no more than that."""
+
+    params: Mapping[str, str]
+
+    # Which ext-params the verb heeds. A disk whose lun_ostype was modified into nonsense long after its
+    # creation must still attach.
+    heeds: ClassVar[tuple[str, ...]] = ("pool", "igroup")
+
+    @classmethod
+    def from_environ(cls: type[Request], environ: Mapping[str, str]) -> Request:
+        """The request in ``environ``; raises ContractError naming the variable that is wrong."""
+        return cls(**cls._fields(environ))
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        given = _ext_params(environ)
+        return {"params": {name: given[name] for name in cls.heeds if name in given}}
+
+
+@dataclass(frozen=True)
+class Verification(Disk):
+    """What ``verify`` is to check: all of it, unless its arguments name some."""
+
+    checks: tuple[str, ...]
+
+    heeds: ClassVar[tuple[str, ...]] = PARAMETERS
+    known: ClassVar[tuple[str, ...]] = ("params", "config", "connection", "credentials", "pool", "igroup")
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        _refuse_unknown_params(environ)
+        return {**super()._fields(environ), "checks": cls.known}
+
+
+@dataclass(frozen=True)
+class Volume(Disk):
+    """A volume: what attach, detach, remove and close are told. ``uuid`` is Ganeti's for the disk."""
+
+    name: str
+    uuid: str | None
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        uuid = environ.get("VOL_UUID") or None
+        if uuid is not None and not _UUID.fullmatch(uuid):
+            raise ContractError("VOL_UUID", f"{uuid!r} is not a UUID")
+        return {**super()._fields(environ), "name": _name(environ, "VOL_NAME"), "uuid": uuid}
+
+
+@dataclass(frozen=True)
+class Creation(Volume):
+    """A volume to be made, of ``size`` bytes. Here alone an unknown ext-param is an error."""
+
+    size: int
+
+    heeds: ClassVar[tuple[str, ...]] = PARAMETERS
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        fields = super()._fields(environ)
+        _refuse_unknown_params(environ)
+        return {**fields, "size": _mebibytes(environ, "VOL_SIZE")}
+
+
+@dataclass(frozen=True)
+class Growth(Volume):
+    """A volume that Ganeti knows with ``size`` bytes and wants to have ``new_size`` bytes."""
+
+    size: int
+    new_size: int
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        fields = super()._fields(environ)
+        size, new_size = _mebibytes(environ, "VOL_SIZE"), _mebibytes(environ, "VOL_NEW_SIZE")
+        return {**fields, "size": size, "new_size": new_size}
+
+
+@dataclass(frozen=True)
+class Snapshot(Volume):
+    """A volume of which a clone named ``snapshot_name``, of ``snapshot_size`` bytes, is wanted."""
+
+    snapshot_name: str
+    snapshot_size: int
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        fields = super()._fields(environ)
+        snapshot_name = _name(environ, "VOL_SNAPSHOT_NAME")
+        if snapshot_name == fields["name"]:
+            raise ContractError("VOL_SNAPSHOT_NAME", "names the volume itself")
+        size = _mebibytes(environ, "VOL_SNAPSHOT_SIZE")
+        return {**fields, "snapshot_name": snapshot_name, "snapshot_size": size}
+
+
+@dataclass(frozen=True)
+class Metadata(Volume):
+    """A volume and the text that Ganeti wants to be kept with it."""
+
+    metadata: str
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        fields = super()._fields(environ)
+        metadata = _text(environ, "VOL_METADATA")
+        if _UNPRINTABLE.search(metadata):
+            raise ContractError("VOL_METADATA", "has a control character")
+        return {**fields, "metadata": metadata}
+
+
+@dataclass(frozen=True)
+class Opening(Volume):
+    """A volume about to be used, by this node alone if ``exclusive``."""
+
+    exclusive: bool
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        return {**super()._fields(environ), "exclusive": _truth(environ, "VOL_OPEN_EXCLUSIVE")}
+
+
+def _ext_params(environ: Mapping[str, str]) -> dict[str, str]:
+    """All ext-params with a value, but Ganeti's own two, by lower-case name."""
+    params = {name[5:].lower(): value for name, value in environ.items() if name.startswith("EXTP_") and value}
+    return {name: value for name, value in params.items() if name not in _GANETIS_OWN}
+
+
+def _refuse_unknown_params(environ: Mapping[str, str]) -> None:
+    for name in _ext_params(environ):
+        if name not in PARAMETERS:
+            raise ContractError(f"EXTP_{name.upper()}", f"no such parameter; known are: {', '.join(PARAMETERS)}")
+
+
+def _text(environ: Mapping[str, str], variable: str) -> str:
+    text = environ.get(variable)
+    if not text:
+        raise ContractError(variable, "is not set; this script is to be run by Ganeti")
+    return text
+
+
+def _name(environ: Mapping[str, str], variable: str) -> str:
+    text = _text(environ, variable)
+    if not _NAME.fullmatch(text):
+        raise ContractError(variable, f"{text[:80]!r} is no volume name: letters, digits, '.', '_' and '-' only")
+    return text
+
+
+def _mebibytes(environ: Mapping[str, str], variable: str) -> int:
+    """Ganeti counts in MiB, the filer in bytes: converted here and nowhere else."""
+    text = _text(environ, variable)
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise ContractError(variable, f"{text[:80]!r} is not a whole number of MiB")
+    size = int(text)
+    if size == 0:
+        raise ContractError(variable, "0 MiB is no size")
+    return size * int(units.Mi)
+
+
+def _truth(environ: Mapping[str, str], variable: str) -> bool:
+    from oslo_utils import strutils
+
+    text = _text(environ, variable)
+    try:
+        return bool(strutils.bool_from_string(text, strict=True))
+    except ValueError:
+        raise ContractError(variable, f"expected True or False, not {text[:80]!r}") from None
+
+
+# What each verb is told.
+REQUESTS: Mapping[str, type[Disk]] = {
+    "create": Creation,
+    "attach": Volume,
+    "detach": Volume,
+    "remove": Volume,
+    "grow": Growth,
+    "snapshot": Snapshot,
+    "setinfo": Metadata,
+    "verify": Verification,
+    "open": Opening,
+    "close": Volume,
+}

@@ -1,0 +1,87 @@
+"""Every error this provider raises on purpose.
+
+    DataOntapError
+    |-- ContractError       Ganeti called us with a missing or malformed variable
+    |-- ConfigError         the configuration file is wrong (file:line: OPTION: problem)
+    |-- DeadlineError       the verb's time is used up
+    |-- VolumeError         doing what was asked would harm this volume or another one
+    |-- OntapError          the filer could not be understood
+    |   |-- TransportError  no usable answer: name, connection, TLS, timeout, HTTP status
+    |   `-- NaApiError      an answer with an errno
+    `-- HostError           this node said no
+        |-- CommandError    a program could not be run, exited non-zero or ran out of time
+        `-- DeviceError     a block device did not appear, vanish or resize, or is in use
+
+``str(error)`` is one sentence for the admin; what code must decide on are fields.
+"""
+
+from __future__ import annotations
+
+
+class DataOntapError(Exception):
+    """Any failure that has a name here; whatever else escapes is a bug."""
+
+
+class ContractError(DataOntapError):
+    """A variable of Ganeti's is missing, malformed or unknown to us."""
+
+    def __init__(self, variable: str, problem: str) -> None:
+        super().__init__(f"{variable}: {problem}")
+        self.variable = variable
+
+
+class ConfigError(DataOntapError):
+    """The configuration file cannot be used as it is."""
+
+
+class DeadlineError(DataOntapError):
+    """The time that one verb may take was over before ``step`` could begin or end."""
+
+    def __init__(self, step: str, seconds: float) -> None:
+        super().__init__(f"no time left for: {step} (TIMEOUT is {seconds:g} s)")
+        self.step = step
+
+
+class VolumeError(DataOntapError):
+    """The volume is not in a state in which the verb may go on."""
+
+
+class OntapError(DataOntapError):
+    """The filer's answer makes no sense to us."""
+
+
+class TransportError(OntapError):
+    """No usable answer came back; the request may have been carried out all the same.
+
+    ``status`` is the HTTP status where there was one.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NaApiError(OntapError):
+    """The filer answered a call with an errno; ``code`` is that errno as it came over the wire."""
+
+    def __init__(self, api: str, code: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}")
+        self.api = api
+        self.code = code
+        self.reason = reason
+
+
+class HostError(DataOntapError):
+    """This node could not do its part."""
+
+
+class CommandError(HostError):
+    """A program could not be started (``started`` tells), exited non-zero or was stopped at its time limit."""
+
+    def __init__(self, message: str, *, started: bool = True) -> None:
+        super().__init__(message)
+        self.started = started
+
+
+class DeviceError(HostError):
+    """A block device is not what it should be, or somebody still uses it."""

@@ -1,0 +1,175 @@
+"""Block devices of this node: which one is a volume's, how big it is, and who uses it."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Callable
+
+from dataontap.deadline import Deadline
+from dataontap.errors import CommandError, DeviceError
+from dataontap.host import run as programs
+
+LOG = logging.getLogger(__name__)
+
+SECTOR = 512  # sysfs counts block devices' sizes in these, whatever their own sector size is
+# Polling a name costs a stat; udev makes it within milliseconds or, on a busy node, seconds.
+_SHORTEST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.5
+# After a failed scan a device hardly comes by itself: do not make the admin wait for the whole deadline.
+_PATIENCE_AFTER_FAILURE = 10.0
+
+
+class Host:
+    """This node. ``run`` starts programs; ``sleep`` waits between two looks at a device."""
+
+    def __init__(
+        self, *, run: Callable[..., str] = programs.run, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._run = run
+        self._sleep = sleep
+
+    def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
+        """The block device of volume ``name``, by its stable name, or None.
+
+        The name with this very ``hostname`` and ``pool`` wins. Failing that any host name and pool will do, as
+        in the first implementation, whose users' udev rules may name the filer otherwise than HOSTNAME does;
+        two such names are a DeviceError. A link that leads to no block device is not a device.
+        """
+        values = {"hostname": hostname, "pool": pool, "name": name}
+        exact = {field: glob.escape(value) for field, value in values.items()}
+        for pattern in (exact, {"hostname": "*", "pool": "*", "name": exact["name"]}):
+            paths = glob.glob(glob.escape(path_format).format(**pattern))
+            found = sorted(path for path in paths if _is_block_device(path))
+            if len(found) > 1:
+                raise DeviceError(f"there is more than one device for this volume: {', '.join(found)}")
+            if found:
+                return found[0]
+        return None
+
+    def run_commands(self, commands: Iterable[tuple[str, ...]], deadline: Deadline, **values: str) -> list[str]:
+        """Run each command and go on after a failed one; returns what failed, as sentences.
+
+        ``{device}``, ``{name}`` and whatever else ``values`` has are replaced in the words. Raises CommandError
+        only for a program that cannot be started at all.
+        """
+        failed = []
+        for command in commands:
+            argv = [_fill_in(word, values) for word in command]
+            try:
+                self._run(*argv, timeout=deadline.left(" ".join(argv)))
+            except CommandError as error:
+                if not error.started:
+                    raise
+                failed.append(str(error))
+        for problem in failed:
+            LOG.warning("%s", problem)
+        return failed
+
+    def await_device(
+        self, look: Callable[[], str | None], deadline: Deadline, *, missing: str, failed: list[str]
+    ) -> str:
+        """What ``look`` returns as soon as that is a device; ``missing`` is the error when it never comes."""
+        patience = Deadline(min(deadline.left(missing), _PATIENCE_AFTER_FAILURE)) if failed else deadline
+        self._await(lambda: look() is not None, patience, problem="; ".join([missing, *failed]))
+        device = look()
+        if device is None:
+            raise DeviceError(f"{missing}: it came and went again")
+        return device
+
+    def await_size(self, device: str, size: int, deadline: Deadline, *, failed: list[str]) -> None:
+        """Return as soon as the kernel sees ``size`` bytes or more on ``device``; DeviceError if it never does."""
+        patience = Deadline(min(deadline.left("the new size"), _PATIENCE_AFTER_FAILURE))
+        problem = f"{device} still shows less than {size} bytes on this node, though the LUN has grown"
+        self._await(lambda: self.size(device) >= size, patience, problem="; ".join([problem, *failed]))
+
+    def await_absence(self, look: Callable[[], str | None], deadline: Deadline, *, failed: list[str]) -> None:
+        """Return as soon as ``look`` finds no device; DeviceError if it stays."""
+        patience = Deadline(min(deadline.left("the device to go"), _PATIENCE_AFTER_FAILURE))
+        self._await(
+            lambda: look() is None, patience, problem="; ".join(["the device is still on this node", *failed])
+        )
+
+    def _await(self, condition: Callable[[], bool], deadline: Deadline, *, problem: str) -> None:
+        pause = _SHORTEST_PAUSE
+        while not condition():
+            if deadline.is_over():
+                raise DeviceError(f"{problem} (waited {deadline.seconds:.0f} s)")
+            self._sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def size(self, device: str) -> int:
+        """What the kernel takes for the size of ``device``, in bytes; nothing is opened for it."""
+        number = os.stat(device).st_rdev
+        path = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/size"
+        try:
+            return int(Path(path).read_text(encoding="ascii")) * SECTOR
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"{device}: the kernel does not tell its size: {error}") from None
+
+    def holders(self, device: str) -> list[str]:
+        """Who has ``device`` open or builds upon it, for people; empty if nobody does."""
+        number = os.stat(device).st_rdev
+        held = [f"process {pid} ({_command_name(pid)})" for pid in _openers(number)]
+        stacked = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/holders")
+        if stacked.is_dir():
+            held += sorted(entry.name for entry in stacked.iterdir())
+        if not held and _is_claimed(device):
+            held.append("the kernel (a mount, swap or the like)")
+        return held
+
+
+def _is_block_device(path: str) -> bool:
+    try:
+        return stat.S_ISBLK(os.stat(path).st_mode)
+    except OSError:
+        return False  # a link to nothing, or one that went while we looked
+
+
+def _fill_in(word: str, values: dict[str, str]) -> str:
+    """Not str.format: braces that are no placeholder of ours belong to the command."""
+    for field, value in values.items():
+        word = word.replace("{" + field + "}", value)
+    return word
+
+
+def _openers(number: int) -> list[int]:
+    """The processes that have the block device ``number`` open.
+
+    Only descriptors whose name is below /dev are looked at more closely: a stat of any other might hang on a
+    dead network file system.
+    """
+    found = set()
+    for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
+        try:
+            if not os.readlink(descriptor).startswith("/dev/"):
+                continue
+            status = os.stat(descriptor)
+        except OSError:
+            continue  # the process ended, or closed it
+        if stat.S_ISBLK(status.st_mode) and status.st_rdev == number:
+            found.add(int(descriptor.split("/")[2]))
+    return sorted(found)
+
+
+def _is_claimed(device: str) -> bool:
+    """Whether something in the kernel has claimed the device: O_EXCL without O_CREAT asks just that (open(2))."""
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        import errno
+
+        return error.errno == errno.EBUSY
+    return False
+
+
+def _command_name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "gone by now"

@@ -1,0 +1,78 @@
+"""The one place that starts programs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import IO, Any
+
+from dataontap.errors import CommandError
+
+LOG = logging.getLogger(__name__)
+
+# noded's environment is whatever its starter's shell had, or none at all: programs get this one.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "HOME": "/root",
+}
+
+
+def run(*argv: str, timeout: float, ok: tuple[int, ...] = (0,)) -> str:
+    """Run ``argv`` without a shell, for at most ``timeout`` seconds, and return its standard output.
+
+    Raises CommandError when it cannot be started, when its exit status is not in ``ok``, or when the time is
+    up. Its whole process group is killed then; one that sleeps uninterruptibly in the kernel stays behind.
+    Output goes to unnamed files, so that a grandchild that keeps a descriptor open holds nobody up.
+    """
+    import subprocess
+    import tempfile
+
+    began = time.monotonic()
+    command = " ".join(argv)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        try:
+            child = subprocess.Popen(  # noqa: S603 - no shell, and the configuration is root's
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CommandError(f"cannot run {command}: {error.strerror}", started=False) from None
+        try:
+            status = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _give_up(child)
+            raise CommandError(f"{command} did not end within {timeout:.0f} s and was killed") from None
+        LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
+        if status not in ok:
+            said = _last_line(stderr) or _last_line(stdout) or "no output"
+            raise CommandError(f"{command} failed with status {status}: {said}")
+        return _content(stdout)
+
+
+def _give_up(child: Any) -> None:
+    """Kill the child's process group, and wait a moment only: in D state it dies when the kernel lets it."""
+    import signal
+    import subprocess
+
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait(1)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        LOG.warning("process %d is left behind", child.pid)
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _last_line(file: IO[bytes]) -> str:
+    lines = _content(file).split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,124 @@
+"""Readers of single option values: a literal in, the checked value out, or ValueError saying what was expected."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Any, Callable
+
+Reader = Callable[[Any], Any]
+Commands = tuple[tuple[str, ...], ...]
+
+
+def text(value: object) -> str:
+    """A string with something in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"expected a non-empty string, not {value!r}")
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("expected a string without control characters")
+    return value
+
+
+def secret(value: object) -> str:
+    """As ``text``, without the value in the error."""
+    try:
+        return text(value)
+    except ValueError:
+        raise ValueError("expected a non-empty string without control characters") from None
+
+
+def maybe(read: Reader) -> Reader:
+    """None, or what ``read`` takes."""
+    return lambda value: None if value is None else read(value)
+
+
+def one_of(*choices: str) -> Reader:
+    """One of these strings."""
+
+    def read(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"expected {' or '.join(choices)}, not {value!r}")
+        return str(value)
+
+    return read
+
+
+def yes_no(value: object) -> bool:
+    """A truth value, or a word for one (the first implementation took words, "set" and "unset" among them)."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        from oslo_utils import strutils
+
+        word = value.strip().lower()
+        word = {"set": "on", "unset": "off"}.get(word, word)
+        if strutils.is_valid_boolstr(word):
+            return bool(strutils.bool_from_string(word, strict=True))
+    raise ValueError(f"expected True or False, not {value!r}")
+
+
+def number(low: int, high: int) -> Reader:
+    """A whole number within ``low`` and ``high``."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}, not {value!r}")
+        return value
+
+    return read
+
+
+def matching(pattern: str, what: str) -> Reader:
+    """A string that ``pattern`` matches wholly; ``what`` tells people what that is."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(f"expected {what}, not {value!r}")
+        return value
+
+    return read
+
+
+def regex(value: object) -> re.Pattern[str]:
+    """A regular expression, compiled."""
+    try:
+        return re.compile(text(value))
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+
+
+def absolute_path(value: object) -> str:
+    """The full path of a file."""
+    if not text(value).startswith("/"):
+        raise ValueError(f"expected a path that begins with '/', not {value!r}")
+    return str(value)
+
+
+def device_path_format(value: object) -> str:
+    """A path with ``{name}`` and perhaps ``{hostname}`` and ``{pool}`` in it."""
+    path = absolute_path(value)
+    try:
+        fields = {name for _, name, _, _ in string.Formatter().parse(path) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{value!r}: {error}") from None
+    if "name" not in fields or not fields <= {"hostname", "pool", "name"}:
+        raise ValueError(
+            f"expected {{name}}, {{hostname}} and {{pool}} in braces, {{name}} at least, not {value!r}"
+        )
+    return path
+
+
+def command(value: object) -> tuple[str, ...]:
+    """One command: a program and its arguments; empty for none."""
+    if not isinstance(value, (tuple, list)) or not all(isinstance(word, str) and word for word in value):
+        raise ValueError(f'expected a tuple of words such as ("multipath", "-r"), not {value!r}')
+    return tuple(value)
+
+
+def commands(value: object) -> Commands:
+    """Commands to be run in order; empty for none."""
+    if not isinstance(value, (tuple, list)) or any(not isinstance(one, (tuple, list)) for one in value):
+        raise ValueError(f'expected a tuple of tuples such as (("multipath", "-r"),), not {value!r}')
+    if not all(value):
+        raise ValueError(f"one of the commands in {value!r} is empty")
+    return tuple(command(one) for one in value)

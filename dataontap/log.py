@@ -1,0 +1,87 @@
+"""Where log records go and how they look. The only importer of oslo.log.
+
+oslo.log's handlers and formatters give the file its rotation-proof handling (the file is opened again when
+logrotate moves it away) and both outputs the form that storage admins know from OpenStack. Modules log to
+``logging.getLogger(__name__)`` and know nothing of this.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataontap.config import Settings
+
+LOG = logging.getLogger(__name__)
+
+_FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)s"
+
+
+class _Masked(logging.Formatter):
+    """Takes passwords out of what another formatter makes of a record, its traceback included."""
+
+    def __init__(self, inner: logging.Formatter, secret: str | None) -> None:
+        super().__init__()
+        self._inner = inner
+        self._secret = secret
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(self._inner.format(record), self._secret)
+
+
+def mask(text: str, secret: str | None) -> str:
+    """``text`` without ``secret`` and without what looks like a password."""
+    from oslo_utils import strutils
+
+    masked = str(strutils.mask_password(text))
+    return masked.replace(secret, "***") if secret else masked
+
+
+def setup(settings: Settings) -> None:
+    """Log to stderr and to LOGFILE: decisions and outcomes, with DEBUG also every call and command.
+
+    A log file that cannot be written is a warning: no disk shall be out of reach for want of a log.
+    """
+    from oslo_config import cfg
+    from oslo_log import log
+    from oslo_log.handlers import ColorHandler
+
+    problem = None
+    conf = cfg.ConfigOpts()
+    log.register_options(conf)
+    conf([], project="dataontap", default_config_files=[], default_config_dirs=[])
+    overrides: dict[str, object] = {
+        "debug": settings.debug,
+        "use_stderr": True,
+        "log_file": settings.logfile,
+        "logging_default_format_string": _FORMAT,
+        "logging_exception_prefix": "",
+        "default_log_levels": [],
+    }
+    for name, value in overrides.items():
+        conf.set_override(name, value)
+    try:
+        log.setup(conf, "dataontap")
+    except OSError as error:
+        problem = error
+        conf.clear_override("log_file")
+        log.setup(conf, "dataontap")
+    root = logging.getLogger()
+    for coloured in [handler for handler in root.handlers if isinstance(handler, ColorHandler)]:
+        _put_plain_handler(root, coloured)
+    for handler in root.handlers:
+        if handler.formatter is not None:
+            handler.setFormatter(_Masked(handler.formatter, settings.password))
+    if problem is not None:
+        LOG.warning("LOGFILE: %s: %s; logging to stderr only", settings.logfile, problem.strerror)
+
+
+def _put_plain_handler(root: logging.Logger, coloured: logging.Handler) -> None:
+    """A plain handler in the place of oslo.log's for stderr, which ends each line with a terminal's escape code:
+    Ganeti keeps our stderr in a file and shows its last lines to the admin.
+    """
+    plain = logging.StreamHandler()
+    plain.setFormatter(coloured.formatter)
+    root.removeHandler(coloured)
+    root.addHandler(plain)

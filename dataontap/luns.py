@@ -1,0 +1,125 @@
+"""The volumes' LUNs on the filer: found, made whole or not at all, destroyed only if nobody else sees them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Callable
+
+from oslo_utils import excutils
+
+from dataontap import tag
+from dataontap.deadline import Deadline
+from dataontap.environ import Snapshot
+from dataontap.errors import ConfigError, DataOntapError, TransportError, VolumeError
+from dataontap.tag import Tag
+
+if TYPE_CHECKING:
+    from dataontap.client.client_base import Lun
+    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.config import Settings
+
+LOG = logging.getLogger(__name__)
+
+# What undoing a failed creation may take when the verb's own time is used up.
+_UNDO_SECONDS = 20.0
+
+
+class Luns:
+    """The LUNs that ``settings`` point to, as ``client`` sees them."""
+
+    def __init__(self, client: CmodeClient, settings: Settings, deadline: Deadline) -> None:
+        self._client = client
+        self._settings = settings
+        self._deadline = deadline
+
+    def path(self, name: str) -> str:
+        """Where the volume ``name`` belongs."""
+        return f"/vol/{self._settings.pool}/{name}"
+
+    @property
+    def igroup(self) -> str:
+        """The initiator group that the LUNs are mapped to."""
+        igroup = self._settings.igroup
+        if igroup is None:
+            raise ConfigError("IGROUP: must be given: the initiator group of this cluster's nodes")
+        return igroup
+
+    def existing(self, name: str) -> Lun:
+        """The volume's LUN: in its own pool, or else in the one other pool that has it."""
+        path = self.path(name)
+        found = self._client.get_lun_by_args(path=path)
+        lun = found[0] if len(found) == 1 else self.search(name) if not found else None
+        if lun is None:
+            several = "more than one LUN answers to" if found else "there is no LUN"
+            raise VolumeError(f"{several} {path}; check POOL and CLUSTER_MODE_VSERVER")
+        return lun
+
+    def search(self, name: str) -> Lun | None:
+        """The LUN of this name in another allowed pool, or None; two are a VolumeError.
+
+        What FlexClones and mirrors of a pool show under that name are copies, not the volume.
+        """
+        found = {}
+        for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
+            pool = lun.path[len("/vol/") : -len(name) - 1]
+            if pool != self._settings.pool and self._settings.allows_pool(pool):
+                found[lun.path] = lun
+        if not found:
+            return None
+        volumes = sorted({path.split("/")[2] for path in found})
+        originals = {pool.name for pool in self._client.get_pools(volumes) if pool.writable and not pool.is_clone}
+        luns = [lun for path, lun in sorted(found.items()) if path.split("/")[2] in originals]
+        if len(luns) > 1:
+            raise VolumeError(f"there are several LUNs of this name: {', '.join(lun.path for lun in luns)}")
+        return luns[0] if luns else None
+
+    def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
+        """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
+        paths = (self.path(volume.name), self.path(volume.snapshot_name))
+        found = {lun.path: lun for lun in self._client.get_lun_by_args(path="|".join(paths))}
+        if paths[0] in found:
+            return found[paths[0]], found.get(paths[1])
+        source = self.existing(volume.name)
+        folder = source.path.rpartition("/")[0]
+        beside = self._client.get_lun_by_args(path=f"{folder}/{volume.snapshot_name}")
+        return source, beside[0] if beside else None
+
+    def make(self, path: str, mark: Tag, make: Callable[[], object], finish: Callable[[], object]) -> None:
+        """``make`` a LUN and ``finish`` it, or leave none behind."""
+        try:
+            make()
+        except TransportError:
+            with excutils.save_and_reraise_exception(logger=LOG):
+                self._undo(path, only_if=mark)
+        try:
+            finish()
+        except DataOntapError:
+            with excutils.save_and_reraise_exception(logger=LOG):
+                self._undo(path)
+
+    def _undo(self, path: str, *, only_if: Tag | None = None) -> None:
+        """Remove a LUN that was just made; after a lost answer only if it bears the tag ``only_if``."""
+        self._deadline.allow(_UNDO_SECONDS)
+        try:
+            if only_if is not None:
+                luns = self._client.get_lun_by_args(path=path)
+                if not luns:
+                    return
+                if tag.find(luns[0].comment) != only_if:
+                    LOG.error("there is a LUN %s now, not provably ours; it stays", path)
+                    return
+            self.destroy(path)
+            LOG.info("%s was removed again", path)
+        except DataOntapError as error:
+            LOG.error("%s could not be removed again, look whether it is there: %s", path, error)
+
+    def destroy(self, path: str) -> bool:
+        """Unmap a LUN from our group and destroy it; False if there is none, VolumeError if others see it."""
+        igroup = self.igroup
+        groups = [mapping.igroup for mapping in self._client.get_lun_map(path)]
+        others = sorted(set(groups) - {igroup})
+        if others:
+            raise VolumeError(f"{path} is mapped to {', '.join(others)} too; it stays until it is unmapped there")
+        if groups:
+            self._client.unmap_lun(path, igroup)
+        return self._client.destroy_lun(path)

@@ -1,0 +1,251 @@
+"""The verbs: what each asks the filer, what it asks the node, and in which order."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Callable
+
+from dataontap import tag
+from dataontap.checks import Checks
+from dataontap.client.client_base import LunSpec
+from dataontap.deadline import Deadline
+from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
+from dataontap.errors import VolumeError
+from dataontap.host.device import Host
+from dataontap.luns import Luns
+from dataontap.tag import Tag
+
+if TYPE_CHECKING:
+    from dataontap.client.client_base import Lun
+    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.config import Settings
+    from dataontap.literals import Commands
+
+LOG = logging.getLogger(__name__)
+
+# What the first implementation ran, for whoever leaves *_COMMANDS at None.
+ATTACH_COMMANDS: dict[str, Commands] = {
+    "iscsi": (("iscsiadm", "-m", "node", "-R"), ("multipath", "-r"), ("udevadm", "settle")),
+    "fc": (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle")),
+}
+
+
+class DataOnTapProvider:
+    """One method a verb. It holds no state of its own: all it needs is passed in.
+
+    ``cluster`` is the Ganeti cluster's name, for the tag on LUNs. ``connect`` makes the client, at the first
+    use of it, because many an attach needs none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cluster: str,
+        deadline: Deadline,
+        connect: Callable[[], CmodeClient],
+        host: Host,
+    ) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._deadline = deadline
+        self._connect = connect
+        self._host = host
+
+    @cached_property
+    def client(self) -> CmodeClient:
+        """The filer; nothing is sent before its first call."""
+        return self._connect()
+
+    @cached_property
+    def luns(self) -> Luns:
+        """The volumes' LUNs on that filer."""
+        return Luns(self.client, self._settings, self._deadline)
+
+    def create(self, volume: Creation) -> None:
+        """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged and mapped.
+
+        An existing LUN of this name is an error. If anything fails once it may be there, it is removed again.
+        """
+        igroup = self.luns.igroup
+        path = self.luns.path(volume.name)
+        self.client.get_ontapi_version()
+        if self.client.get_lun_by_args(path=path):
+            raise VolumeError(f"there is a LUN {path} already; it is left as it is")
+        mark = Tag(self._cluster, volume.uuid or "-", tag.DISK)
+        spec = LunSpec(
+            ostype=self._settings.lun_ostype,
+            space_reserved=self._settings.lun_space_reservation,
+            comment=tag.compose("", mark),
+        )
+        pool = self._settings.pool
+
+        def finish() -> None:
+            if not self.client.takes_comment_at_creation:
+                self.client.set_lun_comment(path, spec.comment)
+            self.client.map_lun(path, igroup)
+
+        self.luns.make(path, mark, lambda: self.client.create_lun(pool, volume.name, volume.size, spec), finish)
+
+    def attach(self, volume: Volume) -> str:
+        """The volume's block device on this node, by its stable name; made to appear if it is not here.
+
+        Raises VolumeError when there is no such LUN and DeviceError when no device comes.
+        """
+        device = self._find_device(volume.name)
+        if device is not None:
+            return device
+        lun = self.luns.existing(volume.name)
+        self._make_visible(lun)
+        failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(volume.name))
+        return self._host.await_device(
+            lambda: self._find_device(volume.name),
+            self._deadline,
+            missing=f"no device of {lun.path} came up as {self._device_name(volume.name)}",
+            failed=failed,
+        )
+
+    def detach(self, volume: Volume) -> None:
+        """Take the volume's device off this node; none here is fine, one that is in use is an error."""
+        device = self._find_device(volume.name)
+        if device is None:
+            return
+        self._refuse_held(device)
+        commands = self._detach_commands()
+        if not commands:
+            LOG.info("%s stays: no detach commands are configured", device)
+            return
+        failed = self._host.run_commands(commands, self._deadline, **self._words(volume.name, device))
+        self._host.await_absence(lambda: self._find_device(volume.name), self._deadline, failed=failed)
+
+    def remove(self, volume: Volume) -> None:
+        """Remove the LUN, by force never; one that is gone already is fine."""
+        self.detach(volume)
+        path = self.luns.path(volume.name)
+        if not self.luns.destroy(path):
+            elsewhere = self.luns.search(volume.name)
+            if elsewhere is None or not self.luns.destroy(elsewhere.path):
+                LOG.warning("there is no LUN of this name any more; nothing to remove")
+
+    def grow(self, volume: Growth) -> None:
+        """Give the LUN ``volume.new_size`` bytes, and let this node see them if the device is here."""
+        if volume.new_size < volume.size:
+            raise VolumeError(f"will not shrink it from {volume.size} to {volume.new_size} bytes")
+        lun = self.luns.existing(volume.name)
+        if lun.size >= volume.new_size:
+            # Rounded up when it was made, or grown by a call whose answer was lost.
+            LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
+        else:
+            self.client.do_direct_resize(lun.path, volume.new_size)
+        device = self._find_device(volume.name)
+        if device is not None and self._host.size(device) < volume.new_size:
+            words = self._words(volume.name, device)
+            failed = self._host.run_commands(self._attach_commands(), self._deadline, **words)
+            self._host.await_size(device, volume.new_size, self._deadline, failed=failed)
+
+    def snapshot(self, volume: Snapshot) -> None:
+        """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
+        igroup = self.luns.igroup
+        source, leftover = self.luns.source_and_snapshot(volume)
+        folder = source.path.rpartition("/")[0]
+        path = f"{folder}/{volume.snapshot_name}"
+        source_tag = tag.find(source.comment)
+        mark = Tag(self._cluster, source_tag.uuid if source_tag else "-", tag.SNAPSHOT)
+        if leftover is not None:
+            self._clear_leftover(volume, leftover, mark)
+
+        def clone() -> None:
+            pool, _, inner = folder[len("/vol/") :].partition("/")
+            prefix = f"{inner}/" if inner else ""
+            self.client.clone_lun(
+                pool,
+                prefix + volume.name,
+                prefix + volume.snapshot_name,
+                space_reserved=source.space_reserved,
+            )
+
+        def finish() -> None:
+            self.client.set_lun_comment(path, tag.compose("", mark))
+            if source.size < volume.snapshot_size:
+                self.client.do_direct_resize(path, volume.snapshot_size)
+            self.client.map_lun(path, igroup)
+
+        self.luns.make(path, mark, clone, finish)
+
+    def setinfo(self, volume: Metadata) -> None:
+        """Keep Ganeti's text in the LUN's comment, beside our tag."""
+        lun = self.luns.existing(volume.name)
+        mark = tag.find(lun.comment) or Tag(self._cluster, volume.uuid or "-", tag.DISK)
+        self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
+
+    def open(self, volume: Opening) -> None:
+        """Nothing to do: one group for all nodes gives no node a LUN to itself."""
+
+    def close(self, volume: Volume) -> None:
+        """Nothing to do: see ``open``."""
+
+    def verify(self, verification: Verification) -> None:
+        """Check what a volume's life will need, a log line a check; raises VolumeError if any fails."""
+        failed = []
+        for name, problem in Checks(self.client, self.luns, self._settings).run(verification.checks):
+            if problem is None:
+                LOG.info("verify %s: fine", name)
+            else:
+                LOG.error("verify %s: %s", name, problem)
+                failed.append(f"{name}: {problem}")
+        if failed:
+            raise VolumeError("; ".join(failed))
+
+    def _clear_leftover(self, volume: Snapshot, leftover: Lun, mark: Tag) -> None:
+        """Make room for the clone if what is in its place is the clone of an export that broke off."""
+        if volume.snapshot_name != f"{volume.name}.snap" or tag.find(leftover.comment) != mark:
+            raise VolumeError(f"there is a LUN {leftover.path} already, no snapshot of this volume; it stays")
+        device = self._find_device(volume.snapshot_name)
+        if device is not None:
+            self._refuse_held(device)
+        LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
+        self.luns.destroy(leftover.path)
+
+    # This node
+
+    def _make_visible(self, lun: Lun) -> None:
+        """See to it that scanning this node can find the LUN at all."""
+        if not lun.online:
+            raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
+        igroup = self.luns.igroup
+        if not lun.mapped or igroup not in (mapping.igroup for mapping in self.client.get_lun_map(lun.path)):
+            LOG.warning("%s is not mapped to %s; mapping it", lun.path, igroup)
+            self.client.map_lun(lun.path, igroup)
+
+    def _find_device(self, name: str) -> str | None:
+        settings = self._settings
+        return self._host.find_device(
+            settings.lun_device_path_format, hostname=settings.hostname, pool=settings.pool, name=name
+        )
+
+    def _device_name(self, name: str) -> str:
+        return self._settings.lun_device_path_format.format(
+            hostname=self._settings.hostname, pool=self._settings.pool, name=name
+        )
+
+    def _refuse_held(self, device: str) -> None:
+        holders = self._host.holders(device)
+        if holders:
+            raise VolumeError(f"{device} is in use by {', '.join(holders)}")
+
+    def _attach_commands(self) -> Commands:
+        settings = self._settings
+        fibre_channel = settings.storage_protocol == "fc"
+        commands = settings.fc_attach_commands if fibre_channel else settings.iscsi_attach_commands
+        return ATTACH_COMMANDS[settings.storage_protocol] if commands is None else commands
+
+    def _detach_commands(self) -> Commands:
+        """None is the first implementation's own here, too: it left the device where it was."""
+        settings = self._settings
+        fibre_channel = settings.storage_protocol == "fc"
+        return (settings.fc_detach_commands if fibre_channel else settings.iscsi_detach_commands) or ()
+
+    def _words(self, name: str, device: str | None = None) -> dict[str, str]:
+        """What may stand in braces in a configured command."""
+        return {"name": name, "device": device or self._device_name(name)}
