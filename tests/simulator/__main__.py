@@ -1,0 +1,145 @@
+"""``python3 -m tests.simulator --listen 127.0.0.1:PORT --state DIR``: run the simulated filer until told to
+stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.simulator import certificates, provision
+from tests.simulator.filer import NEWEST, Filer
+from tests.simulator.requestlog import RequestLog
+from tests.simulator.server import Server
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not ADDRESS:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _version(text: str) -> int:
+    major, dot, minor = text.partition(".")
+    if (major, dot) != ("1", ".") or not minor.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ONTAPI version such as 1.180")
+    return int(minor)
+
+
+def _names(form: str) -> Callable[[str], tuple[str, ...]]:
+    """A reader of ``form``, which is names with slashes between them."""
+
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(text.split("/"))
+        if len(names) != form.count("/") + 1 or not all(names):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {form}")
+        return names
+
+    return read
+
+
+def _volume(text: str) -> tuple[str, str, int]:
+    place, equals, size = text.partition("=")
+    vserver, name = _names("VSERVER/VOLUME")(place)
+    if equals and not size.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} has no size in bytes")
+    return vserver, name, int(size) if equals else provision.VOLUME_SIZE
+
+
+def _account(text: str) -> tuple[str, str, str | None]:
+    login, colon, password = text.partition(":")
+    vserver, _, name = login.rpartition("/")
+    if not (colon and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not [VSERVER/]NAME:PASSWORD")
+    return name, password, vserver or None
+
+
+def _arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.simulator", description="A simulated NetApp filer.")
+    parser.add_argument(
+        "--listen", type=_address, default=("127.0.0.1", 0), metavar="ADDRESS:PORT", help="port 0: any"
+    )
+    parser.add_argument(
+        "--state", type=Path, required=True, metavar="DIR", help="made when missing; survives a kill"
+    )
+    parser.add_argument("--http", action="store_true", help="no TLS")
+    parser.add_argument(
+        "--ontapi", type=_version, default=NEWEST, metavar="1.N", help=f"default 1.{NEWEST}, release 9.8"
+    )
+    parser.add_argument("--seed", help="make the same identities again, in a new state directory")
+    parser.add_argument("--clones-without-comment", action="store_true", help="a clone starts without a comment")
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
+    more = parser.add_argument_group("made unless they are there already")
+    for name, read, form in (
+        ("--vserver", _names("VSERVER"), "VSERVER"),
+        ("--volume", _volume, "VSERVER/VOLUME[=BYTES]"),
+        ("--qtree", _names("VSERVER/VOLUME/QTREE"), "VSERVER/VOLUME/QTREE"),
+        ("--account", _account, "[VSERVER/]NAME:PASSWORD"),
+    ):
+        more.add_argument(name, action="append", default=[], type=read, metavar=form)
+    return parser.parse_args(arguments)
+
+
+def _provision(filer: Filer, options: argparse.Namespace) -> None:
+    for names in options.vserver:
+        provision.add_vserver(filer.state, *names)
+    for vserver, volume, size in options.volume:
+        provision.add_volume(filer.state, vserver, volume, size)
+    for names in options.qtree:
+        provision.add_qtree(filer.state, *names)
+    for name, password, owner in options.account:
+        provision.add_account(filer.state, name, password, owner)
+
+
+def _stop_on_signals(server: Server) -> None:
+    def stop(*_: object) -> None:
+        # shutdown() waits for serve_forever(), which runs in this thread: another one must wait.
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _stop_with_stdin(server: Server) -> None:
+    def hold() -> None:
+        # The descriptor itself: a thread inside sys.stdin would keep the interpreter from ending in good
+        # order.
+        while os.read(0, 4096):
+            continue
+        server.shutdown()
+
+    threading.Thread(target=hold, daemon=True).start()
+
+
+def main(arguments: list[str]) -> None:
+    """Start, say so in one line, serve until stopped."""
+    options = _arguments(arguments)
+    filer = Filer(
+        options.state,
+        ontapi=options.ontapi,
+        seed=options.seed,
+        clones_keep_comment=not options.clones_without_comment,
+    )
+    _provision(filer, options)
+    if not options.http:
+        certificates.ensure(options.state)
+    tls = None if options.http else certificates.context(options.state)
+    with Server(options.listen, filer, RequestLog(options.state), tls) as server:
+        _stop_on_signals(server)
+        if options.lifeline:
+            _stop_with_stdin(server)
+        host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
+        where = f"{'http' if options.http else 'https'}://{host}:{server.server_port}"
+        certificate = "" if options.http else f" ca={options.state.resolve() / certificates.CA}"
+        print(f"simulator: {where}{certificate}", flush=True)
+        server.serve_forever(poll_interval=0.1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

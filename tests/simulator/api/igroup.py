@@ -1,0 +1,148 @@
+"""Igroups: named sets of initiators that LUNs are mapped to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tests.simulator.call import Call, api
+from tests.simulator.documents import Tree
+from tests.simulator.errnos import (
+    API_ERROR,
+    IGROUP_EXISTS,
+    IGROUP_MAPS_EXIST,
+    INITIATOR_ALREADY_IN_IGROUP,
+    INITIATOR_NOT_IN_IGROUP,
+    INVALID_INPUT,
+    LUN_MAPPING_CONFLICT,
+    NO_SUCH_MAP,
+    Refusal,
+)
+from tests.simulator.filer import Filer
+from tests.simulator.model import Igroup
+
+PROTOCOLS = frozenset({"iscsi", "fcp", "mixed"})
+OSTYPES = frozenset(
+    [
+        "aix",
+        "default",
+        "hpux",
+        "hyper_v",
+        "linux",
+        "netware",
+        "openvms",
+        "solaris",
+        "vmware",
+        "windows",
+        "xen",
+    ]
+)
+# docs.netapp.com, "lun igroup rename": 1 to 96 characters.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,95}")
+IQN = re.compile(r"(iqn\.\d{4}-\d{2}\.[^\s:/]+(:\S+)?|eui\.[0-9A-Fa-f]{16}|naa\.[0-9A-Fa-f]{16,32})")
+WWPN = re.compile(r"([0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{16}")
+
+
+def related(filer: Filer, igroup: Igroup) -> list[Igroup]:
+    """The other igroups of this vserver that have an initiator in common with this one."""
+    members = set(igroup.initiators)
+    return [
+        other
+        for other in filer.igroups.values()
+        if other.vserver == igroup.vserver and other.name != igroup.name and members.intersection(other.initiators)
+    ]
+
+
+@api(
+    "igroup-create",
+    "initiator-group-name",
+    "initiator-group-type",
+    optional=("os-type", "ostype", "bind-portset"),
+)
+def igroup_create(call: Call) -> Tree:
+    """A new igroup without initiators."""
+    name = call.text("initiator-group-name")
+    protocol = call.choice("initiator-group-type", PROTOCOLS, "")
+    # ``ostype`` is another name of ``os-type``.
+    ostype = call.choice("os-type", OSTYPES, call.choice("ostype", OSTYPES, "default"))
+    if NAME.fullmatch(name) is None:
+        raise Refusal(INVALID_INPUT, f"Invalid value for initiator-group-name: {name!r}")
+    if (call.vserver, name) in call.filer.igroups:
+        raise Refusal(IGROUP_EXISTS, f"Initiator group already exists: {name}")
+    uuid, _, counted = call.filer.identity()
+    igroup = Igroup(call.vserver, name, uuid, protocol, ostype, call.text("bind-portset"))
+    call.filer.state.commit(igroup, counted)
+    return {}
+
+
+def _canonical(igroup: Igroup, initiator: str) -> str:
+    """The initiator's name as the igroup keeps it; one that is none of its protocol is refused with 13001."""
+    wwpn = WWPN.fullmatch(initiator)
+    if wwpn and igroup.protocol != "iscsi":
+        digits = initiator.replace(":", "").lower()
+        return ":".join(digits[place : place + 2] for place in range(0, 16, 2))
+    if IQN.fullmatch(initiator) and len(initiator) <= 223 and igroup.protocol != "fcp":
+        return initiator.lower()
+    raise Refusal(API_ERROR, f"Invalid initiator name: {initiator}")
+
+
+@api("igroup-add", "initiator-group-name", "initiator", optional=("force",))
+def igroup_add(call: Call) -> Tree:
+    """One more initiator; it must not get a LUN, or a LUN id, that it has by another igroup already."""
+    igroup = call.igroup()
+    call.flag("force")
+    initiator = _canonical(igroup, call.text("initiator"))
+    if initiator in igroup.initiators:
+        raise Refusal(INITIATOR_ALREADY_IN_IGROUP, "Initiator group already contains this initiator")
+    joined = replace(igroup, initiators=(*igroup.initiators, initiator))
+    own = call.filer.maps.get(igroup.key, {})
+    for other in related(call.filer, replace(igroup, initiators=(initiator,))):
+        theirs = call.filer.maps.get(other.key, {})
+        if own.keys() & theirs.keys() or set(own.values()) & set(theirs.values()):
+            raise Refusal(LUN_MAPPING_CONFLICT, f"LUN maps conflict with those of {other.name}")
+    call.filer.state.commit(joined)
+    return {}
+
+
+@api("igroup-remove", "initiator-group-name", "initiator", optional=("force",))
+def igroup_remove(call: Call) -> Tree:
+    """One initiator less; with LUNs mapped to the igroup only by force."""
+    igroup = call.igroup()
+    initiator = _canonical(igroup, call.text("initiator"))
+    force = call.flag("force")
+    if initiator not in igroup.initiators:
+        raise Refusal(INITIATOR_NOT_IN_IGROUP, "Initiator group does not contain this initiator")
+    _refuse_with_maps(call, igroup, force)
+    call.filer.state.commit(
+        replace(igroup, initiators=tuple(each for each in igroup.initiators if each != initiator))
+    )
+    return {}
+
+
+@api("igroup-destroy", "initiator-group-name", optional=("force",))
+def igroup_destroy(call: Call) -> Tree:
+    """Gone, by force with its maps."""
+    igroup = call.igroup()
+    _refuse_with_maps(call, igroup, call.flag("force"))
+    unmapped = []
+    for path in call.filer.maps.get(igroup.key, {}).values():
+        lun = call.filer.luns[call.vserver, path]
+        maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup.name}
+        unmapped.append(replace(lun, maps=maps))
+    call.filer.state.commit(*unmapped, gone=[igroup])
+    return {}
+
+
+def _refuse_with_maps(call: Call, igroup: Igroup, force: bool) -> None:
+    if call.filer.maps.get(igroup.key) and not force:
+        raise Refusal(IGROUP_MAPS_EXIST, "LUN maps for this initiator group exist")
+
+
+@api("igroup-lookup-lun", "initiator-group-name", "lun-id")
+def igroup_lookup_lun(call: Call) -> Tree:
+    """Which LUN an igroup sees under an id."""
+    igroup = call.igroup()
+    path = call.filer.maps.get(igroup.key, {}).get(call.number("lun-id"))
+    if path is None:
+        raise Refusal(NO_SUCH_MAP, "No LUN is mapped at this id")
+    return {"path": path}

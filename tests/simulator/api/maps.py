@@ -1,0 +1,160 @@
+"""LUN maps: which igroup sees which LUN under which id, and the rules across igroups.
+
+An initiator can have a LUN once and an id once, whichever of its igroups they come by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tests.simulator.api.igroup import related
+from tests.simulator.api.igroup_listing import describe as describe_igroup
+from tests.simulator.api.system import NODE
+from tests.simulator.call import Call, api
+from tests.simulator.documents import Tree
+from tests.simulator.errnos import (
+    INVALID_INPUT,
+    LUN_ALREADY_MAPPED,
+    LUN_ID_TAKEN,
+    LUN_MAPPING_CONFLICT,
+    NO_SUCH_MAP,
+    Refusal,
+)
+from tests.simulator.iterator import ITERATOR, Fields, Listing
+from tests.simulator.model import Igroup, Lun
+
+HIGHEST_LUN_ID = 4095
+
+
+@dataclass(frozen=True)
+class LunMap:
+    """One LUN in one igroup."""
+
+    lun: Lun
+    igroup: Igroup
+
+    @property
+    def lun_id(self) -> int:
+        """The id that the igroup's initiators see."""
+        return self.lun.maps[self.igroup.name]
+
+
+def _free_id(call: Call, igroups: list[Igroup]) -> int:
+    taken: set[int] = set()
+    for igroup in igroups:
+        taken.update(call.filer.maps.get(igroup.key, ()))
+    free = next((lun_id for lun_id in range(HIGHEST_LUN_ID + 1) if lun_id not in taken), None)
+    if free is None:
+        raise Refusal(LUN_ID_TAKEN, "No LUN id is free")
+    return free
+
+
+def _wanted_id(call: Call, igroups: list[Igroup]) -> int:
+    lun_id = call.number("lun-id")
+    if lun_id > HIGHEST_LUN_ID:
+        raise Refusal(INVALID_INPUT, f"Invalid value for lun-id: {lun_id}")
+    if any(lun_id in call.filer.maps.get(igroup.key, ()) for igroup in igroups):
+        raise Refusal(LUN_ID_TAKEN, f"LUN id {lun_id} is already in use")
+    return lun_id
+
+
+@api("lun-map", "path", "initiator-group", optional=("lun-id", "force", "additional-reporting-node"))
+def lun_map(call: Call) -> Tree:
+    """Show a LUN to an igroup, under the id asked for or the smallest that is free for all its initiators."""
+    lun, igroup = call.lun(), call.igroup("initiator-group")
+    call.flag("force")
+    if igroup.name in lun.maps:
+        raise Refusal(LUN_ALREADY_MAPPED, "LUN already mapped to this group")
+    others = related(call.filer, igroup)
+    if any(other.name in lun.maps for other in others):
+        raise Refusal(LUN_MAPPING_CONFLICT, "LUN already mapped to an initiator of this group")
+    choose = _wanted_id if call.container("lun-id") else _free_id
+    lun_id = choose(call, [igroup, *others])
+    call.filer.state.commit(replace(lun, maps={**lun.maps, igroup.name: lun_id}))
+    return {"lun-id-assigned": lun_id}
+
+
+@api("lun-unmap", "path", "initiator-group")
+def lun_unmap(call: Call) -> Tree:
+    """Hide a LUN from an igroup."""
+    lun, igroup = call.lun(), call.igroup("initiator-group")
+    if igroup.name not in lun.maps:
+        raise Refusal(NO_SUCH_MAP, "LUN is not mapped to this group")
+    maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup.name}
+    call.filer.state.commit(replace(lun, maps=maps))
+    return {}
+
+
+FIELDS: Fields = {
+    **dict.fromkeys(["initiator-group", "initiator-group-uuid", "lun-id", "lun-uuid", "node", "path", "vserver"]),
+    "reporting-nodes": {"node-name": None},
+}
+
+
+def describe(lun_map: LunMap) -> Tree:
+    """A map, as lun-map-info."""
+    return {
+        "initiator-group": lun_map.igroup.name,
+        "initiator-group-uuid": lun_map.igroup.uuid,
+        "lun-id": lun_map.lun_id,
+        "lun-uuid": lun_map.lun.uuid,
+        "node": NODE,
+        "path": lun_map.lun.path,
+        "reporting-nodes": {"node-name": [NODE]},
+        "vserver": lun_map.lun.vserver,
+    }
+
+
+MAPS: Listing[LunMap] = Listing("lun-map-info", ("vserver", "path", "initiator-group"), FIELDS, describe)
+
+
+def _maps_of(call: Call, luns: list[Lun]) -> Iterator[LunMap]:
+    for lun in luns:
+        for name in lun.maps:
+            yield LunMap(lun, call.filer.igroups[lun.vserver, name])
+
+
+@api("lun-map-get-iter", optional=ITERATOR, tunnelled=False)
+def lun_map_get_iter(call: Call) -> Tree:
+    """Maps; those of one path or one igroup are looked up, not searched."""
+    query = MAPS.query(call)
+    path, igroup = query.plain("path"), query.plain("initiator-group")
+    luns = call.filer.luns
+    vservers = [name for (name,) in call.filer.vservers if call.scope in {None, name}]
+    if path is not None:
+        found = [luns[vserver, path] for vserver in vservers if (vserver, path) in luns]
+    elif igroup is not None:
+        groups = [(vserver, igroup) for vserver in vservers]
+        found = [luns[key[0], path] for key in groups for path in call.filer.maps.get(key, {}).values()]
+    else:
+        found = [lun for lun in luns.values() if lun.vserver in vservers]
+    return MAPS.answer(
+        call, {(one.lun.vserver, one.lun.path, one.igroup.name): one for one in _maps_of(call, found)}, query
+    )
+
+
+@api("lun-map-list-info", "path")
+def lun_map_list_info(call: Call) -> Tree:
+    """The igroups a LUN is mapped to, with its id in each; an unmapped one has an empty list."""
+    groups: list[Tree] = [
+        {**describe_igroup(one.igroup), "lun-id": one.lun_id} for one in sorted_maps(call, [call.lun()])
+    ]
+    return {"initiator-groups": {"initiator-group-info": groups} if groups else {}}
+
+
+@api("lun-initiator-list-map-info", "initiator")
+def lun_initiator_list_map_info(call: Call) -> Tree:
+    """What an initiator sees, by any of its igroups."""
+    initiator = call.text("initiator")
+    luns = [lun for lun in call.filer.luns.values() if lun.vserver == call.vserver]
+    seen = [one for one in sorted_maps(call, luns) if initiator in one.igroup.initiators]
+    infos: list[Tree] = [
+        {"initiator-group": one.igroup.name, "lun-id": one.lun_id, "path": one.lun.path} for one in seen
+    ]
+    return {"lun-maps": {"lun-map-info": infos} if infos else {}}
+
+
+def sorted_maps(call: Call, luns: list[Lun]) -> list[LunMap]:
+    """The maps of these LUNs in a steady order."""
+    return sorted(_maps_of(call, luns), key=lambda one: (one.lun.path, one.igroup.name))

@@ -1,0 +1,134 @@
+"""What the filer tells about itself: versions, capabilities; and EMS messages it is told."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from tests.simulator.call import APIS, Call, api
+from tests.simulator.documents import Tree, Value
+from tests.simulator.errnos import INVALID_INPUT, Refusal
+from tests.simulator.iterator import ITERATOR, Fields, Listing
+
+# ONTAPI minor -> release.  8.1 to 8.3 and 9.4 to 9.8 are known from Cinder's feature flags; the others follow
+# the pattern.
+RELEASES = {
+    0: "8.0",
+    15: "8.1",
+    20: "8.2",
+    30: "8.3",
+    100: "9.0",
+    110: "9.1",
+    120: "9.2",
+    130: "9.3",
+    140: "9.4",
+    150: "9.5",
+    160: "9.6",
+    170: "9.7",
+    180: "9.8",
+    190: "9.9.1",
+    200: "9.10.1",
+    210: "9.11.1",
+    220: "9.12.1",
+    230: "9.13.1",
+    240: "9.14.1",
+    250: "9.15.1",
+}
+BUILT = "Fri Dec 11 12:00:00 UTC 2020"
+BUILD_TIMESTAMP = 1607688000
+NODE = "cluster1-01"
+# Where an API's name goes on to say what is done with its object.
+ACTIONS = re.compile(
+    "get|create|destroy|list|set|lookup|map|unmap|add|remove|move|resize|online|offline|initiator|autosupport"
+)
+
+
+def release(ontapi: int) -> str:
+    """The release that has this ONTAPI version, or the last one before it."""
+    return RELEASES[max(minor for minor in RELEASES if minor <= ontapi)]
+
+
+@api("system-get-ontapi-version", tunnelled=False)
+def ontapi_version(call: Call) -> Tree:
+    """The version clients should speak; asked first and untunnelled by most."""
+    version: dict[str, Value] = {"major-version": 1, "minor-version": call.filer.ontapi}
+    detail: Tree = {"node-name": NODE, **version}
+    return {**version, "node-ontapi-details": {"node-ontapi-detail-info": [detail]}}
+
+
+@api("system-get-version", tunnelled=False)
+def system_version(call: Call) -> Tree:
+    """The release as text and as numbers (Cinder needs the numbers)."""
+    name = release(call.filer.ontapi)
+    generation, major, minor = (*name.split("."), "0")[:3]
+    version_tuple: Tree = {"generation": generation, "major": major, "minor": minor}
+    full = f"NetApp Release {name}: {BUILT}"
+    detail: Tree = {
+        "build-timestamp": BUILD_TIMESTAMP,
+        "node-name": NODE,
+        "version": full,
+        "version-tuple": {"system-version-tuple": version_tuple},
+    }
+    return {
+        "build-timestamp": BUILD_TIMESTAMP,
+        "is-clustered": True,
+        "node-version-details": {"node-version-detail-info": [detail]},
+        "version": full,
+        "version-tuple": {"system-version-tuple": version_tuple},
+    }
+
+
+def _object_and_operation(name: str) -> tuple[str, str]:
+    """Split an API's name where its verb begins; how ONTAP groups them is not documented, this is a guess."""
+    words = name.split("-")
+    at = next(
+        (place for place, word in enumerate(words) if place and ACTIONS.fullmatch(word)),
+        len(words) - 1,
+    )
+    return "-".join(words[:at]), words[at]
+
+
+def _capability(name: str) -> Tree:
+    apis = sorted(api for api in APIS if _object_and_operation(api)[0] == name)
+    operations: list[Tree] = []
+    for operation, members in groupby(
+        sorted(apis, key=lambda api: _object_and_operation(api)[1]),
+        key=lambda api: _object_and_operation(api)[1],
+    ):
+        operations.append({"name": operation, "api-name": ",".join(members)})
+    return {"object-name": name, "operation-list": {"operation-info": operations}}
+
+
+OPERATION: Fields = {"name": None, "api-name": None}
+CAPABILITY: Fields = {"object-name": None, "operation-list": {"operation-info": OPERATION}}
+CAPABILITIES: Listing[str] = Listing("capability-info", ("object-name",), CAPABILITY, _capability)
+
+
+@api("system-user-capability-get-iter", optional=ITERATOR, since=dict.fromkeys(ITERATOR, 20), tunnelled=False)
+def capabilities(call: Call) -> Tree:
+    """What this login may call: everything there is, here.  Answered to vservers' logins too (Cinder gives up
+    else).
+    """
+    objects = {_object_and_operation(name)[0] for name in APIS}
+    return CAPABILITIES.answer(call, {(name,): name for name in objects})
+
+
+EMS = (
+    "computer-name",
+    "event-id",
+    "event-source",
+    "app-version",
+    "category",
+    "event-description",
+    "log-level",
+)
+
+
+@api("ems-autosupport-log", *EMS, "auto-support", tunnelled=False)
+def ems_log(call: Call) -> Tree:
+    """Accept a message of an application; nothing is kept of it."""
+    call.number("event-id")
+    call.flag("auto-support")
+    if call.number("log-level") > 7:
+        raise Refusal(INVALID_INPUT, "Invalid value for log-level")
+    return {}

@@ -1,0 +1,142 @@
+"""One API call on its way through the filer: its arguments, strictly typed, and whom it concerns.
+
+Stricter than a filer, never laxer: what is missing, unknown, doubled, newer than the declared version or not
+of its type is refused.  Which errno ONTAP gives is documented for few cases: a missing value 13001
+(recorded), a bad value 13115 (NetApp's own tests); an unknown argument is 13001 here by choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.simulator.documents import Node, Tree
+from tests.simulator.errnos import API_ERROR, INVALID_INPUT, NO_SUCH_IGROUP, NO_SUCH_LUN, Refusal
+from tests.simulator.model import Igroup, Lun
+
+if TYPE_CHECKING:
+    from tests.simulator.filer import Filer
+
+LARGEST_NUMBER = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the filer knows of an API before it runs: its arguments, the version each came with, and its
+    handler.
+
+    ``tunnelled`` APIs belong to a vserver; the others also work on the cluster itself.
+    """
+
+    name: str
+    handler: Callable[[Call], Tree]
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    since: Mapping[str, int]
+    tunnelled: bool
+
+
+APIS: dict[str, Api] = {}
+
+
+def api(
+    name: str,
+    *required: str,
+    optional: tuple[str, ...] = (),
+    since: Mapping[str, int] | None = None,
+    tunnelled: bool = True,
+) -> Callable[[Callable[[Call], Tree]], Callable[[Call], Tree]]:
+    """Register the decorated function as the handler of the API ``name``."""
+
+    def register(handler: Callable[[Call], Tree]) -> Callable[[Call], Tree]:
+        APIS[name] = Api(name, handler, required, optional, since or {}, tunnelled)
+        return handler
+
+    return register
+
+
+class Call:
+    """A call's arguments and surroundings.  ``scope`` is its vserver, None on the cluster itself."""
+
+    def __init__(self, filer: Filer, node: Node, api: Api, scope: str | None) -> None:
+        self.filer, self.node, self.api, self.scope = filer, node, api, scope
+        self._given: dict[str, Node] = {}
+        for child in node.children:
+            if child.name in self._given:
+                raise Refusal(API_ERROR, f"Extra input: {child.name}")
+            self._given[child.name] = child
+        self._check()
+
+    def _check(self) -> None:
+        known = {*self.api.required, *self.api.optional}
+        for name in self._given:
+            if name not in known or self.filer.ontapi < self.api.since.get(name, 0):
+                raise Refusal(API_ERROR, f"Extra input: {name}")
+        for name in self.api.required:
+            node = self._given.get(name)
+            # An empty comment or attribute value is a value; an empty path is none.
+            if node is None or not (node.text or node.children or name in {"comment", "value"}):
+                raise Refusal(API_ERROR, f"Missing value for zapi field: {name}")
+
+    @property
+    def vserver(self) -> str:
+        """The vserver of a tunnelled API."""
+        if self.scope is None:
+            raise AssertionError(f"{self.api.name} is not declared as tunnelled")
+        return self.scope
+
+    def container(self, name: str) -> Node | None:
+        """A structured argument (``query``, ``desired-attributes``), if given."""
+        return self._given.get(name)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string argument."""
+        node = self._given.get(name)
+        if node is None:
+            return default
+        if node.children:
+            raise Refusal(INVALID_INPUT, f"Invalid value for {name}: a single value was expected")
+        return node.text
+
+    def number(self, name: str, default: int = 0) -> int:
+        """An integer argument: decimal digits, not negative."""
+        if name not in self._given:
+            return default
+        text = self.text(name)
+        if not (text.isascii() and text.isdecimal()) or int(text) > LARGEST_NUMBER:
+            raise Refusal(INVALID_INPUT, f"Invalid value for {name}: {text!r} is not an integer")
+        return int(text)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean argument; Ansible sends Python's True and False, so case does not count."""
+        if name not in self._given:
+            return default
+        text = self.text(name).lower()
+        if text not in {"true", "false"}:
+            raise Refusal(INVALID_INPUT, f"Invalid value for {name}: {text!r} is not a boolean")
+        return text == "true"
+
+    def choice(self, name: str, allowed: frozenset[str], default: str) -> str:
+        """A string argument that is one of a set."""
+        value = self.text(name) or default
+        if value not in allowed:
+            raise Refusal(INVALID_INPUT, f"Invalid value for {name}: {value!r}")
+        return value
+
+    def lun(self, errno: int = NO_SUCH_LUN) -> Lun:
+        """The LUN that the argument ``path`` names."""
+        path = self.text("path")
+        lun = self.filer.luns.get((self.vserver, path))
+        if lun is None:
+            reason = "entry doesn't exist" if errno != NO_SUCH_LUN else f"No such LUN exists: {path}"
+            raise Refusal(errno, reason)
+        return lun
+
+    def igroup(self, argument: str = "initiator-group-name") -> Igroup:
+        """The igroup that an argument names."""
+        name = self.text(argument)
+        igroup = self.filer.igroups.get((self.vserver, name))
+        if igroup is None:
+            raise Refusal(NO_SUCH_IGROUP, f"No such initiator group: {name}")
+        return igroup

@@ -1,0 +1,146 @@
+"""The simulated filer as an object: a whole ZAPI document in, a whole answer out, no sockets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.simulator import api as handlers
+from tests.simulator import documents
+from tests.simulator.call import APIS, Call
+from tests.simulator.errnos import API_AUTHENTICATION, API_ERROR, API_NOT_FOUND, VSERVER_NOT_FOUND, Refusal
+from tests.simulator.identity import object_uuid, serial
+from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
+from tests.simulator.provision import provision
+from tests.simulator.state import State
+
+NEWEST = 180
+ARGUMENTS_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with what the request log tells about it."""
+
+    document: bytes
+    api: str | None = None
+    vserver: str | None = None
+    arguments: str = ""
+    status: str = "passed"
+    errno: str | None = None
+
+
+class Filer:
+    """A clustered ONTAP filer whose state lives in a directory and survives any kill.
+
+    ``ontapi`` is the minor ONTAPI version it claims (180 is release 9.8); arguments newer than that are
+    unknown to it.  ``seed`` makes all identities the same again.  Whether a clone inherits its source's
+    comment is not known of real filers: ``clones_keep_comment`` chooses.
+    """
+
+    def __init__(
+        self, state: Path, *, ontapi: int = NEWEST, seed: str | None = None, clones_keep_comment: bool = True
+    ) -> None:
+        handlers.load()
+        self.ontapi = ontapi
+        self.clones_keep_comment = clones_keep_comment
+        self.state = State(state)
+        self._one_at_a_time = threading.Lock()
+        provision(self.state, seed)
+
+    @property
+    def vservers(self) -> Mapping[Key, Vserver]:
+        """(name,) -> vserver."""
+        return self.state.vservers
+
+    @property
+    def volumes(self) -> Mapping[Key, Volume]:
+        """(vserver, name) -> volume."""
+        return self.state.volumes
+
+    @property
+    def luns(self) -> Mapping[Key, Lun]:
+        """(vserver, path) -> LUN."""
+        return self.state.luns
+
+    @property
+    def igroups(self) -> Mapping[Key, Igroup]:
+        """(vserver, name) -> igroup."""
+        return self.state.igroups
+
+    @property
+    def maps(self) -> Mapping[Key, Mapping[int, str]]:
+        """(vserver, igroup) -> LUN id -> path."""
+        return self.state.maps
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster's own record."""
+        cluster = self.state.cluster
+        if cluster is None:
+            raise AssertionError("provision() made no cluster")
+        return cluster
+
+    def __call__(self, document: bytes, account: str | None = "admin") -> bytes:
+        """The answer to a request that this account sent."""
+        return self.answer(document, account).document
+
+    def answer(self, document: bytes, account: str | None) -> Answer:
+        """Like calling the filer, with the particulars that are logged."""
+        api = vfiler = None
+        arguments = ""
+        try:
+            request = documents.parse(document)
+            api, vfiler, arguments = request.call.name, request.vfiler, _shown(request.call)
+            with self._one_at_a_time:
+                content = self._carry_out(request, account)
+        except Refusal as refusal:
+            answer = documents.failed(refusal.errno, refusal.reason, self.ontapi)
+            return Answer(answer, api, vfiler, arguments, "failed", str(refusal.errno))
+        return Answer(documents.passed(content, self.ontapi), api, vfiler, arguments)
+
+    def authenticate(self, name: str, password: str) -> bool:
+        """Whether that is a login of this filer."""
+        account = self.state.accounts.get((name,))
+        return account is not None and account.password == password
+
+    def identity(self) -> tuple[str, str, Cluster]:
+        """A new UUID and serial number, and the cluster record to commit with what bears them."""
+        cluster = self.cluster
+        number = cluster.made + 1
+        counted = Cluster(cluster.name, cluster.uuid, number)
+        return object_uuid(cluster.uuid, number), serial(cluster.uuid, number), counted
+
+    def close(self) -> None:
+        """Let another process have the state directory."""
+        self.state.close()
+
+    def _carry_out(self, request: documents.Request, account: str | None) -> documents.Tree:
+        login = self.state.accounts.get((account,)) if account is not None else None
+        if login is None:
+            raise Refusal(API_AUTHENTICATION, "Authorization failed")
+        scope = self._scope(request.vfiler, login)
+        api = APIS.get(request.call.name)
+        if api is None:
+            where = f" on data vserver {scope}" if scope else ""
+            raise Refusal(API_NOT_FOUND, f"Unable to find API: {request.call.name}{where}")
+        if api.tunnelled and scope is None:
+            # The text is Ansible's; its errno is not known.
+            raise Refusal(API_ERROR, "Vserver API missing vserver parameter.")
+        return api.handler(Call(self, request.call, api, scope))
+
+    def _scope(self, vfiler: str | None, login: Account) -> str | None:
+        """The vserver that a request is for; a vserver's own login can reach no other."""
+        if vfiler is None:
+            return login.vserver
+        if (vfiler,) not in self.vservers or login.vserver not in {None, vfiler}:
+            raise Refusal(VSERVER_NOT_FOUND, "Specified vserver not found")
+        return vfiler
+
+
+def _shown(call: documents.Node) -> str:
+    """The arguments as one short line for the log."""
+    shown = " ".join(f"{way[-1]}={text}" for way, text in call.leaves() if text)
+    return shown if len(shown) <= ARGUMENTS_SHOWN else shown[: ARGUMENTS_SHOWN - 1] + "…"

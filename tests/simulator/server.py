@@ -1,0 +1,191 @@
+"""The filer behind HTTP/1.1 and TLS: keep-alive, Basic and certificate login, one thread a connection."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+import socket
+import socketserver
+import ssl
+import sys
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.simulator import documents
+from tests.simulator.filer import Answer, Filer
+from tests.simulator.requestlog import Logged, RequestLog
+
+URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
+LARGEST_BODY = 16 << 20
+IDLE_SECONDS = 600
+HANDSHAKE_SECONDS = 30
+XML = "text/xml; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP response, and what the filer said if it was asked."""
+
+    status: HTTPStatus
+    body: bytes = b""
+    content_type: str = "text/html"
+    headers: dict[str, str] = field(default_factory=dict)
+    answer: Answer | None = None
+
+
+class Server(ThreadingHTTPServer):
+    """Listens; ``tls`` is None for plain HTTP."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 1024
+
+    def __init__(
+        self, address: tuple[str, int], filer: Filer, log: RequestLog, tls: ssl.SSLContext | None
+    ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, Connection)
+        self.filer, self.log, self.tls = filer, log, tls
+        self.connections = itertools.count(1)
+
+    def server_bind(self) -> None:
+        """Bind, without HTTPServer's look-up of our name, which may ask a name server."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def reply(self, body: bytes, account: str) -> Reply:
+        """The one way from HTTP to the filer."""
+        answer = self.filer.answer(body, account)
+        return Reply(HTTPStatus.OK, answer.document, XML, answer=answer)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, in its own thread: a slow handshake holds up nobody else."""
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls is None:
+            Connection(request, client_address, self)
+            return
+        request.settimeout(HANDSHAKE_SECONDS)
+        with self.tls.wrap_socket(request, server_side=True) as secured:
+            Connection(secured, client_address, self)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone or speaks no TLS is no trouble; anything else is a bug and is shown."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class Connection(BaseHTTPRequestHandler):
+    """One client's connection, and the requests that come over it."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    server: Server
+
+    def setup(self) -> None:
+        """Number the connection."""
+        super().setup()
+        self.number = next(self.server.connections)
+
+    def do_POST(self) -> None:
+        """A ZAPI call."""
+        started, clock = time.time(), time.monotonic()
+        body, problem = self._body()
+        account = self._account()
+        if problem is not None:
+            reply = problem
+        elif self.path != URL:
+            reply = Reply(HTTPStatus.NOT_FOUND, b"<html><body>404 Not Found</body></html>")
+        elif account is None:
+            reply = _unauthorized()
+        else:
+            reply = self.server.reply(body, account)
+        self._finish(reply, account, started, clock)
+
+    def do_GET(self) -> None:
+        """Nothing to get here: the ZAPI URL says so in its own way (a recorded answer), any other does not
+        exist.
+        """
+        started, clock = time.time(), time.monotonic()
+        account = self._account()
+        # A body would be taken for the next request.
+        self.close_connection = self.close_connection or "Content-Length" in self.headers
+        if self.path != URL:
+            reply = Reply(HTTPStatus.NOT_FOUND, b"<html><body>404 Not Found</body></html>")
+        elif account is None:
+            reply = _unauthorized()
+        else:
+            refused = documents.failed("Not_Allowed", "Only POST is allowed", self.server.filer.ontapi)
+            reply = Reply(HTTPStatus.OK, refused, XML)
+        self._finish(reply, account, started, clock)
+
+    def _body(self) -> tuple[bytes, Reply | None]:
+        """The request's body, or why there is none; then the connection cannot go on."""
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdecimal()):
+            self.close_connection = True
+            return b"", Reply(HTTPStatus.LENGTH_REQUIRED)
+        if int(length) > LARGEST_BODY:
+            self.close_connection = True
+            return b"", Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise ConnectionResetError("the request ended early")
+        return body, None
+
+    def _account(self) -> str | None:
+        """Who is calling: by Basic authentication, else by the client certificate's common name."""
+        scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+            return name if self.server.filer.authenticate(name, password) else None
+        if isinstance(self.connection, ssl.SSLSocket):
+            subject: Any = (self.connection.getpeercert() or {}).get("subject", ())
+            names = [value for part in subject for key, value in part if key == "commonName"]
+            return names[0] if names else None
+        return None
+
+    def _finish(self, reply: Reply, account: str | None, started: float, clock: float) -> None:
+        """Log the request, then answer it with one send."""
+        answer = reply.answer
+        self.server.log.write(
+            Logged(
+                time=started,
+                connection=self.number,
+                peer="{}:{}".format(*self.client_address[:2]),
+                account=account,
+                http=int(reply.status),
+                api=answer.api if answer else None,
+                vserver=answer.vserver if answer else None,
+                arguments=answer.arguments if answer else "",
+                status=answer.status if answer else None,
+                errno=answer.errno if answer else None,
+                seconds=round(time.monotonic() - clock, 6),
+            )
+        )
+        headers = {
+            "Server": "libzapid-httpd",
+            "Date": self.date_time_string(),
+            "Content-Type": reply.content_type,
+            "Content-Length": str(len(reply.body)),
+            "Connection": "close" if self.close_connection else "keep-alive",
+            **reply.headers,
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        status = f"{self.protocol_version} {int(reply.status)} {reply.status.phrase}\r\n"
+        self.wfile.write(f"{status}{head}\r\n".encode("latin-1") + reply.body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on stderr: requests.jsonl is the log."""
+
+
+def _unauthorized() -> Reply:
+    """Without the challenge, netapp-lib and libstoragemgmt would never send their password."""
+    challenge = {"WWW-Authenticate": 'Basic realm="Administrator"'}
+    return Reply(HTTPStatus.UNAUTHORIZED, b"<html><body>401 Unauthorized</body></html>", headers=challenge)

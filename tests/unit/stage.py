@@ -1,0 +1,101 @@
+"""A provider on a stage: the filer is the simulator's object, the node has no devices, requests can go wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, NoReturn
+
+from dataontap import config
+from dataontap.client.api import NaElement, NaServer
+from dataontap.client.client_cmode import CmodeClient
+from dataontap.deadline import Deadline
+from dataontap.errors import TransportError
+from dataontap.host.device import Host
+from dataontap.provider import DataOnTapProvider
+from tests.simulator import provision
+from tests.simulator.filer import Filer
+from tests.unit.zapi import ask
+
+Send = Callable[[bytes], bytes]
+
+
+class Wire:
+    """Between client and filer: notes each call, and loses the ones it is told to."""
+
+    def __init__(self, filer: Filer) -> None:
+        self._filer = filer
+        self.calls: list[str] = []
+        self._lose: dict[str, bool] = {}
+        self._meanwhile: dict[str, Callable[[], object]] = {}
+
+    def lose(self, api: str, *, after: bool) -> None:
+        """The next call of ``api`` gets no answer; ``after``: it was carried out all the same."""
+        self._lose[api] = after
+
+    def meanwhile(self, api: str, action: Callable[[], object]) -> None:
+        """Something happens on the filer while the next call of ``api`` is on its way."""
+        self._meanwhile[api] = action
+
+    def __call__(self, document: bytes) -> bytes:
+        (call,) = NaElement.from_string(document).get_children()
+        self.calls.append(call.name)
+        self._meanwhile.pop(call.name, lambda: None)()
+        if call.name not in self._lose:
+            return self._filer(document)
+        if self._lose.pop(call.name):
+            self._filer(document)
+        raise TransportError("the connection to the filer failed: reset by peer")
+
+
+def no_programs(*argv: str, timeout: float) -> NoReturn:
+    """No test on this stage may start one."""
+    raise AssertionError(argv)
+
+
+class Stage:
+    """What a test looks at: the filer, the calls that reached it, and a provider for each verb."""
+
+    def __init__(self, directory: Path, *, ontapi: int = 180) -> None:
+        self.directory = directory
+        self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage")
+        provision.add_volume(self.filer.state, "svm1", "vol2")
+        self.wire = Wire(self.filer)
+        self.options: dict[str, object] = {"POOL": "vol1", "IGROUP": "ganeti"}
+        self.ask("igroup-create", {"initiator-group-name": "ganeti", "initiator-group-type": "iscsi"})
+
+    def ask(self, api: str, arguments: dict[str, object]) -> None:
+        """Do something on the filer behind the provider's back."""
+        ask(self.filer, api, arguments)
+
+    @property
+    def client(self) -> CmodeClient:
+        """A new client."""
+        return CmodeClient(NaServer(self.wire, tunnel="svm1"))
+
+    @property
+    def provider(self) -> DataOnTapProvider:
+        """A new provider, as each script makes one."""
+        options = {"HOSTNAME": "filer", "LOGIN": "admin", "PASSWORD": "secret", **self.options}
+        options["LUN_DEVICE_PATH_FORMAT"] = f"{self.directory}/disk/{{hostname}}/{{pool}}/{{name}}"
+        text = "".join(f"{name} = {value!r}\n" for name, value in options.items())
+        self.wire.calls.clear()
+        return DataOnTapProvider(
+            config.parse(text, "stage"),
+            cluster="cluster.example",
+            deadline=Deadline(60),
+            connect=lambda: self.client,
+            host=Host(run=no_programs),
+        )
+
+    @property
+    def paths(self) -> list[str]:
+        """The LUNs' paths on the filer."""
+        return sorted(lun.path for lun in self.filer.luns.values())
+
+    def comment(self, path: str) -> str:
+        """A LUN's comment on the filer."""
+        return self.filer.luns["svm1", path].comment
+
+    def groups(self, path: str) -> list[str]:
+        """The igroups that a LUN is mapped to."""
+        return sorted(group for (_, group), maps in self.filer.maps.items() if path in maps.values())

@@ -1,0 +1,150 @@
+"""ZAPI on the wire: what goes out, what is made of what comes back."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataontap.client.api import NaElement, NaServer
+from dataontap.errors import NaApiError, OntapError
+
+# As clustered ONTAP frames it.
+ANSWER = (
+    b"<?xml version='1.0' encoding='UTF-8' ?>\n<!DOCTYPE netapp SYSTEM 'file:/etc/netapp_gx.dtd'>\n"
+    b"<netapp version='1.180' xmlns='http://www.netapp.com/filer/admin'>%b</netapp>"
+)
+PASSED = ANSWER % b'<results status="passed"><major-version>1</major-version></results>'
+
+
+class Peer:
+    """A filer that says one thing and keeps what it was asked."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.asked: list[bytes] = []
+
+    def __call__(self, document: bytes) -> bytes:
+        self.asked.append(document)
+        return self.answer
+
+
+def test_a_call_goes_out_as_the_filer_wants_it() -> None:
+    peer = Peer(PASSED)
+    NaServer(peer, tunnel="svm1").send_request("lun-map", {"path": "/vol/a&b/c", "force": True, "lun-id": None})
+    assert peer.asked == [
+        b"<?xml version='1.0' encoding='utf-8'?>\n"
+        b'<netapp version="1.15" xmlns="http://www.netapp.com/filer/admin" vfiler="svm1">'
+        b"<lun-map><path>/vol/a&amp;b/c</path><force>true</force></lun-map></netapp>"
+    ]
+
+
+def test_a_cluster_call_is_not_tunnelled() -> None:
+    peer = Peer(PASSED)
+    server = NaServer(peer, tunnel="svm1", version=(1, 110))
+    server.send_request("system-get-ontapi-version", enable_tunneling=False)
+    assert b"vfiler" not in peer.asked[0]
+    assert b'version="1.110"' in peer.asked[0]
+
+
+def test_results_of_a_passed_call() -> None:
+    results = NaServer(Peer(PASSED)).send_request("system-get-ontapi-version")
+    assert results.get_int("major-version") == 1
+    with pytest.raises(OntapError, match="has no usable minor-version: ''"):
+        results.get_int("minor-version")
+
+
+@pytest.mark.parametrize(
+    ("results", "message", "code"),
+    [
+        (
+            b'<results reason="No such LUN" status="failed" errno="9017"></results>',
+            "lun-map failed: No such LUN (errno 9017)",
+            "9017",
+        ),
+        (
+            b'<results reason="Specified vserver not found" status="failed" errno="15698"/>',
+            "lun-map failed: Specified vserver not found (errno 15698); CLUSTER_MODE_VSERVER is 'svm1'",
+            "15698",
+        ),
+        (
+            b'<results status="failed"><errorno>13001</errorno><reason>Job\n  exists</reason></results>',
+            "lun-map failed: Job exists (errno 13001)",
+            "13001",
+        ),
+        (b'<results status="failed"/>', "lun-map failed: no reason given (errno unknown)", "unknown"),
+    ],
+)
+def test_a_failed_call(results: bytes, message: str, code: str) -> None:
+    with pytest.raises(NaApiError) as caught:
+        NaServer(Peer(ANSWER % results), tunnel="svm1").send_request("lun-map")
+    assert str(caught.value) == message
+    assert caught.value.code == code
+
+
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE netapp [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><netapp><results status="passed"><path>&c;</path></results></netapp>"""
+THIEF = b"""<?xml version="1.0"?><!DOCTYPE netapp [<!ENTITY x SYSTEM "file:///etc/passwd">]>
+<netapp><results status="passed"><path>&x;</path></results></netapp>"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"", "the answer is not XML"),
+        (b"<html><body>It works!</body></html>", "none of ONTAP's; is HOSTNAME an ONTAP filer?"),
+        (b"<html><body><p>It works!", "the answer is not XML: .*; is HOSTNAME an ONTAP filer?"),
+        (PASSED[:-20], "the answer is not XML"),
+        (b"<netapp/>", "none of ONTAP's"),
+        (b"<netapp><results/></netapp>", "none of ONTAP's"),
+        (BOMB, "entit"),
+        (THIEF, "declares XML entities"),
+        (b"<a>" * 5000 + b"</a>" * 5000, "the answer is not XML"),
+    ],
+)
+def test_what_no_filer_says(answer: bytes, message: str) -> None:
+    with pytest.raises(OntapError, match=message):
+        NaServer(Peer(answer)).send_request("lun-map")
+
+
+def test_control_characters_that_ontap_lets_slip() -> None:
+    answer = ANSWER % b'<results status="passed"><comment>a\x07b\x08c</comment></results>'
+    assert NaServer(Peer(answer)).send_request("lun-get-comment").get_child_content("comment") == "abc"
+
+
+XML_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
+XML_NAME = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
+ARGUMENTS = st.recursive(
+    st.dictionaries(XML_NAME, XML_TEXT | st.integers() | st.booleans(), max_size=4),
+    lambda inner: st.dictionaries(XML_NAME, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def as_read(value: Any) -> Any:
+    """What ``value`` is after the wire: all text, without the white space around it."""
+    if isinstance(value, dict):
+        return {name: as_read(child) for name, child in value.items()} or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).strip()
+
+
+def content(element: NaElement) -> Any:
+    return {child.name: content(child) for child in element.get_children()} or element.get_content()
+
+
+@given(XML_NAME, ARGUMENTS)
+def test_round_trip(name: str, arguments: dict[str, Any]) -> None:
+    element = NaElement.from_string(NaElement.build(name, arguments).to_string())
+    assert element.name == name
+    assert content(element) == as_read(arguments)
+
+
+@given(st.binary())
+def test_any_bytes_are_results_or_a_named_error(answer: bytes) -> None:
+    call: Callable[[], NaElement] = lambda: NaServer(Peer(answer)).send_request("lun-map")  # noqa: E731
+    with pytest.raises(OntapError):
+        call()

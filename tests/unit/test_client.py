@@ -1,0 +1,69 @@
+"""Queries against the simulated filer: pages, wildcards, and what the records hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dataontap import client, config
+from dataontap.client.client_base import LunMap
+from dataontap.deadline import Deadline
+from dataontap.errors import ConfigError
+from tests.unit.stage import Stage
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.filer.close()
+
+
+def test_every_page_is_read(stage: Stage) -> None:
+    for number in range(230):
+        stage.ask("lun-create-by-size", {"path": f"/vol/vol1/lun{number:03}", "size": 4 * MIB})
+    luns = stage.client.get_lun_by_args(path="/vol/vol1/*")
+    assert [lun.path for lun in luns] == [f"/vol/vol1/lun{number:03}" for number in range(230)]
+    assert stage.wire.calls == ["lun-get-iter"] * 3
+
+
+def test_a_lun(stage: Stage) -> None:
+    stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB, "comment": "a <b> & c"})
+    (lun,) = stage.client.get_lun_by_args(path="/vol/vol1/v")
+    assert lun.serial == stage.filer.luns["svm1", "/vol/vol1/v"].serial
+    assert len(lun.serial) == 12
+    assert (lun.size, lun.comment, lun.online, lun.mapped) == (4 * MIB, "a <b> & c", True, False)
+
+
+def test_no_lun(stage: Stage) -> None:
+    assert stage.client.get_lun_by_args(path="/vol/vol1/v") == []
+    assert stage.client.get_lun_map("/vol/vol1/v") == []
+
+
+def test_maps(stage: Stage) -> None:
+    stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
+    assert stage.client.map_lun("/vol/vol1/v", "ganeti", 7)
+    assert not stage.client.map_lun("/vol/vol1/v", "ganeti")
+    assert stage.client.get_lun_map("/vol/vol1/v") == [LunMap("/vol/vol1/v", "ganeti", 7)]
+    assert stage.client.unmap_lun("/vol/vol1/v", "ganeti")
+    assert not stage.client.unmap_lun("/vol/vol1/v", "ganeti")
+
+
+def test_destroying_without_force_spares_what_is_mapped(stage: Stage) -> None:
+    stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
+    stage.client.map_lun("/vol/vol1/v", "ganeti")
+    with pytest.raises(Exception, match="errno 9013"):
+        stage.client.destroy_lun("/vol/vol1/v")
+    stage.client.unmap_lun("/vol/vol1/v", "ganeti")
+    assert stage.client.destroy_lun("/vol/vol1/v")
+    assert not stage.client.destroy_lun("/vol/vol1/v")
+
+
+def test_seven_mode_has_no_client_yet() -> None:
+    settings = config.parse("HOSTNAME='h'\nLOGIN='l'\nPASSWORD='p'\nSTORAGE_FAMILY='ontap_7mode'", "f")
+    with pytest.raises(ConfigError, match="^STORAGE_FAMILY: 'ontap_7mode' is not supported yet"):
+        client.connect(settings, Deadline(1))

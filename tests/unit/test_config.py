@@ -1,0 +1,214 @@
+"""The configuration file: what it means, and which sentence names what is wrong with it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataontap import config
+from dataontap.config import Settings
+from dataontap.errors import ConfigError, ContractError
+
+MINIMUM = 'HOSTNAME = "filer"\nLOGIN = "admin"\nPASSWORD = "s3cret"\n'
+
+# As the first implementation's users have it: made by commenting out its defaults and filling in some.
+FIRST_IMPLEMENTATION = """# -*- coding: utf-8 -*-
+DEBUG = "no"
+LOGFILE = '/var/log/ganeti-extstorage-dataontap.log'
+STORAGE_FAMILY = u"ontap_cluster"
+STORAGE_PROTOCOL = 'fc'
+HOSTNAME = 'filer.example.org'
+PORT = None
+TRANSPORT_TYPE = "https"
+VERIFY_CERT = "unset"
+LOGIN = 'ganeti'; PASSWORD = 'hunter2'
+LUN_SPACE_RESERVATION = False
+CLUSTER_MODE_VSERVER = "svm1"
+LUN_OSTYPE = 'linux'
+POOL_NAME_SEARCH_PATTERN = "(vol.+)"
+POOL = "vol7"
+IGROUP = "ganeti"
+LUN_DEVICE_PATH_FORMAT = "/dev/disk/{hostname}/{pool}/{name}"
+FC_ATTACH_COMMANDS = [["rescan-scsi-bus.sh"], ["multipath", "-r"],
+                      ["udevadm", 'settle']]
+FC_DETACH_COMMANDS = ()
+SCSI_ID_COMMAND = "/lib/udev/scsi_id", "-g", "-d", "{device}"
+DEVICE_CLEANUP_COMMAND = ()
+"""
+
+
+def test_a_file_of_the_first_implementation() -> None:
+    settings = config.parse(FIRST_IMPLEMENTATION, "f")
+    assert (settings.hostname, settings.pool, settings.igroup) == ("filer.example.org", "vol7", "ganeti")
+    assert (settings.debug, settings.verify_cert, settings.lun_space_reservation) == (False, False, False)
+    assert settings.fc_attach_commands == (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle"))
+    assert settings.fc_detach_commands == ()
+    assert settings.iscsi_attach_commands is None
+    assert settings.scsi_id_command == ("/lib/udev/scsi_id", "-g", "-d", "{device}")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("VERIFY_CERT = 'maybe'", "f:4: VERIFY_CERT: expected True or False, not 'maybe'"),
+        ("VERIFY_CERTS = True", "f:4: VERIFY_CERTS: no such option; did you mean VERIFY_CERT?"),
+        ("verify_cert = True", "f:4: verify_cert: no such option; did you mean VERIFY_CERT?"),
+        ("XYZZY = True", "f:4: XYZZY: no such option"),
+        ("LOGIN = 'b'", "f:4: LOGIN: is given twice"),
+        ("PORT = 70000", "f:4: PORT: expected a whole number from 1 to 65535, not 70000"),
+        ("PORT = True", "f:4: PORT: expected a whole number from 1 to 65535, not True"),
+        ("import os", "f:4: expected OPTION = value and nothing else"),
+        ("POOL = IGROUP = 'a'", "f:4: expected OPTION = value and nothing else"),
+        ("\n\nPOOL = 'a' +", "f:6: not OPTION = value: invalid syntax"),
+        ("POOL = 'a' * 3", "f:4: POOL: expected a literal"),
+        ("POOL = open('/etc/passwd').read()", "f:4: POOL: expected a literal"),
+        ("POOL = '../vol'", "f:4: POOL: expected a volume's name, or volume/qtree, not '../vol'"),
+        ("POOL_NAME_SEARCH_PATTERN = '('", "f:4: POOL_NAME_SEARCH_PATTERN: '(' is not a regular expression"),
+        ("POOL_NAME_SEARCH_PATTERN = 'x'", "f: POOL: 'vol0' is not allowed by POOL_NAME_SEARCH_PATTERN"),
+        ("STORAGE_FAMILY = 'ontap cluster'", "f:4: STORAGE_FAMILY: expected ontap_cluster or ontap_7mode, not"),
+        ("LUN_DEVICE_PATH_FORMAT = '/dev/{host}'", "f:4: LUN_DEVICE_PATH_FORMAT: expected {name}, {hostname} and"),
+        ("LUN_DEVICE_PATH_FORMAT = '/dev/{name'", "f:4: LUN_DEVICE_PATH_FORMAT: '/dev/{name'"),
+        ("ISCSI_ATTACH_COMMANDS = ('multipath', '-r')", "f:4: ISCSI_ATTACH_COMMANDS: expected a tuple of tuples"),
+        ("ISCSI_ATTACH_COMMANDS = ((),)", "f:4: ISCSI_ATTACH_COMMANDS: one of the commands in"),
+        ("IGROUP = 'a b'", "f:4: IGROUP: expected an initiator group's name, not 'a b'"),
+        ("CA_FILE = 'ca.pem'", "f:4: CA_FILE: expected a path that begins with '/', not 'ca.pem'"),
+        ("KEY_FILE = '/key'", "f: KEY_FILE: is of no use without CERT_FILE"),
+        ("CERT_FILE = '/cert'\nTRANSPORT_TYPE = 'http'", 'f: CERT_FILE: needs TRANSPORT_TYPE = "https"'),
+    ],
+)
+def test_errors_say_where_and_what(lines: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(MINIMUM + lines, "f")
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "f: HOSTNAME: must be given"),
+        ("HOSTNAME = 'a'", "f: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given"),
+        ("HOSTNAME = 'a'\nPASSWORD = 5", "f:2: PASSWORD: expected a non-empty string without control characters"),
+    ],
+)
+def test_what_must_be_given(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text, "f")
+    assert str(caught.value) == message
+
+
+def test_no_representation_shows_the_password() -> None:
+    assert "s3cret" not in repr(config.parse(MINIMUM, "f"))
+
+
+def test_a_wrong_password_is_not_in_the_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse("PASSWORD = 's3cret\\n'", "f")
+    assert "s3cret" not in str(caught.value)
+
+
+class TestParams:
+    """Ext-params in place of options."""
+
+    def test_override(self) -> None:
+        settings = config.parse(MINIMUM, "f").with_params({"pool": "vol2", "lun_space_reservation": "no"})
+        assert (settings.pool, settings.lun_space_reservation) == ("vol2", False)
+
+    def test_are_checked_as_options_are(self) -> None:
+        with pytest.raises(ContractError, match="^EXTP_LUN_OSTYPE: expected aix or "):
+            config.parse(MINIMUM, "f").with_params({"lun_ostype": "plan9"})
+
+    def test_cannot_leave_the_allowed_pools(self) -> None:
+        settings = config.parse(MINIMUM + "POOL_NAME_SEARCH_PATTERN = 'vol'", "f")
+        with pytest.raises(ContractError, match="^EXTP_POOL: 'other' is not allowed"):
+            settings.with_params({"pool": "other"})
+
+
+class TestFile:
+    """The file itself: it holds a password and commands for root."""
+
+    def test_is_read(self, tmp_path: Path) -> None:
+        file = tmp_path / "c"
+        file.touch(mode=0o600)
+        file.write_text(MINIMUM)
+        assert config.load(str(file)).login == "admin"
+
+    @pytest.mark.parametrize("mode", [0o604, 0o644, 0o620, 0o602, 0o601])
+    def test_open_to_others_is_refused(self, tmp_path: Path, mode: int) -> None:
+        file = tmp_path / "c"
+        file.write_text(MINIMUM)
+        file.chmod(mode)
+        with pytest.raises(ConfigError) as caught:
+            config.load(str(file))
+        assert str(caught.value).endswith(f"mend that with: chown root {file} && chmod 600 {file}")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+    def test_of_somebody_else_is_refused(self, tmp_path: Path) -> None:
+        file = tmp_path / "c"
+        file.touch(mode=0o600)
+        os.chown(file, 65534, 0)
+        with pytest.raises(ConfigError, match="others can read or change it"):
+            config.load(str(file))
+
+    def test_that_is_missing(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="/nowhere: No such file or directory$"):
+            config.load(str(tmp_path / "nowhere"))
+
+    def test_that_is_no_text(self, tmp_path: Path) -> None:
+        file = tmp_path / "c"
+        file.touch(mode=0o600)
+        file.write_bytes(b"\xff")
+        with pytest.raises(ConfigError, match="is not UTF-8 text"):
+            config.load(str(file))
+
+
+def test_the_shipped_file_lists_every_option_with_its_default(repository: Path) -> None:
+    text = (repository / "etc/extstorage-dataontap.conf").read_text()
+    shipped = {
+        name.lower(): ast.literal_eval(value) for name, value in re.findall(r"^#([A-Z_0-9]+) = (.*)$", text, re.M)
+    }
+    options = {option.name: option.default for option in dataclasses.fields(Settings)}
+    options["hostname"] = "filer.example.org"  # has no default; this one stands there as an example
+    options["pool_name_search_pattern"] = options["pool_name_search_pattern"].pattern  # type: ignore[union-attr]
+    assert shipped == options
+    assert not re.search(r"^[^#\n]", text, re.M), "everything in it is commented out"
+
+
+def test_the_shipped_file_is_right_when_its_comments_are_taken_off(repository: Path) -> None:
+    text = (repository / "etc/extstorage-dataontap.conf").read_text()
+    opened = re.sub(r"^#([A-Z_0-9]+ = )", r"\1", text, flags=re.M)
+    opened = re.sub(r"^(LOGIN|PASSWORD) = None", r"\1 = 'x'", opened, flags=re.M)
+    expected = config.parse("HOSTNAME = 'filer.example.org'\nLOGIN = 'x'\nPASSWORD = 'x'", "f")
+    assert config.parse(opened, "f") == expected
+
+
+@given(st.text())
+def test_any_text_is_settings_or_a_config_error(text: str) -> None:
+    try:
+        config.parse(text, "f")
+    except ConfigError as error:
+        assert str(error).startswith("f")
+
+
+LITERALS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.sampled_from([option.name.upper() for option in dataclasses.fields(Settings)]), LITERALS)
+def test_any_literal_is_taken_or_refused_by_name(name: str, value: object) -> None:
+    others = {"HOSTNAME": "h", "LOGIN": "l", "PASSWORD": "p", name: value}
+    text = "".join(f"{option} = {literal!r}\n" for option, literal in others.items())
+    try:
+        settings = config.parse(text, "f")
+    except ConfigError as error:
+        assert name in str(error) or "POOL" in name or "CERT_FILE" in name
+    else:
+        assert dataclasses.replace(settings) == settings

@@ -1,0 +1,334 @@
+"""The verbs, as far as the filer is concerned: what is there afterwards, and how few requests it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
+from dataontap.errors import ConfigError, DataOntapError, NaApiError, TransportError, VolumeError
+from tests.simulator import provision
+from tests.unit.stage import Stage
+
+MIB = 1024 * 1024
+TAG = "dataontap:1:cluster.example:u-1:disk"
+PATH = "/vol/vol1/v"
+
+CREATION = Creation({}, "v", "u-1", 64 * MIB)
+VOLUME = Volume({}, "v", "u-1")
+SNAPSHOT = Snapshot({}, "v", None, "v.snap", 64 * MIB)
+
+
+def growth(size_mib: int, new_size_mib: int) -> Growth:
+    return Growth({}, "v", "u-1", size_mib * MIB, new_size_mib * MIB)
+
+
+@pytest.fixture
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    stages: list[Stage] = []
+
+    def make(**options: int) -> Stage:
+        stages.append(Stage(tmp_path, **options))
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.filer.close()
+
+
+@pytest.fixture
+def stage(make_stage: Callable[..., Stage]) -> Stage:
+    return make_stage()
+
+
+@pytest.fixture
+def made(stage: Stage) -> Stage:
+    """A stage with the volume on it."""
+    stage.provider.create(CREATION)
+    return stage
+
+
+class TestCreate:
+    def test_makes_a_tagged_and_mapped_lun(self, stage: Stage) -> None:
+        stage.provider.create(CREATION)
+        lun = stage.filer.luns["svm1", PATH]
+        assert (lun.size, lun.comment, lun.reserved) == (64 * MIB, TAG, True)
+        assert stage.groups(PATH) == ["ganeti"]
+        assert stage.wire.calls == ["system-get-ontapi-version", "lun-get-iter", "lun-create-by-size", "lun-map"]
+
+    def test_on_an_old_filer_the_comment_is_one_more_call_and_sizes_are_rounded(
+        self, make_stage: Callable[..., Stage]
+    ) -> None:
+        stage = make_stage(ontapi=31)
+        stage.provider.create(Creation({}, "v", "u-1", 450 * 1024 * MIB))
+        lun = stage.filer.luns["svm1", PATH]
+        assert lun.comment == TAG
+        assert lun.size > 450 * 1024 * MIB
+        assert stage.wire.calls[1:] == ["lun-get-iter", "lun-create-by-size", "lun-set-comment", "lun-map"]
+
+    def test_exact_size_where_the_filer_can(self, make_stage: Callable[..., Stage]) -> None:
+        stage = make_stage(ontapi=110)
+        stage.provider.create(Creation({}, "v", "u-1", 450 * 1024 * MIB))
+        assert stage.filer.luns["svm1", PATH].size == 450 * 1024 * MIB
+
+    def test_never_touches_an_existing_lun(self, made: Stage) -> None:
+        before = made.filer.luns["svm1", PATH]
+        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v already; it is left as it is"):
+            made.provider.create(CREATION)
+        assert made.filer.luns["svm1", PATH] == before
+        assert made.groups(PATH) == ["ganeti"]
+
+    @pytest.mark.parametrize("api", ["lun-create-by-size", "lun-map"])
+    @pytest.mark.parametrize("after", [False, True])
+    def test_leaves_nothing_when_an_answer_is_lost(self, stage: Stage, api: str, after: bool) -> None:
+        stage.wire.lose(api, after=after)
+        with pytest.raises(TransportError, match="reset by peer"):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_leaves_nothing_when_the_comment_cannot_be_set(self, make_stage: Callable[..., Stage]) -> None:
+        stage = make_stage(ontapi=31)
+        stage.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_leaves_nothing_when_there_is_no_such_group(self, stage: Stage) -> None:
+        stage.options["IGROUP"] = "nobody"
+        with pytest.raises(NaApiError, match="9003"):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_spares_a_lun_that_somebody_else_made_meanwhile(self, stage: Stage) -> None:
+        """Between our look and our create: the filer refuses ours, and what is there is not ours to undo."""
+        others = {"path": PATH, "size": 64 * MIB}
+        provider = stage.provider
+        stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
+        with pytest.raises(NaApiError, match="9012"):
+            provider.create(CREATION)
+        assert stage.paths == [PATH]
+
+    def test_without_a_group_asks_nobody(self, stage: Stage) -> None:
+        stage.options.pop("IGROUP")
+        with pytest.raises(ConfigError, match="^IGROUP: must be given"):
+            stage.provider.create(CREATION)
+        assert stage.wire.calls == []
+
+
+class TestRemove:
+    def test_the_lun_is_gone(self, made: Stage) -> None:
+        made.provider.remove(VOLUME)
+        assert made.paths == []
+        assert made.wire.calls == ["lun-map-get-iter", "lun-unmap", "lun-destroy"]
+
+    def test_is_idempotent(self, made: Stage) -> None:
+        made.provider.remove(VOLUME)
+        made.provider.remove(VOLUME)
+        assert made.paths == []
+
+    @pytest.mark.parametrize("api", ["lun-map-get-iter", "lun-unmap", "lun-destroy"])
+    @pytest.mark.parametrize("after", [False, True])
+    def test_again_after_a_lost_answer(self, made: Stage, api: str, after: bool) -> None:
+        made.wire.lose(api, after=after)
+        with pytest.raises(TransportError):
+            made.provider.remove(VOLUME)
+        made.provider.remove(VOLUME)
+        assert made.paths == []
+
+    def test_a_lun_that_others_see_stays_and_stays_ours(self, made: Stage) -> None:
+        made.ask("igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"})
+        made.ask("lun-map", {"path": PATH, "initiator-group": "backup"})
+        with pytest.raises(VolumeError, match="is mapped to backup too; it stays until it is unmapped there"):
+            made.provider.remove(VOLUME)
+        assert made.groups(PATH) == ["backup", "ganeti"]
+
+    def test_in_the_pool_it_was_made_in(self, made: Stage) -> None:
+        made.ask("lun-create-by-size", {"path": "/vol/vol1/bystander", "size": 64 * MIB})
+        made.options["POOL"] = "vol2"
+        made.provider.remove(VOLUME)
+        assert made.paths == ["/vol/vol1/bystander"]
+
+    @pytest.mark.parametrize("copy", [{"parent": "vol1"}, {"type_": "dp"}], ids=["FlexClone", "mirror"])
+    def test_copies_of_the_pool_are_not_the_volume(self, stage: Stage, copy: dict[str, str]) -> None:
+        """A removal that is tried again must not take the LUN of the same name in a copy of its pool."""
+        provision.add_volume(stage.filer.state, "svm1", "copy", **copy)  # type: ignore[arg-type]
+        stage.ask("lun-create-by-size", {"path": "/vol/copy/v", "size": 64 * MIB, "comment": TAG})
+        stage.provider.remove(VOLUME)
+        assert stage.paths == ["/vol/copy/v"]
+        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
+            stage.provider.attach(VOLUME)
+
+    def test_searches_allowed_pools_only(self, made: Stage) -> None:
+        made.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
+        made.provider.remove(VOLUME)
+        assert made.paths == [PATH]
+
+
+class TestGrow:
+    def test_resizes(self, made: Stage) -> None:
+        made.provider.grow(growth(64, 128))
+        assert made.filer.luns["svm1", PATH].size == 128 * MIB
+        assert made.wire.calls == ["lun-get-iter", "lun-resize"]
+
+    def test_again_after_a_lost_answer(self, made: Stage) -> None:
+        made.wire.lose("lun-resize", after=True)
+        with pytest.raises(TransportError):
+            made.provider.grow(growth(64, 128))
+        made.provider.grow(growth(64, 128))
+        assert made.filer.luns["svm1", PATH].size == 128 * MIB
+
+    def test_refuses_to_shrink(self, made: Stage) -> None:
+        with pytest.raises(VolumeError, match="will not shrink it from 67108864 to 33554432 bytes"):
+            made.provider.grow(growth(64, 32))
+        assert made.wire.calls == []
+
+    def test_never_shrinks_a_lun_that_is_larger_than_ganeti_knows(self, made: Stage) -> None:
+        made.provider.grow(growth(32, 48))
+        assert made.filer.luns["svm1", PATH].size == 64 * MIB
+        assert made.wire.calls == ["lun-get-iter"]
+
+    def test_unchanged_is_success(self, make_stage: Callable[..., Stage]) -> None:
+        """Rounding: the filer says 9042 to a size that is not the LUN's but rounds up to it."""
+        stage = make_stage(ontapi=31)
+        stage.provider.create(Creation({}, "v", "u-1", 450 * 1024 * MIB))
+        rounded = stage.filer.luns["svm1", PATH].size
+        assert stage.client.do_direct_resize(PATH, rounded - 1) is None
+        assert stage.filer.luns["svm1", PATH].size == rounded
+
+
+class TestSnapshot:
+    def test_makes_a_tagged_and_mapped_clone(self, made: Stage) -> None:
+        made.provider.snapshot(SNAPSHOT)
+        clone = made.filer.luns["svm1", "/vol/vol1/v.snap"]
+        assert clone.comment == "dataontap:1:cluster.example:u-1:snap"
+        assert (clone.size, clone.reserved) == (64 * MIB, True)
+        assert made.groups(clone.path) == ["ganeti"]
+        assert made.wire.calls == ["lun-get-iter", "clone-create", "lun-set-comment", "lun-map"]
+
+    def test_keeps_the_sources_reservation_whatever_is_configured(self, stage: Stage) -> None:
+        stage.options["LUN_SPACE_RESERVATION"] = False
+        stage.provider.create(CREATION)
+        stage.options["LUN_SPACE_RESERVATION"] = True
+        stage.provider.snapshot(SNAPSHOT)
+        assert not stage.filer.luns["svm1", "/vol/vol1/v.snap"].reserved
+
+    def test_is_as_large_as_asked_for(self, made: Stage) -> None:
+        made.provider.snapshot(Snapshot({}, "v", None, "v.snap", 96 * MIB))
+        assert made.filer.luns["svm1", "/vol/vol1/v.snap"].size == 96 * MIB
+        made.provider.remove(Volume({}, "v.snap", None))
+        made.provider.snapshot(Snapshot({}, "v", None, "v.snap", 32 * MIB))
+        assert made.filer.luns["svm1", "/vol/vol1/v.snap"].size == 64 * MIB
+
+    def test_replaces_the_clone_of_an_export_that_broke_off(self, made: Stage) -> None:
+        made.provider.snapshot(SNAPSHOT)
+        first = made.filer.luns["svm1", "/vol/vol1/v.snap"].uuid
+        made.provider.snapshot(SNAPSHOT)
+        assert made.filer.luns["svm1", "/vol/vol1/v.snap"].uuid != first
+        assert made.paths == [PATH, "/vol/vol1/v.snap"]
+
+    def test_replaces_nothing_else(self, made: Stage) -> None:
+        made.ask("lun-create-by-size", {"path": "/vol/vol1/v.snap", "size": 64 * MIB, "comment": TAG})
+        before = made.filer.luns["svm1", "/vol/vol1/v.snap"]
+        with pytest.raises(
+            VolumeError, match="there is a LUN /vol/vol1/v.snap already, no snapshot of this volume"
+        ):
+            made.provider.snapshot(SNAPSHOT)
+        assert made.filer.luns["svm1", "/vol/vol1/v.snap"] == before
+
+    def test_a_clone_of_another_name_is_never_replaced(self, made: Stage) -> None:
+        other = Snapshot({}, "v", None, "keep", 64 * MIB)
+        made.provider.snapshot(other)
+        with pytest.raises(VolumeError, match="/vol/vol1/keep already"):
+            made.provider.snapshot(other)
+
+    @pytest.mark.parametrize("api", ["lun-set-comment", "lun-map"])
+    @pytest.mark.parametrize("after", [False, True])
+    def test_leaves_nothing_when_an_answer_is_lost(self, made: Stage, api: str, after: bool) -> None:
+        made.wire.lose(api, after=after)
+        with pytest.raises(TransportError):
+            made.provider.snapshot(SNAPSHOT)
+        assert made.paths == [PATH]
+
+    def test_of_a_lun_in_another_pool_stays_beside_it(self, made: Stage) -> None:
+        made.options["POOL"] = "vol2"
+        made.provider.snapshot(SNAPSHOT)
+        assert made.paths == [PATH, "/vol/vol1/v.snap"]
+
+
+class TestSetinfo:
+    def test_keeps_the_tag(self, made: Stage) -> None:
+        made.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
+        made.provider.setinfo(Metadata({}, "v", "u-1", "originstname+b"))
+        assert made.comment(PATH) == f"originstname+b {TAG}"
+        assert made.wire.calls == ["lun-get-iter", "lun-set-comment"]
+
+    def test_tags_a_lun_of_the_first_implementation(self, stage: Stage) -> None:
+        stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": "originstname+old"})
+        stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
+        assert stage.comment(PATH) == f"originstname+a {TAG}"
+
+    def test_a_lun_that_is_not_there(self, stage: Stage) -> None:
+        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v; check POOL and CLUSTER_MODE_VSERVER"):
+            stage.provider.setinfo(Metadata({}, "v", "u-1", "x"))
+
+
+class TestAttach:
+    """Only what the filer decides; devices are for the contract level."""
+
+    def test_of_an_absent_lun(self, stage: Stage) -> None:
+        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
+            stage.provider.attach(VOLUME)
+
+    def test_of_an_offline_lun(self, made: Stage) -> None:
+        made.ask("lun-offline", {"path": PATH})
+        with pytest.raises(VolumeError, match="/vol/vol1/v is offline on the filer; set it online there"):
+            made.provider.attach(VOLUME)
+
+    def test_asks_twice_and_maps_what_is_not_mapped(self, made: Stage) -> None:
+        provider = made.provider
+        with pytest.raises(AssertionError, match="iscsiadm"):  # the stage has no programs
+            provider.attach(VOLUME)
+        assert made.wire.calls == ["lun-get-iter", "lun-map-get-iter"]
+        made.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
+        with pytest.raises(AssertionError, match="iscsiadm"):
+            made.provider.attach(VOLUME)
+        assert made.wire.calls == ["lun-get-iter", "lun-map"]
+        assert made.groups(PATH) == ["ganeti"]
+
+    def test_a_volume_that_several_pools_have(self, made: Stage) -> None:
+        made.ask("lun-create-by-size", {"path": "/vol/vol2/v", "size": 64 * MIB})
+        made.options["POOL"] = "vol3"
+        with pytest.raises(VolumeError, match="several LUNs of this name: /vol/vol1/v, /vol/vol2/v"):
+            made.provider.attach(VOLUME)
+
+    def test_open_and_close_ask_nobody(self, made: Stage) -> None:
+        provider = made.provider
+        provider.open(Opening({}, "v", "u-1", True))
+        provider.close(VOLUME)
+        assert made.wire.calls == []
+
+
+class TestVerify:
+    def test_all_is_well(self, stage: Stage) -> None:
+        stage.provider.verify(Verification({}, Verification.known))
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"POOL": "nowhere"}, "pool: POOL: the SVM has no volume 'nowhere'"),
+            ({"IGROUP": "nobody"}, "igroup: IGROUP: the SVM has no initiator group 'nobody'"),
+        ],
+    )
+    def test_something_is_not(self, stage: Stage, options: dict[str, str], message: str) -> None:
+        stage.options.update(options)
+        with pytest.raises(VolumeError) as caught:
+            stage.provider.verify(Verification({}, Verification.known))
+        assert str(caught.value) == message
+
+    def test_a_filer_that_is_not_there(self, stage: Stage) -> None:
+        stage.wire.lose("system-get-ontapi-version", after=False)
+        with pytest.raises(DataOntapError, match="^connection: the connection to the filer failed"):
+            stage.provider.verify(Verification({}, ("connection",)))
