@@ -1,0 +1,289 @@
+"""How the filer is spoken to, and what the admin reads for each way in which that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from dataontap.client.client_cmode import CmodeClient
+from tests.contract.conftest import MakeNode
+from tests.simulator.process import Simulator
+from tests.testbed import filer
+from tests.testbed.node import Node, Outcome
+
+VOLUME = {"VOL_NAME": "v", "VOL_UUID": "u-1", "EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace"}
+VARIABLES = {
+    **VOLUME,
+    "VOL_SIZE": "16",
+    "VOL_NEW_SIZE": "24",
+    "VOL_METADATA": "text",
+    "VOL_OPEN_EXCLUSIVE": "True",
+    "VOL_SNAPSHOT_NAME": "v.snap",
+    "VOL_SNAPSHOT_SIZE": "16",
+}
+
+
+def attach(node: Node, **options: object) -> Outcome:
+    """Attach a volume that is not here, on a node configured like this."""
+    node.configure(**options)
+    outcome = node.script("attach", **VOLUME)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert "Traceback" not in outcome.stderr
+    assert len(outcome.message) <= 200
+    return outcome
+
+
+@contextlib.contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a peer that treats its one connection as ``serve`` does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):  # closed by the test's end, or by the provider's
+                connection, _ = server.accept()
+                with connection:
+                    serve(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield server.getsockname()[1]
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def answers(content: bytes, status: int = 200) -> Callable[[socket.socket], None]:
+    """A web server that has one page."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Say nothing."""
+
+    def serve(connection: socket.socket) -> None:
+        Handler(connection, ("", 0), None)  # type: ignore[arg-type]
+
+    return serve
+
+
+def hear_out(connection: socket.socket) -> None:
+    """Read a whole request: closing a connection with some of it unread would reset it."""
+    request = b""
+    while not request.endswith(b"</netapp>"):
+        request += connection.recv(65536)
+
+
+def test_name(node: Node) -> None:
+    outcome = attach(node, HOSTNAME="filer.invalid")
+    assert outcome.message.startswith("dataontap: attach v: cannot resolve HOSTNAME 'filer.invalid': ")
+
+
+def test_refused(node: Node) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    outcome = attach(node, PORT=port)
+    assert outcome.message == (
+        f"dataontap: attach v: 127.0.0.1:{port} refused the connection; check HOSTNAME and PORT"
+    )
+
+
+def test_timeout(node: Node) -> None:
+    def serve(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            continue
+
+    with listening(serve) as port:
+        outcome = attach(node, PORT=port, TIMEOUT=1)
+    assert outcome.message == f"dataontap: attach v: 127.0.0.1:{port} did not answer in time"
+    assert outcome.seconds < 5
+
+
+def test_certificate_not_trusted(node: Node, simulator: Simulator) -> None:
+    outcome = attach(node, CA_FILE=None)
+    assert outcome.message == (
+        f"dataontap: attach v: 127.0.0.1:{simulator.port}'s certificate is not trusted by the system's store: "
+        "self-signed certificate in certificate chain; see CA_FILE"
+    )
+    assert [call.api for call in simulator.requests() if call.connection > 1] == []
+
+
+def test_certificate_of_somebody_else(node: Node, tmp_path: Path) -> None:
+    """Trusted, but made out to another address than the one that we call."""
+    with Simulator(tmp_path / "elsewhere", "--listen", "127.0.0.2:0") as elsewhere:
+        outcome = attach(node, HOSTNAME="127.0.0.2", PORT=elsewhere.port, CA_FILE=str(elsewhere.ca))
+    assert f"127.0.0.2:{elsewhere.port}'s certificate is not trusted" in outcome.message
+    assert "IP address mismatch" in outcome.message
+
+
+def test_certificate_not_asked_for(node: Node) -> None:
+    outcome = attach(node, CA_FILE=None, VERIFY_CERT=False)
+    assert "there is no LUN" in outcome.message
+
+
+def test_tls_to_a_plain_peer(node: Node) -> None:
+    with listening(answers(b"")) as port:
+        outcome = attach(node, PORT=port)
+    assert f"TLS with 127.0.0.1:{port} failed: " in outcome.message
+    assert outcome.message.endswith("; check PORT and TRANSPORT_TYPE")
+
+
+def test_plain_http_to_a_tls_peer(node: Node) -> None:
+    outcome = attach(node, TRANSPORT_TYPE="http")
+    assert outcome.message.endswith("; check PORT and TRANSPORT_TYPE") or "connection to 127" in outcome.message
+
+
+def test_wrong_password(node: Node, simulator: Simulator) -> None:
+    outcome = attach(node, PASSWORD="wrong")
+    assert outcome.message == (
+        f"dataontap: attach v: 127.0.0.1:{simulator.port} does not accept LOGIN 'admin' with this PASSWORD "
+        "(HTTP status 401)"
+    )
+
+
+def test_not_xml(node: Node) -> None:
+    with listening(answers(b"Welcome!")) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+    assert "the answer is not XML" in outcome.message
+    assert outcome.message.endswith("is HOSTNAME an ONTAP filer?")
+
+
+def test_not_ontap(node: Node) -> None:
+    with listening(answers(b"<html><body>Welcome!</body></html>")) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+    assert "the answer to lun-get-iter is XML, but none of ONTAP's" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, "is no ONTAP filer, or ONTAPI is switched off on it (HTTP status 404"),
+        (503, "answered with HTTP status 503"),
+    ],
+)
+def test_http_status(node: Node, status: int, message: str) -> None:
+    with listening(answers(b"", status)) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+    assert f"127.0.0.1:{port} {message}" in outcome.message
+
+
+def test_not_even_http(node: Node) -> None:
+    def serve(connection: socket.socket) -> None:
+        hear_out(connection)
+        connection.sendall(b"220 mail.example ESMTP\r\n")
+
+    with listening(serve) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+    assert outcome.message.endswith(f"127.0.0.1:{port} does not speak HTTP; check PORT and TRANSPORT_TYPE")
+
+
+def test_an_answer_that_breaks_off(node: Node) -> None:
+    def serve(connection: socket.socket) -> None:
+        hear_out(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<netapp>")
+
+    with listening(serve) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+    assert "the answer broke off, 992 bytes are missing" in outcome.message
+
+
+def test_an_answer_without_end(node: Node) -> None:
+    def serve(connection: socket.socket) -> None:
+        hear_out(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(bytes(1024 * 1024))
+
+    with listening(serve) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+    assert "sends more than 33554432 bytes in one answer" in outcome.message
+
+
+def test_no_such_vserver(node: Node) -> None:
+    outcome = attach(node, CLUSTER_MODE_VSERVER="svm9")
+    assert outcome.message == (
+        "dataontap: attach v: lun-get-iter failed: Specified vserver not found (errno 15698); "
+        "CLUSTER_MODE_VSERVER is 'svm9'"
+    )
+
+
+@pytest.mark.parametrize("option", ["CA_FILE", "CERT_FILE"])
+@pytest.mark.parametrize(("content", "problem"), [(None, "No such file or directory"), (b"no PEM", "")])
+def test_files_that_are_not_right(
+    node: Node, tmp_path: Path, option: str, content: bytes | None, problem: str
+) -> None:
+    file = tmp_path / "file.pem"
+    if content is not None:
+        file.write_bytes(content)
+    outcome = attach(node, **{option: str(file)})
+    assert outcome.message.startswith(f"dataontap: attach v: {option}: {file}: {problem}")
+
+
+def test_a_client_certificate_instead_of_a_password(node: Node, simulator: Simulator, admin: CmodeClient) -> None:
+    files = {"CERT_FILE": str(simulator.client_certificate), "KEY_FILE": str(simulator.client_key)}
+    node.configure(**files, LOGIN=None, PASSWORD=None)
+    outcome = node.script("create", **VARIABLES)
+    assert outcome.status == 0, outcome.stderr
+    assert {call.account for call in simulator.requests()} == {"admin"}
+
+
+def test_plain_http(tmp_path: Path, make_node: MakeNode) -> None:
+    with Simulator(tmp_path / "plain", "--http") as plain:
+        node = make_node(TRANSPORT_TYPE="http", PORT=plain.port)
+        assert "there is no LUN" in node.script("attach", **VOLUME).message
+
+
+def test_an_account_of_the_svm_needs_no_vserver(tmp_path: Path, make_node: MakeNode) -> None:
+    with Simulator(tmp_path / "svm", "--account", "svm1/vsadmin:secret") as simulator:
+        with filer.admin(simulator) as admin:
+            filer.make_igroup(admin, "ganeti")
+        node = make_node(
+            PORT=simulator.port, CA_FILE=str(simulator.ca), LOGIN="vsadmin", CLUSTER_MODE_VSERVER=None
+        )
+        outcome = node.script("create", **VARIABLES)
+        assert outcome.status == 0, outcome.stderr
+
+
+# What each verb may ask, once the filer's version is known; "" where nobody is asked at all.
+REQUESTS = [
+    ("create", "system-get-ontapi-version lun-get-iter lun-create-by-size lun-map"),
+    ("attach", "lun-get-iter lun-map-get-iter"),
+    ("attach", ""),
+    ("open", ""),
+    ("setinfo", "lun-get-iter lun-set-comment"),
+    ("grow", "lun-get-iter lun-resize"),
+    ("snapshot", "lun-get-iter clone-create lun-set-comment lun-map"),
+    ("close", ""),
+    ("detach", ""),
+    ("remove", "lun-map-get-iter lun-unmap lun-destroy"),
+]
+
+
+def test_one_connection_and_few_requests_a_verb(node: Node, simulator: Simulator) -> None:
+    for verb, expected in REQUESTS:
+        before = len(simulator.requests())
+        variables = {**VARIABLES, "VOL_SNAPSHOT_SIZE": "24"}
+        outcome = node.script(verb, **variables)
+        assert outcome.status == 0, outcome.stderr
+        calls = simulator.requests()[before:]
+        assert " ".join(str(call.api) for call in calls) == expected
+        assert len({call.connection for call in calls}) == (1 if expected else 0)
+        assert {call.http for call in calls} <= {200}, "no 401 comes first"
+
+
+def test_nothing_process_wide_is_changed_for_one_unverified_filer(simulator: Simulator) -> None:
+    before = ssl._create_default_https_context
+    with filer.admin(simulator):
+        assert ssl._create_default_https_context is before

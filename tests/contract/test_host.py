@@ -1,0 +1,115 @@
+"""Programs and block devices, with real ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dataontap.deadline import Deadline
+from dataontap.errors import CommandError, DeviceError
+from dataontap.host.device import Host
+from dataontap.host.run import run
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Iterator[str]:
+    """A loop device of 4 MiB."""
+    file = tmp_path / "content"
+    file.touch()
+    os.truncate(file, 4 * MIB)
+    command = ["losetup", "--find", "--show", str(file)]
+    device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    yield device
+    subprocess.run(["losetup", "--detach", device], check=True)
+
+
+class TestRun:
+    def test_returns_what_it_printed(self) -> None:
+        assert run("printf", "a b", timeout=5) == "a b"
+
+    def test_a_clean_environment_and_no_input(self) -> None:
+        output = run("sh", "-c", "cat; env | sort; pwd", timeout=5)
+        assert [
+            line for line in output.splitlines() if not line.startswith(("PWD=", "SHLVL=", "OLDPWD=", "_="))
+        ] == [
+            "HOME=/root",
+            "LC_ALL=C",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "/",
+        ]
+
+    def test_a_failure_says_what_was_said(self) -> None:
+        with pytest.raises(
+            CommandError, match="^sh -c echo first; echo why >&2; exit 3 failed with status 3: why$"
+        ):
+            run("sh", "-c", "echo first; echo why >&2; exit 3", timeout=5)
+        assert run("sh", "-c", "exit 3", timeout=5, ok=(0, 3)) == ""
+
+    def test_the_whole_group_is_killed_in_time(self, tmp_path: Path) -> None:
+        began = time.monotonic()
+        with pytest.raises(CommandError, match="did not end within 1 s and was killed"):
+            run("sh", "-c", f"sleep 100 & echo $! >{tmp_path}/pid; wait", timeout=1)
+        assert time.monotonic() - began < 5
+        grandchild = int((tmp_path / "pid").read_text())
+        state = Path(f"/proc/{grandchild}/stat")
+        assert not state.exists() or state.read_text().split()[2] == "Z"
+
+    def test_a_grandchild_that_keeps_our_output_open_holds_nobody_up(self, tmp_path: Path) -> None:
+        began = time.monotonic()
+        assert run("sh", "-c", f"sleep 30 & echo $! >{tmp_path}/pid; echo done", timeout=20) == "done\n"
+        assert time.monotonic() - began < 10
+        os.kill(int((tmp_path / "pid").read_text()), 9)
+
+    def test_a_program_that_is_not_there(self) -> None:
+        with pytest.raises(CommandError, match="^cannot run no-such: No such file or directory$") as caught:
+            run("no-such", timeout=5)
+        assert not caught.value.started
+
+
+class TestDevices:
+    def test_size_without_opening(self, loop: str) -> None:
+        assert Host().size(loop) == 4 * MIB
+
+    def test_nobody_holds_it(self, loop: str) -> None:
+        assert Host().holders(loop) == []
+
+    def test_a_process_holds_it(self, loop: str) -> None:
+        with open(loop, "rb"):
+            (holder,) = Host().holders(loop)
+        assert holder.startswith(f"process {os.getpid()} (")
+
+    def test_the_kernel_holds_it(self, loop: str) -> None:
+        """A loop device over it, claimed as a mount or a mapping would claim it."""
+        descriptor = os.open(loop, os.O_RDONLY | os.O_EXCL)
+        try:
+            holders = Host().holders(loop)
+        finally:
+            os.close(descriptor)
+        assert holders, "an exclusive opener is seen"
+
+    def test_mounted(self, loop: str, tmp_path: Path) -> None:
+        if not Path("/sbin/mkfs.ext4").exists():
+            pytest.fail("e2fsprogs is part of Debian's base system")
+        subprocess.run(["/sbin/mkfs.ext4", "-q", loop], check=True)
+        where = tmp_path / "mounted"
+        where.mkdir()
+        subprocess.run(["mount", loop, where], check=True)
+        try:
+            assert Host().holders(loop) == ["the kernel (a mount, swap or the like)"]
+        finally:
+            subprocess.run(["umount", where], check=True)
+
+    def test_a_size_that_never_comes(self, loop: str) -> None:
+        with pytest.raises(DeviceError, match="still shows less than 8388608 bytes on this node.*; scan failed"):
+            Host().await_size(loop, 8 * MIB, Deadline(0.2), failed=["scan failed"])
+
+    def test_a_device_that_does_not_go(self, loop: str) -> None:
+        with pytest.raises(DeviceError, match="the device is still on this node"):
+            Host().await_absence(lambda: loop, Deadline(0.2), failed=[])

@@ -1,0 +1,257 @@
+"""The provider directory as Ganeti sees it, and what each script does when it is called wrongly."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dataontap.client.client_cmode import CmodeClient
+from dataontap.environ import PARAMETERS, REQUESTS
+from tests.contract.conftest import MakeNode
+from tests.simulator.process import Simulator
+from tests.testbed.node import Node
+from tests.testbed.product import Product
+
+VERBS = sorted(REQUESTS)
+GANETIS = {"EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace", "VOL_UUID": "u-1"}
+CREATION = {**GANETIS, "VOL_NAME": "v", "VOL_SIZE": "16"}
+
+
+def calls_of_scripts(simulator: Simulator) -> list[str | None]:
+    """What was asked after the fixtures had set the filer up, on a connection of their own."""
+    return [request.api for request in simulator.requests() if request.connection > 1]
+
+
+def test_what_is_installed(installed: Product) -> None:
+    files = {file.name: file.stat().st_mode & 0o777 for file in installed.scripts.iterdir()}
+    assert files == {**dict.fromkeys(VERBS, 0o755), "parameters.list": 0o644}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_and_stray_arguments(node: Node, simulator: Simulator, verb: str) -> None:
+    for arguments, status in ((["-h"], 0), (["--help"], 0), (["stray", "--help"], 0)):
+        outcome = node.script(verb, *arguments)
+        assert (outcome.status, outcome.stdout) == (status, "")
+        assert outcome.message.startswith(f"usage: {verb}")
+    outcome = node.script(verb, "stray", **CREATION)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.message.startswith("dataontap: verify" if verb == "verify" else f"usage: {verb}")
+    assert calls_of_scripts(simulator) == []
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "verify"])
+def test_outside_ganeti(node: Node, verb: str) -> None:
+    outcome = node.script(verb)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr == f"dataontap: {verb} -: VOL_NAME: is not set; this script is to be run by Ganeti\n"
+
+
+def test_an_unknown_parameter_stops_create_before_a_socket_is_opened(node: Node, simulator: Simulator) -> None:
+    connections = simulator.requests()
+    outcome = node.script("create", **CREATION, EXTP_HOSTNAME="evil")
+    assert outcome.status == 1
+    assert outcome.message == (
+        f"dataontap: create v: EXTP_HOSTNAME: no such parameter; known are: {', '.join(PARAMETERS)}"
+    )
+    assert simulator.requests() == connections
+
+
+def test_an_unknown_parameter_changes_nothing_in_any_other_verb(
+    node: Node, simulator: Simulator, admin: CmodeClient
+) -> None:
+    evil = {"EXTP_HOSTNAME": "evil.invalid", "EXTP_PORT": "1", "EXTP_LOGIN": "evil", "EXTP_DEBUG": "True"}
+    evil.update(EXTP_CLUSTER_MODE_VSERVER="evil", EXTP_LOGFILE="/run/evil", EXTP_TRANSPORT_TYPE="http")
+    assert node.script("create", **CREATION).status == 0
+    variables = {
+        "VOL_METADATA": "text",
+        "VOL_OPEN_EXCLUSIVE": "True",
+        "VOL_NEW_SIZE": "24",
+        "VOL_SNAPSHOT_NAME": "v.snap",
+        "VOL_SNAPSHOT_SIZE": "24",
+    }
+    for verb in ("attach", "open", "setinfo", "grow", "snapshot", "close", "detach", "remove"):
+        outcome = node.script(verb, **CREATION, **variables, **evil)
+        assert outcome.status == 0, outcome.stderr
+    assert not node.path("/run/evil").exists()
+    assert [lun.path for lun in admin.get_lun_by_args(path="/vol/*")] == ["/vol/vol1/v.snap"]
+
+
+def test_parameters_of_the_disk(node: Node, admin: CmodeClient) -> None:
+    admin.server.send_request("igroup-create", {"initiator-group-name": "other", "initiator-group-type": "iscsi"})
+    parameters = {
+        "EXTP_POOL": "vol2",
+        "EXTP_IGROUP": "other",
+        "EXTP_LUN_OSTYPE": "xen",
+        "EXTP_LUN_SPACE_RESERVATION": "no",
+    }
+    assert node.script("create", **CREATION, **parameters).status == 0
+    (lun,) = admin.get_lun_by_args(path="/vol/vol2/v", **{"multiprotocol-type": "xen"})
+    assert not lun.space_reserved
+    assert [mapping.igroup for mapping in admin.get_lun_map("/vol/vol2/v")] == ["other"]
+    outcome = node.script("create", **{**CREATION, "VOL_NAME": "w"}, EXTP_LUN_OSTYPE="plan9")
+    assert outcome.message.startswith("dataontap: create w: EXTP_LUN_OSTYPE: expected aix or hpux")
+
+
+class TestAttach:
+    """The one verb with an answer on standard output."""
+
+    def test_prints_the_stable_name_and_nothing_else(self, node: Node) -> None:
+        node.script("create", **CREATION)
+        for _ in range(2):
+            outcome = node.script("attach", **CREATION)
+            assert (outcome.status, outcome.stdout) == (0, "/run/disk/127.0.0.1/vol1/v\n")
+
+    def test_of_a_volume_that_is_not_there(self, node: Node) -> None:
+        outcome = node.script("attach", **CREATION)
+        assert (outcome.status, outcome.stdout) == (1, "")
+        assert outcome.message == (
+            "dataontap: attach v: there is no LUN /vol/vol1/v; check POOL and CLUSTER_MODE_VSERVER"
+        )
+
+    def test_whose_answer_nobody_reads(self, node: Node) -> None:
+        node.script("create", **CREATION)
+        node.script("attach", **CREATION)
+        child = node.start_script("attach", **CREATION)
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read().splitlines()[-1] == (
+            "dataontap: attach v: the answer could not be written: Broken pipe"
+        )
+        child.stderr.close()
+        assert child.wait() == 1
+
+    def test_a_link_to_nothing_is_no_device(self, node: Node) -> None:
+        node.script("create", **CREATION)
+        link = node.path("/run/disk/127.0.0.1/vol1/v")
+        link.parent.mkdir(parents=True)
+        link.symlink_to("/dev/null")
+        outcome = node.script("attach", **CREATION)
+        assert outcome.status == 0, outcome.stderr
+        assert node.device("/run/disk/127.0.0.1/vol1/v").startswith("/dev/loop")
+
+    def test_two_devices_of_one_name_are_an_error(self, node: Node) -> None:
+        node.script("create", **CREATION)
+        node.script("attach", **CREATION)
+        name = "/run/disk/127.0.0.1/vol1/v"
+        for twin in ("/run/disk/filer2/vol1/v", "/run/disk/filer3/vol9/v"):
+            node.path(twin).parent.mkdir(parents=True)
+            node.path(twin).symlink_to(node.device(name))
+        assert node.script("attach", **CREATION).stdout == name + "\n", "the exact name wins"
+        node.path(name).unlink()
+        outcome = node.script("attach", **CREATION)
+        assert outcome.status == 1
+        assert outcome.message == (
+            "dataontap: attach v: there is more than one device for this volume: "
+            "/run/disk/filer2/vol1/v, /run/disk/filer3/vol9/v"
+        )
+        node.path(name).symlink_to(node.device("/run/disk/filer2/vol1/v"))
+
+    def test_a_failed_scan_is_in_the_message(self, make_node: MakeNode) -> None:
+        node = make_node(ISCSI_ATTACH_COMMANDS=(("false",),), TIMEOUT=1)
+        node.script("create", **CREATION)
+        outcome = node.script("attach", **CREATION)
+        assert outcome.status == 1
+        assert "no device of /vol/vol1/v came up as /run/disk/127.0.0.1/vol1/v; false failed" in outcome.message
+
+    def test_a_scan_that_cannot_be_started(self, make_node: MakeNode) -> None:
+        node = make_node(ISCSI_ATTACH_COMMANDS=(("no-such-program",),))
+        node.script("create", **CREATION)
+        outcome = node.script("attach", **CREATION)
+        assert outcome.message == "dataontap: attach v: cannot run no-such-program: No such file or directory"
+
+    def test_a_scan_that_hangs(self, make_node: MakeNode) -> None:
+        node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "sleep 60 & wait"),), TIMEOUT=2)
+        node.script("create", **CREATION)
+        outcome = node.script("attach", **CREATION)
+        assert outcome.status == 1
+        assert outcome.seconds < 10
+        assert "sleep 60 & wait did not end within" in outcome.stderr
+
+    def test_glob_characters_in_names_are_no_patterns(self, make_node: MakeNode) -> None:
+        node = make_node(LUN_DEVICE_PATH_FORMAT="/run/disk/[{hostname}]/{pool}/{name}", HOSTNAME="localhost")
+        decoy = node.path("/run/disk/l/vol1/v")  # what an unescaped [localhost] would match
+        decoy.parent.mkdir(parents=True)
+        decoy.symlink_to("/dev/loop0")
+        outcome = node.script("attach", **CREATION)
+        assert "there is no LUN /vol/vol1/v" in outcome.message
+
+
+class TestLog:
+    """What is written down, where, and what never is."""
+
+    def test_one_line_a_verb(self, node: Node) -> None:
+        node.script("create", **CREATION)
+        (line,) = node.log().splitlines()
+        assert " INFO dataontap.main create v: done in " in line
+        assert (node.directory / "log/ganeti-extstorage-dataontap.log").stat().st_mode & 0o777 == 0o600
+
+    def test_debug_shows_each_call_and_no_password(self, make_node: MakeNode) -> None:
+        node = make_node(DEBUG=True)
+        outcome = node.script("create", **CREATION)
+        for text in (node.log(), outcome.stderr):
+            assert "lun-create-by-size(path=/vol/vol1/v, size=16777216" in text
+            assert "passed in 0.0" in text
+            assert "secret" not in text
+            assert "YWRtaW46" not in text, "base64 of admin:"
+
+    def test_none(self, make_node: MakeNode) -> None:
+        node = make_node(LOGFILE=None)
+        assert node.script("create", **CREATION).status == 0
+        assert not (node.directory / "log/ganeti-extstorage-dataontap.log").exists()
+
+    @pytest.mark.parametrize("logfile", ["/run", "/nowhere/log", "/proc/version"])
+    def test_a_file_that_cannot_be_written_stops_nothing(self, make_node: MakeNode, logfile: str) -> None:
+        node = make_node(LOGFILE=logfile)
+        outcome = node.script("create", **CREATION)
+        assert outcome.status == 0
+        assert f"WARNING dataontap.log LOGFILE: {logfile}: " in outcome.stderr
+
+    def test_a_failure_is_in_it(self, node: Node) -> None:
+        node.script("attach", **CREATION)
+        assert " ERROR dataontap.main attach v: failed after " in node.log()
+
+    def test_the_password_in_a_command_is_masked(self, make_node: MakeNode) -> None:
+        node = make_node(ISCSI_ATTACH_COMMANDS=(("false", "secret"),), TIMEOUT=1)
+        node.script("create", **CREATION)
+        outcome = node.script("attach", **CREATION)
+        assert "false *** failed with status 1" in outcome.stderr
+        assert "secret" not in outcome.stderr + node.log()
+
+
+def test_configuration_errors_are_one_line(node: Node) -> None:
+    node.configure(VERIFY_CERTS=True)
+    outcome = node.script("attach", **CREATION)
+    assert outcome.stderr == (
+        "dataontap: attach v: /etc/ganeti/extstorage-dataontap.conf:12: VERIFY_CERTS: no such option; "
+        "did you mean VERIFY_CERT?\n"
+    )
+    os.chmod(Path(node.directory / "etc-ganeti/extstorage-dataontap.conf"), 0o644)
+    outcome = node.script("attach", **CREATION)
+    assert "others can read or change it; mend that with: chown root" in outcome.message
+    assert len(outcome.message) <= 200
+
+
+def test_seven_mode_is_refused_by_name(node: Node) -> None:
+    node.configure(STORAGE_FAMILY="ontap_7mode")
+    outcome = node.script("create", **CREATION)
+    assert outcome.message == (
+        "dataontap: create v: STORAGE_FAMILY: 'ontap_7mode' is not supported yet; ontap_cluster is"
+    )
+
+
+def test_verify(node: Node) -> None:
+    outcome = node.script("verify")
+    assert (outcome.status, outcome.stdout) == (0, "")
+    assert [line.split(" verify ")[1] for line in outcome.stderr.splitlines()[:-1]] == [
+        f"{check}: fine" for check in ("params", "config", "connection", "credentials", "pool", "igroup")
+    ]
+    node.configure(POOL="nowhere")
+    assert node.script("verify", "connection", "igroup").status == 0
+    outcome = node.script("verify")
+    assert outcome.status == 1
+    assert outcome.message == "dataontap: verify -: pool: POOL: the SVM has no volume 'nowhere'"
+    outcome = node.script("verify", "everything")
+    assert outcome.message.startswith("dataontap: verify -: everything: no such check; known are: params, config")

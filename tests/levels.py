@@ -1,0 +1,107 @@
+"""The levels of test, run one after the other: ``python -m tests.levels [LEVEL...]``, all of them by default.
+
+Ends with what each took and one line that counts: tools count one each, test levels as many as they have tests.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Callable, NamedTuple
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = Path(sys.executable).parent
+Count = Counter[str]
+
+
+class Level(NamedTuple):
+    """What runs it, and what it is."""
+
+    run: Callable[[], Count]
+    about: str
+
+
+def run(*command: str) -> int:
+    """Run a tool in the repository, its output as it comes."""
+    return subprocess.run([str(TOOLS / command[0]), *command[1:]], cwd=ROOT, check=False).returncode
+
+
+def check() -> Count:
+    """Linters and the type checker."""
+    tools = (
+        ("ruff", "format", "--check", "--quiet", "."),
+        ("ruff", "check", "--quiet", "."),
+        ("mypy",),
+        ("lint-imports",),
+    )
+    count: Count = Counter()
+    for tool in tools:
+        status = run(*tool)
+        count["failed" if status else "passed"] += 1
+        print(f"{' '.join(tool)}: {'failed' if status else 'fine'}", flush=True)
+    return count
+
+
+def tests(folder: str, *options: str) -> Callable[[], Count]:
+    """A folder's tests."""
+
+    def run_them() -> Count:
+        with tempfile.TemporaryDirectory() as directory:
+            report = Path(directory, "report.xml")
+            status = run("pytest", f"--junitxml={report}", *options, f"tests/{folder}")
+            count = counted(report) if report.exists() else Counter(failed=1)
+        if status and not count["failed"]:
+            count["failed"] += 1
+        return count
+
+    return run_them
+
+
+def counted(report: Path) -> Count:
+    """The totals in pytest's XML report."""
+    count: Count = Counter()
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        number = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+        count["failed"] += number["failures"] + number["errors"]
+        count["skipped"] += number["skipped"]
+        count["passed"] += number["tests"] - number["failures"] - number["errors"] - number["skipped"]
+    return count
+
+
+LEVELS = {
+    "check": Level(check, "ruff, mypy --strict, import-linter"),
+    "unit": Level(tests("unit", "-q"), "pure: no program, no socket, no waiting"),
+    "contract": Level(
+        tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
+    ),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run these levels; returns the exit status."""
+    unknown = [name for name in names if name not in LEVELS]
+    if unknown:
+        print(f"no such level: {', '.join(unknown)}; there are {', '.join(LEVELS)}", file=sys.stderr)
+        return 2
+    total: Count = Counter()
+    table = []
+    for name in names or LEVELS:
+        level = LEVELS[name]
+        print(f"== {name}: {level.about}", flush=True)
+        began = time.monotonic()
+        count = level.run()
+        seconds = time.monotonic() - began
+        table.append(f"stage {name:9} {seconds:7.1f} s {count['passed']:5} passed {count['failed']:3} failed")
+        total += count
+    print("\n".join(["", *table]))
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""The storage admin's side of the simulated filer: what is set up there for Ganeti, and a look at it after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dataontap.client.api import NaServer
+from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.transport import Filer, Transport
+from dataontap.deadline import Deadline
+from tests.simulator.process import Simulator
+
+
+@contextmanager
+def admin(simulator: Simulator, vserver: str = "svm1") -> Iterator[CmodeClient]:
+    """A client with the admin's rights on one SVM; ``.server.send_request`` makes any call."""
+    filer = Filer(
+        hostname="127.0.0.1",
+        port=simulator.port,
+        ca_file=str(simulator.ca),
+        login="admin",
+        password="secret",
+    )
+    transport = Transport(filer, Deadline(600))
+    client = CmodeClient(NaServer(transport, tunnel=vserver))
+    try:
+        client.get_ontapi_version()
+        yield client
+    finally:
+        transport.close()
+
+
+def make_igroup(client: CmodeClient, name: str, *initiators: str) -> None:
+    """An iSCSI initiator group for Linux with these members."""
+    arguments = {"initiator-group-name": name, "initiator-group-type": "iscsi", "os-type": "linux"}
+    client.server.send_request("igroup-create", arguments)
+    for initiator in initiators:
+        client.server.send_request("igroup-add", {"initiator-group-name": name, "initiator": initiator})

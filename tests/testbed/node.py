@@ -1,0 +1,180 @@
+"""One node: a namespace with its own configuration, logs, /run and view of devices, and Ganeti's code in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.simulator.process import Simulator
+from tests.testbed.product import ROOT, Product
+
+PYTHON = "/usr/bin/python3"  # production's Python is the system's
+FABRIC = ROOT / "tests/simulator/fabric.py"
+CONFIG = "/etc/ganeti/extstorage-dataontap.conf"
+LINKS = "/run/disk"  # the node's /run is its own, and so are its device links
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class GanetiError(Exception):
+    """Ganeti's own error for a call, with the last lines of the script's output in it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a script ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        """The last line of standard error: *the* message."""
+        lines = self.stderr.strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+class Node:
+    """A node called ``name``, set up for ``simulator``; use it as a context manager.
+
+    ``options`` are further configuration options, as Python values.
+    """
+
+    def __init__(
+        self, directory: Path, name: str, product: Product, simulator: Simulator, **options: object
+    ) -> None:
+        self.name = name
+        self.directory = directory
+        self._product = product
+        self._simulator = simulator
+        self._options = options
+        self._holder: subprocess.Popen[str] | None = None
+        self._calls: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Node:
+        for part in ("etc-ganeti", "lib-ganeti", "log/ganeti/extstorage"):
+            (self.directory / part).mkdir(parents=True)
+        (self.directory / "lib-ganeti/ssconf_cluster_name").write_text("cluster.example\n")
+        self.configure(**self._options)
+        setup = ROOT / "tests/testbed/namespace.sh"
+        unshare = ["unshare", "--mount", "--uts", "--propagation", "private"]
+        self._holder = subprocess.Popen(
+            [*unshare, str(setup), self.name, str(self.directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._holder.stdout is not None
+        if self._holder.stdout.readline() != "ready\n":
+            raise RuntimeError(f"node {self.name} did not come up")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.fabric("clear")
+        finally:
+            for child in (self._calls, self._holder):
+                if child is not None:
+                    child.communicate()
+
+    def defaults(self) -> dict[str, object]:
+        """The options of a node of the test-bed: fixed group, and the fabric as attach and detach commands."""
+        return {
+            "HOSTNAME": "127.0.0.1",
+            "PORT": self._simulator.port,
+            "CA_FILE": str(self._simulator.ca),
+            "LOGIN": "admin",
+            "PASSWORD": "secret",
+            "CLUSTER_MODE_VSERVER": "svm1",
+            "POOL": "vol1",
+            "IGROUP": "ganeti",
+            "LUN_DEVICE_PATH_FORMAT": LINKS + "/{hostname}/{pool}/{name}",
+            "ISCSI_ATTACH_COMMANDS": (tuple(self._fabric_command("attach")),),
+            "ISCSI_DETACH_COMMANDS": ((*self._fabric_command("detach"), "--volume", "{name}"),),
+        }
+
+    def configure(self, **options: object) -> None:
+        """Write the configuration file: the defaults, overridden by ``options``."""
+        settings = {**self.defaults(), **options}
+        lines = [f"{name} = {value!r}\n" for name, value in settings.items()]
+        file = self.directory / "etc-ganeti/extstorage-dataontap.conf"
+        file.touch(mode=0o600)
+        file.write_text("".join(lines))
+
+    def run(self, *argv: str, environ: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+        """Start a program in the node's namespace, with ``environ`` and nothing else in its environment."""
+        assert self._holder is not None
+        enter = ["nsenter", "--target", str(self._holder.pid), "--mount", "--uts", "--wd=/", "--"]
+        return subprocess.Popen([*enter, *argv], env={"PATH": PATH, **(environ or {})}, text=True, **options)
+
+    def fabric(self, verb: str, *arguments: str) -> None:
+        """Run the fabric on this node: attach, detach or clear."""
+        if self.run(*self._fabric_command(verb), *arguments).wait() != 0:
+            raise RuntimeError(f"fabric {verb} failed on {self.name}")
+
+    def script(self, verb: str, *arguments: str, **variables: str) -> Outcome:
+        """Run one of the provider's scripts as Ganeti would, with these variables."""
+        began = time.monotonic()
+        child = self.start_script(verb, *arguments, **variables)
+        stdout, stderr = child.communicate()
+        return Outcome(child.returncode, stdout, stderr, time.monotonic() - began)
+
+    def start_script(self, verb: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Start one of the provider's scripts and do not wait for it."""
+        return self.run(
+            str(self._product.scripts / verb),
+            *arguments,
+            environ={"PYTHONPATH": str(self._product.library), "LC_ALL": "C", **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def ganeti(self, call: str, disk: Mapping[str, object], **arguments: object) -> Any:
+        """Let Ganeti do ``call`` (see ganeti_calls.Calls) for ``disk``; raises GanetiError when it fails."""
+        if self._calls is None:
+            self._calls = self.run(
+                PYTHON,
+                str(ROOT / "tests/testbed/ganeti_calls.py"),
+                str(self._product.extstorage),
+                "/var/log/ganeti/extstorage",
+                environ={"PYTHONPATH": str(self._product.library)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        assert self._calls.stdin is not None
+        assert self._calls.stdout is not None
+        print(json.dumps({"call": call, "disk": disk, **arguments}), file=self._calls.stdin, flush=True)
+        answer = json.loads(self._calls.stdout.readline())
+        if "error" in answer:
+            raise GanetiError(answer["error"])
+        return answer["result"]
+
+    def path(self, device: str) -> Path:
+        """A path of the node's, as the rest of the machine sees it."""
+        assert self._holder is not None
+        return Path(f"/proc/{self._holder.pid}/root{device}")
+
+    def device(self, link: str) -> str:
+        """The block device behind one of the node's links; device nodes are the same for all nodes."""
+        return os.readlink(self.path(link))
+
+    def log(self) -> str:
+        """The provider's log file on this node."""
+        return (self.directory / "log/ganeti-extstorage-dataontap.log").read_text(encoding="utf-8")
+
+    def _fabric_command(self, verb: str) -> list[str]:
+        command = [PYTHON, str(FABRIC), verb, "--links", LINKS]
+        if verb == "attach":
+            command += ["--state", str(self._simulator.state), "--igroup", "ganeti"]
+        return command + ([] if verb == "clear" else ["--hostname", "127.0.0.1"])

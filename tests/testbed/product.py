@@ -1,0 +1,44 @@
+"""The product as setup.py installs it, in a directory of its own: what the tests run is what an admin gets."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("dataontap", "scripts", "hooks", "udev", "etc", "setup.py", "pyproject.toml", "README.md")
+
+
+@dataclass(frozen=True)
+class Product:
+    """Where the installed pieces are."""
+
+    extstorage: Path  # Ganeti's search path entry: the provider's directory is in it
+    library: Path
+
+    @property
+    def scripts(self) -> Path:
+        """The provider's directory."""
+        return self.extstorage / "dataontap"
+
+
+def install(directory: Path) -> Product:
+    """Install the tree's product below ``directory``; nothing is left in the tree itself."""
+    source = directory / "source"
+    source.mkdir(parents=True)
+    for part in PARTS:
+        origin = ROOT / part
+        if origin.is_dir():
+            shutil.copytree(origin, source / part, ignore=shutil.ignore_patterns("__pycache__"))
+        elif origin.exists():
+            shutil.copy2(origin, source)
+    prefix = directory / "prefix"
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-warn-script-location"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, "--prefix", str(prefix), str(source)], check=True
+    )
+    (library,) = prefix.glob("lib/python3*/site-packages")
+    return Product(prefix / "share/ganeti/extstorage", library)
