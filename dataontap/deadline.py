@@ -25,7 +25,11 @@ class Deadline:
 
     def is_over(self) -> bool:
         """Whether no time is left."""
-        return self._clock() >= self._end
+        return not self.has(0)
+
+    def has(self, seconds: float) -> bool:
+        """Whether more than ``seconds`` are left."""
+        return self._end - self._clock() > seconds
 
     def allow(self, seconds: float) -> None:
         """See to it that ``seconds`` are left, for cleaning up after what used up the time."""

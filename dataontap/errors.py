@@ -51,24 +51,34 @@ class OntapError(DataOntapError):
 
 
 class TransportError(OntapError):
-    """No usable answer came back; the request may have been carried out all the same.
+    """No usable answer came back.
 
-    ``status`` is the HTTP status where there was one.
+    ``sent`` is whether the request may have reached the filer, and so may have been carried out; ``transient``
+    whether it may go better next time; ``status`` the HTTP status where there was one.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, sent: bool = True, transient: bool = False, status: int | None = None
+    ) -> None:
         super().__init__(message)
+        self.sent = sent
+        self.transient = transient
         self.status = status
 
 
 class NaApiError(OntapError):
-    """The filer answered a call with an errno; ``code`` is that errno as it came over the wire."""
+    """The filer answered a call with an errno; ``code`` is that errno as it came over the wire.
+
+    ``after_lost_answer`` is whether the same request went out before and got no answer: an errno that says "done
+    already" then means that it was.
+    """
 
     def __init__(self, api: str, code: str, reason: str, *, hint: str = "") -> None:
         super().__init__(f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}")
         self.api = api
         self.code = code
         self.reason = reason
+        self.after_lost_answer = False
 
 
 class HostError(DataOntapError):

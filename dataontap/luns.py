@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Callable
 
 from oslo_utils import excutils
 
-from dataontap import tag
 from dataontap.deadline import Deadline
 from dataontap.environ import Snapshot
-from dataontap.errors import ConfigError, DataOntapError, TransportError, VolumeError
-from dataontap.tag import Tag
+from dataontap.errors import ConfigError, DataOntapError, NaApiError, TransportError, VolumeError
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
@@ -84,30 +82,65 @@ class Luns:
         beside = self._client.get_lun_by_args(path=f"{folder}/{volume.snapshot_name}")
         return source, beside[0] if beside else None
 
-    def make(self, path: str, mark: Tag, make: Callable[[], object], finish: Callable[[], object]) -> None:
-        """``make`` a LUN and ``finish`` it, or leave none behind."""
-        try:
-            make()
-        except TransportError:
-            with excutils.save_and_reraise_exception(logger=LOG):
-                self._undo(path, only_if=mark)
+    def make(
+        self,
+        path: str,
+        make: Callable[[], object],
+        finish: Callable[[], object],
+        *,
+        is_ours: Callable[[Lun], bool],
+    ) -> None:
+        """``make`` the LUN and ``finish`` it, or leave none behind.
+
+        The caller has just seen that there is none. When the answer to ``make`` is lost, a LUN that is there now
+        counts as made if ``is_ours`` says that it must be; any other stays.
+        """
+        self._make_sure(path, make, is_ours)
         try:
             finish()
         except DataOntapError:
             with excutils.save_and_reraise_exception(logger=LOG):
                 self._undo(path)
 
-    def _undo(self, path: str, *, only_if: Tag | None = None) -> None:
-        """Remove a LUN that was just made; after a lost answer only if it bears the tag ``only_if``."""
+    def _make_sure(self, path: str, make: Callable[[], object], is_ours: Callable[[Lun], bool]) -> None:
+        """``make``, again if the filer turned out to be of another version, or if its lost answer made nothing."""
+        tries = 0
+        while True:
+            try:
+                make()
+            except NaApiError as error:
+                if not self._client.is_other_version(error):
+                    raise
+            except TransportError as error:
+                if not error.sent:
+                    raise
+                if self._was_made(path, is_ours, error):
+                    return
+                self._client.server.again(error, tries)
+                tries += 1
+            else:
+                return
+
+    def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: TransportError) -> bool:
+        """Whether a lost request made the LUN. Where time is up, it is removed again and ``lost`` raised."""
         self._deadline.allow(_UNDO_SECONDS)
         try:
-            if only_if is not None:
-                luns = self._client.get_lun_by_args(path=path)
-                if not luns:
-                    return
-                if tag.find(luns[0].comment) != only_if:
-                    LOG.error("there is a LUN %s now, not provably ours; it stays", path)
-                    return
+            luns = self._client.get_lun_by_args(path=path)
+        except DataOntapError as error:
+            LOG.error("look whether there is a LUN %s now: %s", path, error)
+            raise lost from None
+        if luns and not is_ours(luns[0]):
+            raise VolumeError(f"there is a LUN {path} now, not provably ours; it stays ({lost})") from None
+        if not lost.transient:
+            if luns:
+                self._undo(path)
+            raise lost
+        return bool(luns)
+
+    def _undo(self, path: str) -> None:
+        """Remove a LUN that was just made; what goes wrong in that is only said."""
+        self._deadline.allow(_UNDO_SECONDS)
+        try:
             self.destroy(path)
             LOG.info("%s was removed again", path)
         except DataOntapError as error:

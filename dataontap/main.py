@@ -59,7 +59,7 @@ def run(verb: Callable[..., str | None], process: Process) -> int:
         # What is wrong with either is found out before any socket is opened.
         request = _request(name, process)
         settings = config.load(process.config_file).with_params(request.params)
-        _deliver(_perform(verb, request, settings), process.stdout)
+        _deliver(_perform(verb, request, settings, process), process.stdout)
     except DataOntapError as error:
         message = str(error)
     except Exception as error:  # a bug; the admin gets a last line that names verb and volume all the same
@@ -75,11 +75,13 @@ def run(verb: Callable[..., str | None], process: Process) -> int:
     return 1
 
 
-def _perform(verb: Callable[..., str | None], request: Disk, settings: Settings) -> str | None:
+def _perform(verb: Callable[..., str | None], request: Disk, settings: Settings, process: Process) -> str | None:
     """Put the verb's parts together and run it."""
     from dataontap import client
     from dataontap.host.device import Host
+    from dataontap.locks import Locks
     from dataontap.provider import DataOnTapProvider
+    from dataontap.records import Records
 
     log.setup(settings)
     deadline = Deadline(settings.timeout)
@@ -89,6 +91,8 @@ def _perform(verb: Callable[..., str | None], request: Disk, settings: Settings)
         deadline=deadline,
         connect=partial(client.connect, settings, deadline),
         host=Host(),
+        locks=Locks(deadline),
+        records=Records(process.environ, enabled=not settings.debug, config_file=process.config_file),
     )
     return verb(provider, request)
 

@@ -11,9 +11,11 @@ from dataontap.checks import Checks
 from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
-from dataontap.errors import VolumeError
+from dataontap.errors import TransportError, VolumeError
 from dataontap.host.device import Host
+from dataontap.locks import Locks
 from dataontap.luns import Luns
+from dataontap.records import Records
 from dataontap.tag import Tag
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ ATTACH_COMMANDS: dict[str, Commands] = {
 
 
 class DataOnTapProvider:
-    """One method a verb. It holds no state of its own: all it needs is passed in.
+    """One method a verb. All it needs is passed in; it keeps nothing from one verb to the next.
 
     ``cluster`` is the Ganeti cluster's name, for the tag on LUNs. ``connect`` makes the client, at the first
     use of it, because many an attach needs none.
@@ -46,12 +48,16 @@ class DataOnTapProvider:
         deadline: Deadline,
         connect: Callable[[], CmodeClient],
         host: Host,
+        locks: Locks,
+        records: Records,
     ) -> None:
         self._settings = settings
         self._cluster = cluster
         self._deadline = deadline
         self._connect = connect
         self._host = host
+        self._locks = locks
+        self._records = records
 
     @cached_property
     def client(self) -> CmodeClient:
@@ -70,7 +76,7 @@ class DataOnTapProvider:
         """
         igroup = self.luns.igroup
         path = self.luns.path(volume.name)
-        self.client.get_ontapi_version()
+        self.client.ensure_ontapi_version()
         if self.client.get_lun_by_args(path=path):
             raise VolumeError(f"there is a LUN {path} already; it is left as it is")
         mark = Tag(self._cluster, volume.uuid or "-", tag.DISK)
@@ -86,29 +92,63 @@ class DataOnTapProvider:
                 self.client.set_lun_comment(path, spec.comment)
             self.client.map_lun(path, igroup)
 
-        self.luns.make(path, mark, lambda: self.client.create_lun(pool, volume.name, volume.size, spec), finish)
+        self.luns.make(
+            path,
+            lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
+            finish,
+            is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
+        )
 
     def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.
 
         Raises VolumeError when there is no such LUN and DeviceError when no device comes.
         """
-        device = self._find_device(volume.name)
-        if device is not None:
+        with self._locks.volume(volume.name):
+            return self._records.find(volume.name) or self._attach(volume.name)
+
+    def attach_anew(self, volume: Volume) -> str:
+        """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map."""
+        with self._locks.volume(volume.name):
+            return self._attach(volume.name)
+
+    def _attach(self, name: str) -> str:
+        device = self._find_device(name)
+        try:
+            lun = self.luns.existing(name)
+            self._make_visible(lun)
+        except TransportError as error:
+            if device is None:
+                raise
+            # An instance must start and stop while only the filer's management is away.
+            LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)
             return device
-        lun = self.luns.existing(volume.name)
-        self._make_visible(lun)
-        failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(volume.name))
+        if device is None or not self._host.agrees(device, lun.serial, lun.size):
+            device = self._scan_for(name, lun)
+        if self._host.agrees(device, lun.serial, lun.size):
+            self._records.keep(name, device)
+        else:
+            LOG.warning("%s still shows less than the %d bytes that the LUN has", device, lun.size)
+        return device
+
+    def _scan_for(self, name: str, lun: Lun) -> str:
+        with self._locks.scan():
+            failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name))
         return self._host.await_device(
-            lambda: self._find_device(volume.name),
+            lambda: self._find_device(name),
             self._deadline,
-            missing=f"no device of {lun.path} came up as {self._device_name(volume.name)}",
+            missing=f"no device of {lun.path} came up as {self._device_name(name)}",
             failed=failed,
         )
 
     def detach(self, volume: Volume) -> None:
         """Take the volume's device off this node; none here is fine, one that is in use is an error."""
-        device = self._find_device(volume.name)
+        with self._locks.volume(volume.name):
+            self._take_down(volume.name)
+
+    def _take_down(self, name: str) -> None:
+        self._records.forget(name)
+        device = self._find_device(name)
         if device is None:
             return
         self._refuse_held(device)
@@ -116,33 +156,41 @@ class DataOnTapProvider:
         if not commands:
             LOG.info("%s stays: no detach commands are configured", device)
             return
-        failed = self._host.run_commands(commands, self._deadline, **self._words(volume.name, device))
-        self._host.await_absence(lambda: self._find_device(volume.name), self._deadline, failed=failed)
+        with self._locks.scan():
+            failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
+        self._host.await_absence(lambda: self._find_device(name), self._deadline, failed=failed)
 
     def remove(self, volume: Volume) -> None:
         """Remove the LUN, by force never; one that is gone already is fine."""
-        self.detach(volume)
-        path = self.luns.path(volume.name)
-        if not self.luns.destroy(path):
-            elsewhere = self.luns.search(volume.name)
-            if elsewhere is None or not self.luns.destroy(elsewhere.path):
-                LOG.warning("there is no LUN of this name any more; nothing to remove")
+        with self._locks.volume(volume.name):
+            self._take_down(volume.name)
+            if not self.luns.destroy(self.luns.path(volume.name)):
+                elsewhere = self.luns.search(volume.name)
+                if elsewhere is None or not self.luns.destroy(elsewhere.path):
+                    LOG.warning("there is no LUN of this name any more; nothing to remove")
 
     def grow(self, volume: Growth) -> None:
         """Give the LUN ``volume.new_size`` bytes, and let this node see them if the device is here."""
         if volume.new_size < volume.size:
             raise VolumeError(f"will not shrink it from {volume.size} to {volume.new_size} bytes")
-        lun = self.luns.existing(volume.name)
-        if lun.size >= volume.new_size:
-            # Rounded up when it was made, or grown by a call whose answer was lost.
-            LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
-        else:
-            self.client.do_direct_resize(lun.path, volume.new_size)
-        device = self._find_device(volume.name)
-        if device is not None and self._host.size(device) < volume.new_size:
-            words = self._words(volume.name, device)
-            failed = self._host.run_commands(self._attach_commands(), self._deadline, **words)
-            self._host.await_size(device, volume.new_size, self._deadline, failed=failed)
+        with self._locks.volume(volume.name):
+            lun = self.luns.existing(volume.name)
+            if lun.size >= volume.new_size:
+                # Rounded up when it was made, or grown by a call whose answer was lost.
+                LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
+            else:
+                self.client.do_direct_resize(lun.path, volume.new_size)
+            device = self._find_device(volume.name)
+            if device is not None and self._host.size(device) < volume.new_size:
+                self._rescan(volume.name, device, volume.new_size)
+
+    def _rescan(self, name: str, device: str, size: int) -> None:
+        """Let this node see that the device has ``size`` bytes now."""
+        self._records.forget(name)
+        with self._locks.scan():
+            failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name, device))
+        self._host.await_size(device, size, self._deadline, failed=failed)
+        self._records.keep(name, device)
 
     def snapshot(self, volume: Snapshot) -> None:
         """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
@@ -171,7 +219,8 @@ class DataOnTapProvider:
                 self.client.do_direct_resize(path, volume.snapshot_size)
             self.client.map_lun(path, igroup)
 
-        self.luns.make(path, mark, clone, finish)
+        # Whether a clone inherits its source's comment is not known [?]; its own tag it gets only after this.
+        self.luns.make(path, clone, finish, is_ours=lambda lun: lun.comment in {"", source.comment})
 
     def setinfo(self, volume: Metadata) -> None:
         """Keep Ganeti's text in the LUN's comment, beside our tag."""
@@ -201,11 +250,10 @@ class DataOnTapProvider:
         """Make room for the clone if what is in its place is the clone of an export that broke off."""
         if volume.snapshot_name != f"{volume.name}.snap" or tag.find(leftover.comment) != mark:
             raise VolumeError(f"there is a LUN {leftover.path} already, no snapshot of this volume; it stays")
-        device = self._find_device(volume.snapshot_name)
-        if device is not None:
-            self._refuse_held(device)
         LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
-        self.luns.destroy(leftover.path)
+        with self._locks.volume(volume.snapshot_name):
+            self._take_down(volume.snapshot_name)
+            self.luns.destroy(leftover.path)
 
     # This node
 

@@ -19,7 +19,9 @@ def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
 
     from dataontap.client.api import NaServer
     from dataontap.client.client_cmode import CmodeClient
+    from dataontap.client.retry import Patience
     from dataontap.client.transport import Filer, Transport
+    from dataontap.versions import RememberedVersion
 
     filer = Filer(
         hostname=settings.hostname,
@@ -32,4 +34,7 @@ def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
         cert_file=settings.cert_file,
         key_file=settings.key_file,
     )
-    return CmodeClient(NaServer(Transport(filer, deadline), tunnel=settings.cluster_mode_vserver))
+    vserver = settings.cluster_mode_vserver
+    server = NaServer(Transport(filer, deadline), tunnel=vserver, again=Patience(deadline))
+    remembered = RememberedVersion(filer.address, vserver, settings.login, settings.cert_file)
+    return CmodeClient(server, remembered)

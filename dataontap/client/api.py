@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Union
 
 from dataontap.client import codes
-from dataontap.errors import NaApiError, OntapError
+from dataontap.errors import NaApiError, OntapError, TransportError
 
 __all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send"]
 
@@ -27,6 +27,7 @@ _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 _REASON_LIMIT = 120  # the message has to fit into the one line that the admin sees
 
 Send = Callable[[bytes], bytes]
+Again = Callable[[OntapError, int], None]
 # A list holds several elements, each a one-entry mapping: lists in ZAPI are repeated names in a container.
 Arguments = Mapping[str, Union[str, int, bool, "Arguments", "list[Arguments]", None]]
 
@@ -111,34 +112,75 @@ class NaElement:
         return cls(tree)
 
 
+def never_again(error: OntapError, tries: int) -> None:
+    """No request is repeated."""
+    raise error
+
+
 class NaServer:
-    """One filer, spoken to over ``send`` (an HTTPS POST in production), tunnelled to one vserver or vfiler."""
+    """One filer, spoken to over ``send`` (an HTTPS POST in production), tunnelled to one vserver or vfiler.
+
+    ``again`` is asked before a request is repeated: it waits a growing while, or raises the error it is given.
+    """
 
     def __init__(
-        self, send: Send, *, version: tuple[int, int] = OLDEST_VERSION, tunnel: str | None = None
+        self,
+        send: Send,
+        *,
+        version: tuple[int, int] = OLDEST_VERSION,
+        tunnel: str | None = None,
+        again: Again = never_again,
     ) -> None:
         self._send = send
         self._tunnel = tunnel
+        self.again = again
         self.version = version
-        self.requests = 0
 
     def send_request(
-        self, api: str, arguments: Arguments | None = None, *, enable_tunneling: bool = True
+        self,
+        api: str,
+        arguments: Arguments | None = None,
+        *,
+        enable_tunneling: bool = True,
+        repeatable: bool = True,
     ) -> NaElement:
         """Call ``api``; returns and raises as ``invoke_successfully`` does."""
-        return self.invoke_successfully(NaElement.build(api, arguments), enable_tunneling=enable_tunneling)
+        element = NaElement.build(api, arguments)
+        return self.invoke_successfully(element, enable_tunneling=enable_tunneling, repeatable=repeatable)
 
-    def invoke_successfully(self, element: NaElement, *, enable_tunneling: bool = False) -> NaElement:
+    def invoke_successfully(
+        self, element: NaElement, *, enable_tunneling: bool = False, repeatable: bool = True
+    ) -> NaElement:
         """The ``results`` of a call that passed.
 
-        Raises NaApiError with the filer's errno when it failed, TransportError when no answer came, and
-        OntapError for an answer that is none of ZAPI's.
+        A call that the filer was too busy for is repeated, and so is one whose answer was lost, unless it is not
+        ``repeatable``: one that makes something, which would then be there already. Raises NaApiError with the
+        filer's errno when it failed, TransportError when no answer came, and OntapError for an answer that is
+        none of ZAPI's.
         """
+        tries = 0
+        lost = False
+        while True:
+            try:
+                return self._invoke(element, enable_tunneling)
+            except TransportError as error:
+                if not (error.transient and repeatable):
+                    raise
+                failure: OntapError = error
+                lost = True
+            except NaApiError as error:
+                error.after_lost_answer = lost
+                if not _is_busy(error):
+                    raise
+                failure = error
+            self.again(failure, tries)
+            tries += 1
+
+    def _invoke(self, element: NaElement, tunnelled: bool) -> NaElement:
         began = time.monotonic()
         outcome = "no answer"
-        self.requests += 1
         try:
-            results = self._results(self._send(self._envelope(element, enable_tunneling)), element.name)
+            results = self._results(self._send(self._envelope(element, tunnelled)), element.name)
             outcome = "passed" if results.get_attr("status") == "passed" else f"errno {results.get_attr('errno')}"
         finally:
             LOG.debug("%s: %s in %.3f s", _describe(element), outcome, time.monotonic() - began)
@@ -172,6 +214,10 @@ class NaServer:
         if code == codes.EVSERVERNOTFOUND:
             hint = f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
         return NaApiError(api, code, " ".join(reason.split())[:_REASON_LIMIT], hint=hint)
+
+
+def _is_busy(error: NaApiError) -> bool:
+    return error.code in codes.BUSY or (error.api == "clone-create" and codes.BUSY_CLONE_REASON in error.reason)
 
 
 def _append(parent: Any, arguments: Arguments) -> None:

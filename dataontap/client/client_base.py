@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaServer
+
+
+class Memory(Protocol):
+    """Where the filer's version is remembered between processes."""
+
+    def get(self) -> tuple[int, int] | None:
+        """The version, unless it is unknown."""
+
+    def put(self, version: tuple[int, int]) -> None:
+        """Remember it."""
+
+    def drop(self) -> None:
+        """Forget it."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +71,33 @@ class BaseClient:
     EXACT_SIZE_SINCE = (1, 110)
     COMMENT_SINCE = (1, 180)
 
-    def __init__(self, server: NaServer) -> None:
+    def __init__(self, server: NaServer, remembered: Memory | None = None) -> None:
         self.server = server
+        self._remembered = remembered
 
     def get_ontapi_version(self) -> tuple[int, int]:
-        """The filer's API version, which later requests then go by."""
+        """The filer's API version, asked for; later requests go by it."""
         results = self.server.send_request("system-get-ontapi-version", enable_tunneling=False)
         self.server.version = (results.get_int("major-version"), results.get_int("minor-version"))
+        if self._remembered is not None:
+            self._remembered.put(self.server.version)
         return self.server.version
+
+    def ensure_ontapi_version(self) -> None:
+        """Let later requests go by the filer's API version, as remembered or else asked for."""
+        version = self._remembered.get() if self._remembered is not None else None
+        if version is None:
+            self.get_ontapi_version()
+        else:
+            self.server.version = version
+
+    def is_other_version(self, error: NaApiError) -> bool:
+        """Whether ``error`` came because the filer is not of the version that we remembered; asks it anew."""
+        if self._remembered is None or error.code not in codes.UNKNOWN_TO_THIS_VERSION:
+            return False
+        before = self.server.version
+        self._remembered.drop()
+        return self.get_ontapi_version() != before
 
     @property
     def takes_comment_at_creation(self) -> bool:
@@ -86,6 +119,7 @@ class BaseClient:
                 "use-exact-size": True if self.server.version >= self.EXACT_SIZE_SINCE else None,
                 "comment": metadata.comment if self.takes_comment_at_creation else None,
             },
+            repeatable=False,
         )
         return results.get_int("actual-size")
 
@@ -119,11 +153,14 @@ class BaseClient:
         self.server.send_request("lun-set-comment", {"path": path, "comment": comment})
 
     def _unless(self, expected: frozenset[str] | set[str], api: str, arguments: Arguments) -> bool:
-        """Call ``api``; False instead of an error when the filer answers with one of the ``expected`` errnos."""
+        """Call ``api``; False instead of an error when the filer answers with one of the ``expected`` errnos.
+
+        True if it is such an answer to a repeated request, because then the first one has done it.
+        """
         try:
             self.server.send_request(api, arguments)
         except NaApiError as error:
             if error.code not in expected:
                 raise
-            return False
+            return error.after_lost_answer
         return True

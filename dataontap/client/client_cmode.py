@@ -78,6 +78,7 @@ class CmodeClient(BaseClient):
                 "destination-path": new_name,
                 "space-reserve": space_reserved,
             },
+            repeatable=False,
         )
 
     def _iterate(self, api: str, record: str, *, query: Arguments, wanted: Arguments) -> Iterator[NaElement]:

@@ -9,10 +9,19 @@ NO_SUCH_LUNMAP = "9016"
 NO_SUCH_VDISK = "9017"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
 SIZE_UNCHANGED = "9042"
+EAPIERROR = "13001"
 EAPINOTFOUND = "13005"
 EINVALIDINPUTERROR = "13115"
 EOBJECTNOTFOUND = "15661"  # what clustered ONTAP says where 7-Mode has an errno of its own
 EVSERVERNOTFOUND = "15698"
+
+# How a filer of another version than we took it for says so. EAPIERROR is generic: "Extra input: NAME".
+UNKNOWN_TO_THIS_VERSION = frozenset({EAPINOTFOUND, EINVALIDINPUTERROR, EAPIERROR})
+
+# Somebody else is at it: worth another try. Cinder also retries clone-create whose reason says "Device busy",
+# under an errno that no public source tells [?]: the one place where we go by a text.
+BUSY = frozenset({"16", "9038", "9062", "13024"})  # EBUSY, CLONING, DESTROY_LUN_BUSY, ESNAPSHOTBUSY
+BUSY_CLONE_REASON = "Device busy"
 
 # Clustered ONTAP answers the second (NetApp's own tests of netappdvp), 7-Mode the first.
 NO_SUCH_LUN = frozenset({NO_SUCH_VDISK, EOBJECTNOTFOUND})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from dataontap.deadline import Deadline
 from dataontap.errors import ConfigError, TransportError
@@ -18,7 +18,9 @@ LOG = logging.getLogger(__name__)
 
 # The one URL of all filer calls (NetApp's SDK, Cinder and Trident alike).
 URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
+# One address, or the look-up of the name; and all of it, name, addresses and TLS.
 CONNECT_SECONDS = 5.0
+REACH_SECONDS = 15.0
 # Far above the largest page that we ask for; a peer that sends more is no filer.
 ANSWER_LIMIT = 32 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -41,14 +43,19 @@ class Filer:
     @property
     def address(self) -> str:
         """What to call it in messages."""
-        port = self.port or (443 if self.tls else 80)
+        port = self.port or self.default_port
         return f"[{self.hostname}]:{port}" if ":" in self.hostname else f"{self.hostname}:{port}"
+
+    @property
+    def default_port(self) -> int:
+        """Where a filer listens unless told otherwise."""
+        return 443 if self.tls else 80
 
 
 class Transport:
     """POSTs documents to ``filer``; connects at the first one and keeps that connection.
 
-    A request gets what is left of ``deadline``, the connecting at most CONNECT_SECONDS of it.
+    A request gets what is left of ``deadline``, the connecting at most REACH_SECONDS of it.
     """
 
     def __init__(self, filer: Filer, deadline: Deadline) -> None:
@@ -63,20 +70,21 @@ class Transport:
         """
         import http.client
 
-        left = self._deadline.left(f"a request to {self._filer.address}")
+        sent = False
         try:
-            connection = self._connected(left)
+            connection = self._connected()
+            sent = True
             connection.request("POST", URL, body=document, headers=self._headers())
             response = connection.getresponse()
             body = self._read(response)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            self._explain(error)
+            raise _explained(error, self._filer, sent=sent) from error
         except BaseException:
             self.close()
             raise
         if response.status != http.client.OK:
-            self._refused(response.status)
+            raise _refusal(response.status, self._filer)
         return body
 
     def close(self) -> None:
@@ -85,22 +93,14 @@ class Transport:
             self._connection.close()
             self._connection = None
 
-    def _connected(self, left: float) -> http.client.HTTPConnection:
+    def _connected(self) -> http.client.HTTPConnection:
+        """The connection, made if need be, with what is left of the deadline as its time limit."""
+        left = self._deadline.left(f"a request to {self._filer.address}")
         if self._connection is None or self._connection.sock is None:
-            self._connection = self._new_connection(min(CONNECT_SECONDS, left))
-            self._connection.connect()
+            self._connection = _connect(self._filer, Deadline(min(REACH_SECONDS, left)))
             LOG.debug("connected to %s", self._filer.address)
         self._connection.sock.settimeout(left)
         return self._connection
-
-    def _new_connection(self, patience: float) -> http.client.HTTPConnection:
-        import http.client
-
-        filer = self._filer
-        if filer.tls:
-            context = _tls(filer)
-            return http.client.HTTPSConnection(filer.hostname, filer.port, timeout=patience, context=context)
-        return http.client.HTTPConnection(filer.hostname, filer.port, timeout=patience)
 
     def _headers(self) -> dict[str, str]:
         """Credentials go along at once: waiting for the filer's 401 would cost a round trip a request."""
@@ -128,42 +128,98 @@ class Transport:
         response.close()  # read1 leaves a complete answer open, and the connection unusable for the next one
         return b"".join(chunks)
 
-    def _refused(self, status: int) -> NoReturn:
-        """Raise what an HTTP status other than 200 means."""
-        filer = self._filer
-        if status == 401 and filer.cert_file:
-            why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
-        elif status == 401:
-            why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"
-        elif status == 404:
-            why = f"is no ONTAP filer, or ONTAPI is switched off on it (HTTP status 404 for {URL})"
-        else:
-            why = f"answered with HTTP status {status}"
-        raise TransportError(f"{filer.address} {why}", status=status)
 
-    def _explain(self, error: Exception) -> NoReturn:
-        """Raise what went wrong below HTTP, in the words of the one who has to mend it."""
-        import http.client
-        import socket
-        import ssl
+def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
+    """A connection to the first of the filer's addresses that takes one.
 
-        filer = self._filer
-        if isinstance(error, socket.gaierror):
-            why = f"cannot resolve HOSTNAME {filer.hostname!r}: {error.strerror}"
-        elif isinstance(error, ConnectionRefusedError):
-            why = f"{filer.address} refused the connection; check HOSTNAME and PORT"
-        elif isinstance(error, ssl.SSLCertVerificationError):
-            store = filer.ca_file or "the system's store"
-            why = f"{filer.address}'s certificate is not trusted by {store}: {error.verify_message}; see CA_FILE"
-        elif isinstance(error, ssl.SSLError):
-            why = f"TLS with {filer.address} failed: {error.reason or error}; check PORT and TRANSPORT_TYPE"
-        elif isinstance(error, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
-            why = f"{filer.address} did not answer in time"
-        elif isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionResetError):
-            why = f"{filer.address} does not speak HTTP; check PORT and TRANSPORT_TYPE"
+    http.client's own way gives each address the whole time limit, and none to the look-up of the name.
+    """
+    import http.client
+    import socket
+
+    context = _tls(filer) if filer.tls else None
+    connection = http.client.HTTPConnection(filer.hostname, filer.port or filer.default_port)
+    failure: OSError = TimeoutError()
+    for address in _addresses(connection.host, connection.port):
+        if deadline.is_over():
+            break
+        try:
+            connection.sock = socket.create_connection(address, min(CONNECT_SECONDS, deadline.left("connecting")))
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context is not None:
+                connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
+        except OSError as error:
+            connection.close()
+            failure = error
         else:
-            why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
-        raise TransportError(why) from error
+            return connection
+    raise failure
+
+
+def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
+    """The addresses of ``hostname``. Resolvers take half a minute to say that no server answers, and cannot be
+    interrupted: so a thread asks, and is left to itself when the time is up.
+    """
+    import queue
+    import socket
+    import threading
+
+    answers: queue.SimpleQueue[list[tuple[str, int]] | OSError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
+            answers.put([(str(address[0]), port) for *_, address in found])
+        except OSError as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
+def _refusal(status: int, filer: Filer) -> TransportError:
+    """What an HTTP status other than 200 means."""
+    if status == 401 and filer.cert_file:
+        why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
+    elif status == 401:
+        why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"
+    elif status == 404:
+        why = f"is no ONTAP filer, or ONTAPI is switched off on it (HTTP status 404 for {URL})"
+    else:
+        why = f"answered with HTTP status {status}"
+    return TransportError(f"{filer.address} {why}", status=status, transient=status >= 500)
+
+
+def _explained(error: Exception, filer: Filer, *, sent: bool) -> TransportError:
+    """What went wrong below HTTP, in the words of the one who has to mend it."""
+    import http.client
+    import socket
+    import ssl
+
+    transient = False
+    if isinstance(error, socket.gaierror):
+        why = f"cannot resolve HOSTNAME {filer.hostname!r}: {error.strerror}"
+    elif isinstance(error, ConnectionRefusedError):
+        why = f"{filer.address} refused the connection; check HOSTNAME and PORT"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        store = filer.ca_file or "the system's store"
+        why = f"{filer.address}'s certificate is not trusted by {store}: {error.verify_message}; see CA_FILE"
+    elif isinstance(error, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
+        why = f"{filer.address} did not answer in time" if sent else f"{filer.address} cannot be reached in time"
+    elif isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        why = f"TLS with {filer.address} failed: {error.reason or error}; check PORT and TRANSPORT_TYPE"
+    elif isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionResetError):
+        why = f"{filer.address} does not speak HTTP; check PORT and TRANSPORT_TYPE"
+    else:
+        transient = isinstance(error, (ConnectionError, ssl.SSLError, http.client.IncompleteRead))
+        why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
+    return TransportError(why, sent=sent, transient=transient)
 
 
 def _tls(filer: Filer) -> ssl.SSLContext:

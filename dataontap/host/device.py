@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import re
 import stat
 import time
 from collections.abc import Iterable
@@ -105,18 +106,41 @@ class Host:
 
     def size(self, device: str) -> int:
         """What the kernel takes for the size of ``device``, in bytes; nothing is opened for it."""
-        number = os.stat(device).st_rdev
-        path = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/size"
         try:
-            return int(Path(path).read_text(encoding="ascii")) * SECTOR
+            return int(Path(_sysfs(device), "size").read_text(encoding="ascii")) * SECTOR
         except (OSError, ValueError) as error:
             raise DeviceError(f"{device}: the kernel does not tell its size: {error}") from None
+
+    def agrees(self, device: str, serial: str, size: int) -> bool:
+        """Whether ``device`` can be the LUN with that serial number and shows its ``size`` bytes, or more.
+
+        Raises DeviceError where it is certainly another one: sysfs knows an identity of it that is not the
+        serial's. That is what the device said once; only a live INQUIRY would tell what it says now.
+        """
+        naa = self._naa(device)
+        if naa is not None and naa[8:] != serial.encode().hex():
+            raise DeviceError(f"{device} is not this volume but another LUN (NAA {naa}); look at multipath -ll")
+        return self.size(device) >= size
+
+    def _naa(self, device: str) -> str | None:
+        """The device's NAA identity by sysfs, 32 hexadecimal digits, if it is one of an ONTAP LUN."""
+        system = Path(_sysfs(device))
+        for name in ("dm/uuid", "device/wwid"):
+            try:
+                text = (system / name).read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError):
+                continue
+            # Clustered ONTAP's prefix, 7-Mode's; 12 characters of serial number in hexadecimal follow.
+            found = re.search("(?:600a0980|60a98000)[0-9a-f]{24}", text)
+            if found:
+                return found[0]
+        return None
 
     def holders(self, device: str) -> list[str]:
         """Who has ``device`` open or builds upon it, for people; empty if nobody does."""
         number = os.stat(device).st_rdev
         held = [f"process {pid} ({_command_name(pid)})" for pid in _openers(number)]
-        stacked = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/holders")
+        stacked = Path(_sysfs(device), "holders")
         if stacked.is_dir():
             held += sorted(entry.name for entry in stacked.iterdir())
         if not held and _is_claimed(device):
@@ -129,6 +153,12 @@ def _is_block_device(path: str) -> bool:
         return stat.S_ISBLK(os.stat(path).st_mode)
     except OSError:
         return False  # a link to nothing, or one that went while we looked
+
+
+def _sysfs(device: str) -> str:
+    """Where sysfs has a block device."""
+    number = os.stat(device).st_rdev
+    return f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
 
 
 def _fill_in(word: str, values: dict[str, str]) -> str:

@@ -43,13 +43,16 @@ def attach(node: Node, **options: object) -> Outcome:
 
 @contextlib.contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a peer that treats its one connection as ``serve`` does."""
+    """The port of a peer that treats each connection as ``serve`` does."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def accept() -> None:
-            with contextlib.suppress(OSError):  # closed by the test's end, or by the provider's
-                connection, _ = server.accept()
-                with connection:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return  # closed below
+                with connection, contextlib.suppress(OSError):  # closed by the provider
                     serve(connection)
 
         thread = threading.Thread(target=accept)
@@ -100,14 +103,17 @@ def test_refused(node: Node) -> None:
     )
 
 
-def test_timeout(node: Node) -> None:
+@pytest.mark.parametrize(
+    ("transport", "message"), [("https", "cannot be reached in time"), ("http", "did not answer in time")]
+)
+def test_timeout(node: Node, transport: str, message: str) -> None:
     def serve(connection: socket.socket) -> None:
         while connection.recv(65536):
             continue
 
     with listening(serve) as port:
-        outcome = attach(node, PORT=port, TIMEOUT=1)
-    assert outcome.message == f"dataontap: attach v: 127.0.0.1:{port} did not answer in time"
+        outcome = attach(node, PORT=port, TIMEOUT=1, TRANSPORT_TYPE=transport)
+    assert outcome.message == f"dataontap: attach v: 127.0.0.1:{port} {message}"
     assert outcome.seconds < 5
 
 
@@ -141,8 +147,8 @@ def test_tls_to_a_plain_peer(node: Node) -> None:
 
 
 def test_plain_http_to_a_tls_peer(node: Node) -> None:
-    outcome = attach(node, TRANSPORT_TYPE="http")
-    assert outcome.message.endswith("; check PORT and TRANSPORT_TYPE") or "connection to 127" in outcome.message
+    outcome = attach(node, TRANSPORT_TYPE="http", TIMEOUT=1)
+    assert "the connection to 127.0.0.1:" in outcome.message
 
 
 def test_wrong_password(node: Node, simulator: Simulator) -> None:
@@ -175,7 +181,7 @@ def test_not_ontap(node: Node) -> None:
 )
 def test_http_status(node: Node, status: int, message: str) -> None:
     with listening(answers(b"", status)) as port:
-        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http", TIMEOUT=1)
     assert f"127.0.0.1:{port} {message}" in outcome.message
 
 
@@ -195,7 +201,7 @@ def test_an_answer_that_breaks_off(node: Node) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<netapp>")
 
     with listening(serve) as port:
-        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http", TIMEOUT=1)
     assert "the answer broke off, 992 bytes are missing" in outcome.message
 
 

@@ -11,7 +11,9 @@ from dataontap.client.client_cmode import CmodeClient
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 from dataontap.host.device import Host
+from dataontap.locks import Locks
 from dataontap.provider import DataOnTapProvider
+from dataontap.records import Records
 from tests.simulator import provision
 from tests.simulator.filer import Filer
 from tests.unit.zapi import ask
@@ -85,6 +87,8 @@ class Stage:
             deadline=Deadline(60),
             connect=lambda: self.client,
             host=Host(run=no_programs),
+            locks=Locks(Deadline(0.5), directory=f"{self.directory}/run", sleep=lambda seconds: None),
+            records=Records({}, directory=f"{self.directory}/run", config_file=__file__),
         )
 
     @property

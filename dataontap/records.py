@@ -1,0 +1,66 @@
+"""The records that attach's hot path goes by: written here, read by ``present``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dataontap import present
+
+LOG = logging.getLogger(__name__)
+
+
+class Records:
+    """One small file a volume below ``directory``, for calls with the ext-params in ``environ``.
+
+    A record only ever saves time: one that cannot be written is no error. ``enabled`` is False where each attach
+    is to go the ordinary way, as with DEBUG.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        enabled: bool = True,
+        directory: str = present.DIRECTORY,
+        config_file: str = present.CONFIG_FILE,
+    ) -> None:
+        self._environ = environ
+        self._enabled = enabled
+        self._directory = directory
+        self._config_file = config_file
+
+    def find(self, name: str) -> str | None:
+        """The device that was proven to be the volume's and is still what it was then."""
+        try:
+            return (
+                present.proven(name, self._environ, self._directory, self._config_file) if self._enabled else None
+            )
+        except (OSError, ValueError):
+            return None
+
+    def keep(self, name: str, device: str) -> None:
+        """Record that ``device`` has just been proven to be the volume's; call with the volume's lock."""
+        if not self._enabled:
+            self.forget(name)
+            return
+        path = Path(present.record_path(self._directory, name))
+        fresh = path.with_name(f".{name}.{os.getpid()}")
+        try:
+            text = present.describe(device, self._environ, self._config_file)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+                file.write(text)
+            fresh.replace(path)
+        except (OSError, ValueError) as error:
+            LOG.warning("the next attach will not be a quick one: %s", error)
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+
+    def forget(self, name: str) -> None:
+        """Let the next attach prove the device anew."""
+        with contextlib.suppress(FileNotFoundError):
+            Path(present.record_path(self._directory, name)).unlink()
