@@ -30,6 +30,8 @@ class Checks:
             except DataOntapError as error:
                 problem = error
             yield name, problem
+            if name == "connection" and problem is not None:
+                return  # the others would only say so again, after waiting as long
 
     def params(self) -> None:
         """The ext-params are right: wrong ones were refused before any check could run."""
@@ -47,8 +49,10 @@ class Checks:
                 raise
 
     def credentials(self) -> None:
-        """The filer knows the account."""
+        """The filer knows the account, and it is clear which SVM's volumes it is for."""
         self._client.get_ontapi_version()
+        if self._settings.cluster_mode_vserver is None and self._client.get_admin_vservers():
+            raise VolumeError("LOGIN is an account of the whole cluster: CLUSTER_MODE_VSERVER must name the SVM")
 
     def pool(self) -> None:
         """The SVM has the volume that new LUNs go to."""

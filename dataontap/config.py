@@ -9,6 +9,7 @@ import ast
 import os
 import re
 import stat
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
@@ -38,7 +39,7 @@ def option(read: Reader, **kwargs: Any) -> Any:
 class Settings:
     """One field per option, in lower case; an option without a default must be given."""
 
-    hostname: str = option(literals.matching(r"[A-Za-z0-9._:-]+", "a host name or an address"))
+    hostname: str = option(literals.hostname)
     port: int | None = option(literals.maybe(literals.number(1, 65535)), default=None)
     transport_type: str = option(literals.one_of("https", "http"), default="https")
     verify_cert: bool = option(literals.yes_no, default=True)
@@ -131,6 +132,8 @@ def _check_together(settings: Settings, path: str) -> None:
     """What no option can be judged for alone."""
     if settings.key_file and not settings.cert_file:
         raise ConfigError(f"{path}: KEY_FILE: is of no use without CERT_FILE")
+    if settings.login and ":" in settings.login:
+        raise ConfigError(f"{path}: LOGIN: HTTP cannot carry a name with a colon")
     if settings.cert_file and settings.transport_type != "https":
         raise ConfigError(f'{path}: CERT_FILE: needs TRANSPORT_TYPE = "https"')
     if not settings.cert_file and not (settings.login and settings.password):
@@ -142,7 +145,9 @@ def _check_together(settings: Settings, path: str) -> None:
 def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:
     """Line, name and value of each ``NAME = literal``; anything else is an error."""
     try:
-        statements = ast.parse(text, filename=path).body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they come with the line, and a password may be in it
+            statements = ast.parse(text, filename=path).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         raise ConfigError(f"{path}:{line}: not OPTION = value: {getattr(error, 'msg', error)}") from None
@@ -174,7 +179,7 @@ def _nearest(name: str) -> str:
 def _read(path: str) -> str:
     """The file's text. It holds a password and commands that root runs: whoever may read or write it matters."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             found = os.fstat(file.fileno())
             if found.st_mode & (stat.S_IWGRP | stat.S_IRWXO) or found.st_uid not in (0, os.geteuid()):
                 raise ConfigError(

@@ -1,4 +1,4 @@
-"""What Ganeti tells a script: VOL_* and EXTP_* variables in, frozen typed requests out.
+"""What Ganeti tells a script or a hook: VOL_*, EXTP_* and GANETI_* variables in, frozen typed requests out.
 
 One class a calling convention, checked against Ganeti's ``_ExtStorageEnvironment`` (3.0.2, extstorage.py):
 VOL_NAME, VOL_CNAME and VOL_UUID come with every verb but ``snapshot``, which gets VOL_NAME alone.
@@ -8,13 +8,16 @@ Nothing here reads ``os.environ``; ``main`` hands it in.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from oslo_utils import units
 
 from dataontap.errors import ContractError
+
+# What Ganeti knows us by: the name of the directory that the scripts are in.
+PROVIDER = "dataontap"
 
 # The ext-params we take, by Ganeti's lower-case names (parameters.list says the same to Ganeti, which
 # checks disks' parameters against nothing): no other EXTP_* variable may ever reach a setting.
@@ -50,7 +53,7 @@ class Disk:
     @classmethod
     def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
         given = _ext_params(environ)
-        return {"params": {name: given[name] for name in cls.heeds if name in given}}
+        return {"params": {name: given[name] for name in cls.heeds if given.get(name)}}
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,7 @@ class Volume(Disk):
 
     @classmethod
     def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
-        uuid = environ.get("VOL_UUID") or None
-        if uuid is not None and not _UUID.fullmatch(uuid):
-            raise ContractError("VOL_UUID", f"{uuid!r} is not a UUID")
+        uuid = _uuid(environ, "VOL_UUID")
         return {**super()._fields(environ), "name": _name(environ, "VOL_NAME"), "uuid": uuid}
 
 
@@ -155,9 +156,79 @@ class Opening(Volume):
         return {**super()._fields(environ), "exclusive": _truth(environ, "VOL_OPEN_EXCLUSIVE")}
 
 
+@dataclass(frozen=True)
+class InstanceDisk:
+    """A disk of ours, as hooks are told of it. They are not told its ext-params."""
+
+    index: int
+    name: str
+    uuid: str | None
+
+    @property
+    def volume(self) -> Volume:
+        """The same as scripts get it."""
+        return Volume({}, self.name, self.uuid)
+
+    def __str__(self) -> str:
+        return f"disk {self.index} ({self.name})"
+
+
+@dataclass(frozen=True)
+class HookCall(Disk):
+    """What a hook is told: where Ganeti is in which operation, and the instance's ``disks`` that are ours.
+
+    ``path`` is the hooks' directory without the phase, such as instance-migrate. ``new_primary`` is where a move
+    leads to; other operations have none.
+    """
+
+    path: str
+    phase: str
+    master: str
+    instance: str
+    new_primary: str | None
+    disks: tuple[InstanceDisk, ...]
+
+    heeds: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            **super()._fields(environ),
+            "path": _text(environ, "GANETI_HOOKS_PATH"),
+            "phase": _text(environ, "GANETI_HOOKS_PHASE"),
+            "master": _text(environ, "GANETI_MASTER"),
+            "instance": _text(environ, "GANETI_INSTANCE_NAME"),
+            "new_primary": environ.get("GANETI_NEW_PRIMARY") or None,
+            "disks": tuple(_our_disks(environ)),
+        }
+
+
+@dataclass(frozen=True)
+class Cleanup(Disk):
+    """The volumes whose devices are to go from this node."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def from_arguments(cls, arguments: Iterable[str]) -> Cleanup:
+        """What a command line asks for; raises ContractError for what is no volume's name."""
+        return cls({}, tuple(_name({"VOLUME": argument}, "VOLUME") for argument in arguments))
+
+
+def _our_disks(environ: Mapping[str, str]) -> Iterator[InstanceDisk]:
+    """Our disks among the instance's; nothing of the others' is even looked at."""
+    text = _text(environ, "GANETI_INSTANCE_DISK_COUNT")
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ContractError("GANETI_INSTANCE_DISK_COUNT", f"{text[:80]!r} is not a number of disks")
+    for index in range(int(text)):
+        prefix = f"GANETI_INSTANCE_DISK{index}_"
+        if environ.get(f"{prefix}PROVIDER") == PROVIDER:
+            yield InstanceDisk(index, _name(environ, f"{prefix}ID"), _uuid(environ, f"{prefix}UUID"))
+
+
 def _ext_params(environ: Mapping[str, str]) -> dict[str, str]:
-    """All ext-params with a value, but Ganeti's own two, by lower-case name."""
-    params = {name[5:].lower(): value for name, value in environ.items() if name.startswith("EXTP_") and value}
+    """All ext-params but Ganeti's own two, by lower-case name."""
+    params = {name[5:].lower(): value for name, value in environ.items() if name.startswith("EXTP_")}
     return {name: value for name, value in params.items() if name not in _GANETIS_OWN}
 
 
@@ -179,6 +250,13 @@ def _name(environ: Mapping[str, str], variable: str) -> str:
     if not _NAME.fullmatch(text):
         raise ContractError(variable, f"{text[:80]!r} is no volume name: letters, digits, '.', '_' and '-' only")
     return text
+
+
+def _uuid(environ: Mapping[str, str], variable: str) -> str | None:
+    uuid = environ.get(variable) or None
+    if uuid is not None and not _UUID.fullmatch(uuid):
+        raise ContractError(variable, f"{uuid!r} is not a UUID")
+    return uuid
 
 
 def _mebibytes(environ: Mapping[str, str], variable: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import string
 from typing import Any, Callable
@@ -14,7 +15,7 @@ def text(value: object) -> str:
     """A string with something in it."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"expected a non-empty string, not {value!r}")
-    if re.search(r"[\x00-\x1f\x7f]", value):
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value):
         raise ValueError("expected a string without control characters")
     return value
 
@@ -30,6 +31,18 @@ def secret(value: object) -> str:
 def maybe(read: Reader) -> Reader:
     """None, or what ``read`` takes."""
     return lambda value: None if value is None else read(value)
+
+
+def hostname(value: object) -> str:
+    """A host name, or an IPv4 or IPv6 address; the port is an option of its own."""
+    if isinstance(value, str):
+        if re.fullmatch(r"[A-Za-z0-9._-]+", value):
+            return value
+        import ipaddress
+
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.IPv6Address(value))
+    raise ValueError(f"expected a host name or an address, not {value!r}")
 
 
 def one_of(*choices: str) -> Reader:
@@ -98,10 +111,15 @@ def device_path_format(value: object) -> str:
     """A path with ``{name}`` and perhaps ``{hostname}`` and ``{pool}`` in it."""
     path = absolute_path(value)
     try:
-        fields = {name for _, name, _, _ in string.Formatter().parse(path) if name is not None}
+        parts = [part for part in string.Formatter().parse(path) if part[1] is not None]
     except ValueError as error:
         raise ValueError(f"{value!r}: {error}") from None
-    if "name" not in fields or not fields <= {"hostname", "pool", "name"}:
+    fields = {name for _, name, _, _ in parts}
+    if (
+        any(form or conversion for _, _, form, conversion in parts)
+        or "name" not in fields
+        or not fields <= {"hostname", "pool", "name"}
+    ):
         raise ValueError(
             f"expected {{name}}, {{hostname}} and {{pool}} in braces, {{name}} at least, not {value!r}"
         )

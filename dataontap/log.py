@@ -8,6 +8,8 @@ logrotate moves it away) and both outputs the form that storage admins know from
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,30 +45,26 @@ def setup(settings: Settings) -> None:
 
     A log file that cannot be written is a warning: no disk shall be out of reach for want of a log.
     """
+    logging.raiseExceptions = False  # a stream that cannot be written is not worth a traceback a record
     from oslo_config import cfg
     from oslo_log import log
     from oslo_log.handlers import ColorHandler
 
-    problem = None
+    problem = _unusable(settings.logfile)
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf([], project="dataontap", default_config_files=[], default_config_dirs=[])
     overrides: dict[str, object] = {
         "debug": settings.debug,
         "use_stderr": True,
-        "log_file": settings.logfile,
+        "log_file": None if problem else settings.logfile,
         "logging_default_format_string": _FORMAT,
         "logging_exception_prefix": "",
         "default_log_levels": [],
     }
     for name, value in overrides.items():
         conf.set_override(name, value)
-    try:
-        log.setup(conf, "dataontap")
-    except OSError as error:
-        problem = error
-        conf.clear_override("log_file")
-        log.setup(conf, "dataontap")
+    log.setup(conf, "dataontap")
     root = logging.getLogger()
     for coloured in [handler for handler in root.handlers if isinstance(handler, ColorHandler)]:
         _put_plain_handler(root, coloured)
@@ -74,7 +72,18 @@ def setup(settings: Settings) -> None:
         if handler.formatter is not None:
             handler.setFormatter(_Masked(handler.formatter, settings.password))
     if problem is not None:
-        LOG.warning("LOGFILE: %s: %s; logging to stderr only", settings.logfile, problem.strerror)
+        LOG.warning("LOGFILE: %s: %s; logging to stderr only", settings.logfile, problem)
+
+
+def _unusable(logfile: str | None) -> str | None:
+    """Why the log file cannot be written, if so. What is no plain file is not even opened: a FIFO would wait."""
+    if logfile is None:
+        return None
+    try:
+        with open(os.open(logfile, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600), "ab") as file:
+            return None if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else "is no plain file"
+    except OSError as error:
+        return error.strerror
 
 
 def _put_plain_handler(root: logging.Logger, coloured: logging.Handler) -> None:

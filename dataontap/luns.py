@@ -68,7 +68,8 @@ class Luns:
         originals = {pool.name for pool in self._client.get_pools(volumes) if pool.writable and not pool.is_clone}
         luns = [lun for path, lun in sorted(found.items()) if path.split("/")[2] in originals]
         if len(luns) > 1:
-            raise VolumeError(f"there are several LUNs of this name: {', '.join(lun.path for lun in luns)}")
+            pools = ", ".join(lun.path[len("/vol/") : -len(name) - 1] for lun in luns)
+            raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
         return luns[0] if luns else None
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
@@ -111,8 +112,9 @@ class Luns:
             except NaApiError as error:
                 if not self._client.is_other_version(error):
                     raise
-            except TransportError as error:
-                if not error.sent:
+            except DataOntapError as error:
+                # Lost on the way, cut off by the deadline, or an answer that makes no sense: look what it did.
+                if isinstance(error, TransportError) and not error.sent:
                     raise
                 if self._was_made(path, is_ours, error):
                     return
@@ -121,8 +123,8 @@ class Luns:
             else:
                 return
 
-    def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: TransportError) -> bool:
-        """Whether a lost request made the LUN. Where time is up, it is removed again and ``lost`` raised."""
+    def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: DataOntapError) -> bool:
+        """Whether a lost request made the LUN. Unless another try is worth it, undoes that and raises ``lost``."""
         self._deadline.allow(_UNDO_SECONDS)
         try:
             luns = self._client.get_lun_by_args(path=path)
@@ -131,7 +133,7 @@ class Luns:
             raise lost from None
         if luns and not is_ours(luns[0]):
             raise VolumeError(f"there is a LUN {path} now, not provably ours; it stays ({lost})") from None
-        if not lost.transient:
+        if not (isinstance(lost, TransportError) and lost.transient):
             if luns:
                 self._undo(path)
             raise lost
@@ -152,7 +154,7 @@ class Luns:
         groups = [mapping.igroup for mapping in self._client.get_lun_map(path)]
         others = sorted(set(groups) - {igroup})
         if others:
-            raise VolumeError(f"{path} is mapped to {', '.join(others)} too; it stays until it is unmapped there")
+            raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
         if groups:
             self._client.unmap_lun(path, igroup)
         return self._client.destroy_lun(path)

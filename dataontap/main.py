@@ -5,6 +5,7 @@ The only place that touches the process: os.environ, sys.argv, the standard stre
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -13,13 +14,18 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Callable, TextIO
+from typing import TYPE_CHECKING, Callable, TextIO, TypeVar
 
 from dataontap import config, log, ssconf
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.environ import REQUESTS, Disk, Verification
 from dataontap.errors import ContractError, DataOntapError, HostError
+
+if TYPE_CHECKING:
+    from dataontap.provider import DataOnTapProvider
+
+Request = TypeVar("Request", bound=Disk)
 
 LOG = logging.getLogger(__name__)
 
@@ -33,33 +39,60 @@ class Process:
 
     arguments: Sequence[str]
     environ: Mapping[str, str]
-    stdout: TextIO
+    stdout: TextIO | None  # None when Ganeti, or whoever it is, has closed it
     stderr: TextIO
     config_file: str = config.CONFIG_FILE
 
 
 def main(verb: Callable[..., str | None]) -> int:
     """Run ``verb``, a method of DataOnTapProvider, as this process; returns the exit status."""
+    return as_process(partial(run, verb))
+
+
+def as_process(work: Callable[[Process], int]) -> int:
+    """Do ``work`` as this process; returns the exit status."""
     os.umask(0o077)
     logging.getLogger("dataontap").addHandler(logging.NullHandler())  # until log.setup the last line says it all
-    return run(verb, Process(sys.argv[1:], os.environ, sys.stdout, sys.stderr))
+    status = work(Process(sys.argv[1:], os.environ, sys.stdout, sys.stderr))
+    _settle(sys.stderr)
+    return status
 
 
 def run(verb: Callable[..., str | None], process: Process) -> int:
     """Run ``verb`` for ``process``: 0 for success, 1 for failure with *the* message as stderr's last line."""
     name = verb.__name__
-    asked_for_help = bool({"-h", "--help"} & set(process.arguments))
-    if asked_for_help or (process.arguments and not _takes_arguments(name)):
-        print(_usage(name), file=process.stderr)
-        return 0 if asked_for_help else 1
-    subject = process.environ.get("VOL_NAME") or "-"
+    if asks_for_help(process) or (process.arguments and not _takes_arguments(name)):
+        return tell_usage(_usage(name), process)
+    return attempt(
+        name,
+        process.environ.get("VOL_NAME") or "-",
+        process,
+        lambda: _request(name, process),
+        partial(_perform, verb, process),
+    )
+
+
+def attempt(
+    name: str,
+    subject: str,
+    process: Process,
+    read: Callable[[], Request | None],
+    perform: Callable[[Request, Settings], str | None],
+) -> int:
+    """Do what ``read`` says is asked for (None: nothing) by ``perform``, and deliver its answer.
+
+    Returns 0 for success, 1 for failure with *the* message, about ``subject``, as stderr's last line.
+    """
+    subject = _printable(subject)
     began = time.monotonic()
     settings = None
     try:
         # What is wrong with either is found out before any socket is opened.
-        request = _request(name, process)
+        request = read()
+        if request is None:
+            return 0
         settings = config.load(process.config_file).with_params(request.params)
-        _deliver(_perform(verb, request, settings, process), process.stdout)
+        _deliver(perform(request, settings), process.stdout)
     except DataOntapError as error:
         message = str(error)
     except Exception as error:  # a bug; the admin gets a last line that names verb and volume all the same
@@ -71,12 +104,18 @@ def run(verb: Callable[..., str | None], process: Process) -> int:
     LOG.error("%s %s: failed after %.3f s: %s", name, subject, time.monotonic() - began, message)
     if settings is not None:
         message = log.mask(message, settings.password)
-    print(_last_line(f"dataontap: {name} {subject}: {message}"), file=process.stderr, flush=True)
+    with contextlib.suppress(OSError):  # there is nowhere left to complain
+        print(_last_line(f"dataontap: {name} {subject}: {message}"), file=process.stderr, flush=True)
     return 1
 
 
-def _perform(verb: Callable[..., str | None], request: Disk, settings: Settings, process: Process) -> str | None:
-    """Put the verb's parts together and run it."""
+def _perform(verb: Callable[..., str | None], process: Process, request: Disk, settings: Settings) -> str | None:
+    """Run the verb."""
+    return verb(compose(settings, process, Deadline(settings.timeout)), request)
+
+
+def compose(settings: Settings, process: Process, deadline: Deadline) -> DataOnTapProvider:
+    """Put the provider's parts together; from here on it is logged what happens."""
     from dataontap import client
     from dataontap.host.device import Host
     from dataontap.locks import Locks
@@ -84,8 +123,7 @@ def _perform(verb: Callable[..., str | None], request: Disk, settings: Settings,
     from dataontap.records import Records
 
     log.setup(settings)
-    deadline = Deadline(settings.timeout)
-    provider = DataOnTapProvider(
+    return DataOnTapProvider(
         settings,
         cluster=ssconf.cluster_name(),
         deadline=deadline,
@@ -94,7 +132,6 @@ def _perform(verb: Callable[..., str | None], request: Disk, settings: Settings,
         locks=Locks(deadline),
         records=Records(process.environ, enabled=not settings.debug, config_file=process.config_file),
     )
-    return verb(provider, request)
 
 
 def _request(name: str, process: Process) -> Disk:
@@ -107,16 +144,46 @@ def _request(name: str, process: Process) -> Disk:
     return request
 
 
-def _deliver(answer: str | None, stdout: TextIO) -> None:
+def _deliver(answer: str | None, stdout: TextIO | None) -> None:
     """Give Ganeti the answer; one that it cannot read must not look like success."""
     if answer is None:
         return
+    if stdout is None:
+        raise HostError("the answer could not be written: standard output is closed")
     try:
         print(answer, file=stdout, flush=True)
     except OSError as error:
-        # What is still buffered must not fail once more when the interpreter ends, after our last line.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        _settle(stdout)  # not once more when the interpreter ends, after our last line
         raise HostError(f"the answer could not be written: {error.strerror}") from None
+
+
+def _settle(stream: TextIO | None) -> None:
+    """Flush ``stream`` while a failure can still be borne: at the interpreter's end it would become our status.
+
+    A full disk under Ganeti's log must not turn a LUN that was made into one that Ganeti knows nothing of.
+    """
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _printable(text: str) -> str:
+    """``text`` without what would do something to a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def asks_for_help(process: Process) -> bool:
+    """Whether somebody wants to know how this is used."""
+    return bool({"-h", "--help"} & set(process.arguments))
+
+
+def tell_usage(usage: str, process: Process) -> int:
+    """Print the usage line; returns the exit status."""
+    print(usage, file=process.stderr)
+    return 0 if asks_for_help(process) else 1
 
 
 def _takes_arguments(name: str) -> bool:
@@ -129,5 +196,5 @@ def _usage(name: str) -> str:
 
 
 def _last_line(message: str) -> str:
-    line = " ".join(message.split())
+    line = _printable(" ".join(message.split()))
     return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 3] + "..."

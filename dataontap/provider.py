@@ -79,6 +79,7 @@ class DataOnTapProvider:
         self.client.ensure_ontapi_version()
         if self.client.get_lun_by_args(path=path):
             raise VolumeError(f"there is a LUN {path} already; it is left as it is")
+        self._refuse_stale(volume.name)
         mark = Tag(self._cluster, volume.uuid or "-", tag.DISK)
         spec = LunSpec(
             ostype=self._settings.lun_ostype,
@@ -108,15 +109,18 @@ class DataOnTapProvider:
             return self._records.find(volume.name) or self._attach(volume.name)
 
     def attach_anew(self, volume: Volume) -> str:
-        """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map."""
-        with self._locks.volume(volume.name):
-            return self._attach(volume.name)
+        """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map.
 
-    def _attach(self, name: str) -> str:
+        A map to any group will do: hooks, which call this, are not told whether the disk has an igroup of its own.
+        """
+        with self._locks.volume(volume.name):
+            return self._attach(volume.name, any_igroup=True)
+
+    def _attach(self, name: str, *, any_igroup: bool = False) -> str:
         device = self._find_device(name)
         try:
             lun = self.luns.existing(name)
-            self._make_visible(lun)
+            self._make_visible(lun, any_igroup)
         except TransportError as error:
             if device is None:
                 raise
@@ -124,22 +128,17 @@ class DataOnTapProvider:
             LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)
             return device
         if device is None or not self._host.agrees(device, lun.serial, lun.size):
-            device = self._scan_for(name, lun)
+            device = self._scan_for(name)
         if self._host.agrees(device, lun.serial, lun.size):
             self._records.keep(name, device)
         else:
             LOG.warning("%s still shows less than the %d bytes that the LUN has", device, lun.size)
         return device
 
-    def _scan_for(self, name: str, lun: Lun) -> str:
+    def _scan_for(self, name: str) -> str:
         with self._locks.scan():
             failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name))
-        return self._host.await_device(
-            lambda: self._find_device(name),
-            self._deadline,
-            missing=f"no device of {lun.path} came up as {self._device_name(name)}",
-            failed=failed,
-        )
+        return self._host.await_device(lambda: self._find_device(name), self._deadline, failed=failed)
 
     def detach(self, volume: Volume) -> None:
         """Take the volume's device off this node; none here is fine, one that is in use is an error."""
@@ -151,10 +150,10 @@ class DataOnTapProvider:
         device = self._find_device(name)
         if device is None:
             return
-        self._refuse_held(device)
+        self._host.await_release(device, self._deadline)
         commands = self._detach_commands()
         if not commands:
-            LOG.info("%s stays: no detach commands are configured", device)
+            LOG.warning("%s stays: no detach commands are configured", device)
             return
         with self._locks.scan():
             failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
@@ -202,6 +201,7 @@ class DataOnTapProvider:
         mark = Tag(self._cluster, source_tag.uuid if source_tag else "-", tag.SNAPSHOT)
         if leftover is not None:
             self._clear_leftover(volume, leftover, mark)
+        self._refuse_stale(volume.snapshot_name)
 
         def clone() -> None:
             pool, _, inner = folder[len("/vol/") :].partition("/")
@@ -255,12 +255,20 @@ class DataOnTapProvider:
             self._take_down(volume.snapshot_name)
             self.luns.destroy(leftover.path)
 
+    def _refuse_stale(self, name: str) -> None:
+        """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's."""
+        device = self._find_device(name)
+        if device is not None:
+            raise VolumeError("there is a device of this name left on this node, of a LUN that is gone; remove it")
+
     # This node
 
-    def _make_visible(self, lun: Lun) -> None:
+    def _make_visible(self, lun: Lun, any_igroup: bool) -> None:
         """See to it that scanning this node can find the LUN at all."""
         if not lun.online:
             raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
+        if any_igroup and lun.mapped:
+            return
         igroup = self.luns.igroup
         if not lun.mapped or igroup not in (mapping.igroup for mapping in self.client.get_lun_map(lun.path)):
             LOG.warning("%s is not mapped to %s; mapping it", lun.path, igroup)
@@ -276,11 +284,6 @@ class DataOnTapProvider:
         return self._settings.lun_device_path_format.format(
             hostname=self._settings.hostname, pool=self._settings.pool, name=name
         )
-
-    def _refuse_held(self, device: str) -> None:
-        holders = self._host.holders(device)
-        if holders:
-            raise VolumeError(f"{device} is in use by {', '.join(holders)}")
 
     def _attach_commands(self) -> Commands:
         settings = self._settings

@@ -4,6 +4,7 @@ this machine's kernel has the block devices.
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
@@ -115,6 +116,7 @@ def live(show: Show, node: Node, other: Node) -> None:
 def main() -> None:
     """Set up a filer and two nodes, show the life, and take everything down again."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("demonstration: stopped"))  # so that all is taken down
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dataontap-demo.")))
         print("installing the product, starting a simulated filer and two nodes ...", flush=True)

@@ -1,7 +1,7 @@
 # What tests/run and tests/demo need of a Debian machine; sourced by both, with the repository as directory.
 # Installs the missing packages, and the tools into .venv; on a machine that has all of it this takes no time.
 
-PACKAGES="ganeti python3 python3-venv python3-lxml python3-oslo.log python3-oslo.utils python3-six util-linux"
+PACKAGES="ganeti python3 python3-venv python3-lxml python3-oslo.log python3-oslo.utils python3-six strace util-linux"
 
 prepare() {
     if [ "$(id -u)" != 0 ]; then
@@ -23,10 +23,11 @@ install_packages() {
     local policy=/usr/sbin/policy-rc.d made=
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made=1
+        trap "rm -f $policy" EXIT # also when we are interrupted: nothing could be started on this machine any more
     fi
     local status=0
     { apt-get -qq update && apt-get -qq install --no-install-recommends $missing; } >.apt.log 2>&1 </dev/null || status=$?
-    [ -z "$made" ] || rm -f $policy
+    [ -z "$made" ] || { rm -f $policy; trap - EXIT; }
     [ $status = 0 ] && rm -f .apt.log || { tail -20 .apt.log >&2; return $status; }
 }
 

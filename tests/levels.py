@@ -5,6 +5,7 @@ Ends with what each took and one line that counts: tools count one each, test le
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -73,12 +74,25 @@ def counted(report: Path) -> Count:
     return count
 
 
+def bench() -> Count:
+    """What each verb costs, and what it may: a verdict counts as a test does."""
+    report = ROOT / ".bench/latest.json"
+    report.unlink(missing_ok=True)
+    status = run("python", "-m", "tests.bench", "--json", str(report))
+    verdicts = json.loads(report.read_text(encoding="utf-8"))["verdicts"] if report.exists() else {}
+    count = Counter("failed" if problem else "passed" for problem in verdicts.values())
+    if status and not count["failed"]:
+        count["failed"] += 1
+    return count
+
+
 LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
     "unit": Level(tests("unit", "-q"), "pure: no program, no socket, no waiting"),
     "contract": Level(
         tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
     ),
+    "bench": Level(bench, "what each verb costs, against tests/bench/baseline.json"),
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Union
 
 from dataontap.client import codes
-from dataontap.errors import NaApiError, OntapError, TransportError
+from dataontap.errors import DataOntapError, NaApiError, OntapError, TransportError
 
 __all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send"]
 
@@ -27,7 +27,7 @@ _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 _REASON_LIMIT = 120  # the message has to fit into the one line that the admin sees
 
 Send = Callable[[bytes], bytes]
-Again = Callable[[OntapError, int], None]
+Again = Callable[[DataOntapError, int], None]
 # A list holds several elements, each a one-entry mapping: lists in ZAPI are repeated names in a container.
 Arguments = Mapping[str, Union[str, int, bool, "Arguments", "list[Arguments]", None]]
 
@@ -112,7 +112,7 @@ class NaElement:
         return cls(tree)
 
 
-def never_again(error: OntapError, tries: int) -> None:
+def never_again(error: DataOntapError, tries: int) -> None:
     """No request is repeated."""
     raise error
 

@@ -121,7 +121,7 @@ class BaseClient:
             },
             repeatable=False,
         )
-        return results.get_int("actual-size")
+        return results.get_int("actual-size", size)
 
     def destroy_lun(self, path: str, *, force: bool = False) -> bool:
         """Destroy a LUN; False if there was none. Without ``force`` one that is mapped and online stays."""

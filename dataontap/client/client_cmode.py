@@ -44,6 +44,13 @@ class CmodeClient(BaseClient):
             for record in records
         ]
 
+    def get_admin_vservers(self) -> list[str]:
+        """The names of the cluster's own vservers, which only an account of the cluster sees."""
+        records = self._iterate(
+            "vserver-get-iter", "vserver-info", query={"vserver-type": "admin"}, wanted={"vserver-name": ""}
+        )
+        return [record.get_child_content("vserver-name") for record in records]
+
     def get_igroup_names(self, name: str) -> list[str]:
         """The names of the initiator groups that match ``name``."""
         records = self._iterate(

@@ -7,7 +7,7 @@ import time
 from typing import Callable
 
 from dataontap.deadline import Deadline
-from dataontap.errors import OntapError, TransportError
+from dataontap.errors import DataOntapError, TransportError
 
 LOG = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class Patience:
         self._sleep = sleep
         self._first_failure = 0.0
 
-    def __call__(self, error: OntapError, tries: int) -> None:
-        """Wait after try number ``tries`` (from 0) failed with ``error``, or raise that if there is no time for it."""
+    def __call__(self, error: DataOntapError, tries: int) -> None:
+        """Wait after try number ``tries`` (from 0) failed with ``error``, or raise that if there is no time."""
         if tries == 0:
             self._first_failure = self._clock()
         silent = isinstance(error, TransportError) and error.status is None

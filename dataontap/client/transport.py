@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,7 @@ from dataontap.errors import ConfigError, TransportError
 
 if TYPE_CHECKING:
     import http.client
+    import socket
     import ssl
 
 LOG = logging.getLogger(__name__)
@@ -74,9 +78,10 @@ class Transport:
         try:
             connection = self._connected()
             sent = True
-            connection.request("POST", URL, body=document, headers=self._headers())
-            response = connection.getresponse()
-            body = self._read(response)
+            with _closing_at(connection.sock, self._deadline.left(f"a request to {self._filer.address}")):
+                connection.request("POST", URL, body=document, headers=self._headers())
+                response = connection.getresponse()
+                body = self._read(response)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise _explained(error, self._filer, sent=sent) from error
@@ -99,7 +104,6 @@ class Transport:
         if self._connection is None or self._connection.sock is None:
             self._connection = _connect(self._filer, Deadline(min(REACH_SECONDS, left)))
             LOG.debug("connected to %s", self._filer.address)
-        self._connection.sock.settimeout(left)
         return self._connection
 
     def _headers(self) -> dict[str, str]:
@@ -111,22 +115,53 @@ class Transport:
         return headers
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
-        """The whole body, however slowly it drips, within the deadline."""
+        """The whole body."""
         chunks = []
         size = 0
         while chunk := response.read1(_CHUNK):
             chunks.append(chunk)
             size += len(chunk)
             if size > ANSWER_LIMIT:
-                self.close()
                 raise TransportError(f"{self._filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
-            left = self._deadline.left(f"an answer of {self._filer.address}")
-            if self._connection is not None and self._connection.sock is not None:
-                self._connection.sock.settimeout(left)
         if response.length:
             raise ConnectionResetError(f"the answer broke off, {response.length} bytes are missing")
         response.close()  # read1 leaves a complete answer open, and the connection unusable for the next one
         return b"".join(chunks)
+
+
+@contextlib.contextmanager
+def _closing_at(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """Whatever is done with ``sock`` in this block ends after ``seconds``, with TimeoutError.
+
+    A socket's own time limit is for one recv: a peer that drips a byte now and then would keep us for ever.
+    """
+    import http.client
+    import socket
+    import threading
+
+    over = threading.Event()
+    # A second descriptor of the same connection, whatever TLS does with the first one meanwhile.
+    twin = socket.socket(fileno=os.dup(sock.fileno()))
+
+    def end() -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            twin.shutdown(socket.SHUT_RDWR)  # wakes a recv in the other thread
+
+    watchdog = threading.Timer(seconds, end)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        sock.settimeout(seconds)
+        yield
+    except (OSError, http.client.HTTPException):
+        if not over.is_set():
+            raise
+    finally:
+        watchdog.cancel()
+        twin.close()
+    if over.is_set():
+        raise TimeoutError
 
 
 def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
@@ -144,10 +179,12 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
         if deadline.is_over():
             break
         try:
-            connection.sock = socket.create_connection(address, min(CONNECT_SECONDS, deadline.left("connecting")))
+            patience = min(CONNECT_SECONDS, deadline.left("connecting"))
+            connection.sock = socket.create_connection(address, patience)
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context is not None:
-                connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
+                with _closing_at(connection.sock, patience):
+                    connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
         except OSError as error:
             connection.close()
             failure = error
@@ -238,7 +275,9 @@ def _tls(filer: Filer) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     if filer.cert_file:
         try:
-            context.load_cert_chain(filer.cert_file, filer.key_file)
+            # A password for the key would be asked for on a terminal that is not there.
+            context.load_cert_chain(filer.cert_file, filer.key_file, password="")
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"CERT_FILE: {filer.cert_file}: {error.strerror or error}") from None
+            key = f" or KEY_FILE {filer.key_file} (if it is encrypted: it must not be)" if filer.key_file else ""
+            raise ConfigError(f"CERT_FILE: {filer.cert_file}{key}: {error.strerror or error}") from None
     return context

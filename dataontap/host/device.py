@@ -24,6 +24,8 @@ _SHORTEST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 # After a failed scan a device hardly comes by itself: do not make the admin wait for the whole deadline.
 _PATIENCE_AFTER_FAILURE = 10.0
+_PATIENCE_WITH_HOLDERS = 3.0
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs", "ocfs", "gfs", "lustre")
 
 
 class Host:
@@ -44,11 +46,13 @@ class Host:
         """
         values = {"hostname": hostname, "pool": pool, "name": name}
         exact = {field: glob.escape(value) for field, value in values.items()}
-        for pattern in (exact, {"hostname": "*", "pool": "*", "name": exact["name"]}):
+        anywhere = {"hostname": "*", "pool": "/".join("*" for _ in pool.split("/")), "name": exact["name"]}
+        for pattern in (exact, anywhere):
             paths = glob.glob(glob.escape(path_format).format(**pattern))
             found = sorted(path for path in paths if _is_block_device(path))
             if len(found) > 1:
-                raise DeviceError(f"there is more than one device for this volume: {', '.join(found)}")
+                folders = ", ".join(path[: -len(name) - 1] for path in found)
+                raise DeviceError(f"there is more than one device of this name: in {folders}")
             if found:
                 return found[0]
         return None
@@ -62,8 +66,11 @@ class Host:
         failed = []
         for command in commands:
             argv = [_fill_in(word, values) for word in command]
+            if deadline.is_over():
+                failed.append(f"no time was left for {' '.join(argv)}")
+                continue
             try:
-                self._run(*argv, timeout=deadline.left(" ".join(argv)))
+                self._run(*argv, timeout=deadline.left(argv[0]))
             except CommandError as error:
                 if not error.started:
                     raise
@@ -72,35 +79,63 @@ class Host:
             LOG.warning("%s", problem)
         return failed
 
-    def await_device(
-        self, look: Callable[[], str | None], deadline: Deadline, *, missing: str, failed: list[str]
-    ) -> str:
-        """What ``look`` returns as soon as that is a device; ``missing`` is the error when it never comes."""
-        patience = Deadline(min(deadline.left(missing), _PATIENCE_AFTER_FAILURE)) if failed else deadline
-        self._await(lambda: look() is not None, patience, problem="; ".join([missing, *failed]))
-        device = look()
-        if device is None:
-            raise DeviceError(f"{missing}: it came and went again")
-        return device
+    def await_device(self, look: Callable[[], str | None], deadline: Deadline, *, failed: list[str]) -> str:
+        """What ``look`` returns as soon as that is a device; DeviceError when it never is."""
+        found: list[str] = []
+
+        def there() -> bool:
+            device = look()
+            if device is not None:
+                found.append(device)
+            return device is not None
+
+        self._await(
+            there, deadline, "no device came up", failed, patience=_PATIENCE_AFTER_FAILURE if failed else None
+        )
+        return found[0]
 
     def await_size(self, device: str, size: int, deadline: Deadline, *, failed: list[str]) -> None:
         """Return as soon as the kernel sees ``size`` bytes or more on ``device``; DeviceError if it never does."""
-        patience = Deadline(min(deadline.left("the new size"), _PATIENCE_AFTER_FAILURE))
-        problem = f"{device} still shows less than {size} bytes on this node, though the LUN has grown"
-        self._await(lambda: self.size(device) >= size, patience, problem="; ".join([problem, *failed]))
+        problem = f"the LUN has {size} bytes now, but this node does not see that"
+        self._await(lambda: self.size(device) >= size, deadline, problem, failed, patience=_PATIENCE_AFTER_FAILURE)
 
     def await_absence(self, look: Callable[[], str | None], deadline: Deadline, *, failed: list[str]) -> None:
         """Return as soon as ``look`` finds no device; DeviceError if it stays."""
-        patience = Deadline(min(deadline.left("the device to go"), _PATIENCE_AFTER_FAILURE))
-        self._await(
-            lambda: look() is None, patience, problem="; ".join(["the device is still on this node", *failed])
-        )
+        problem = "the device is still on this node"
+        self._await(lambda: look() is None, deadline, problem, failed, patience=_PATIENCE_AFTER_FAILURE)
 
-    def _await(self, condition: Callable[[], bool], deadline: Deadline, *, problem: str) -> None:
+    def await_release(self, device: str, deadline: Deadline) -> None:
+        """Return as soon as nobody holds ``device``; DeviceError naming who does if that takes long.
+
+        udev looks into a device for a moment each time that somebody has written to it.
+        """
+        patience = Deadline(min(_PATIENCE_WITH_HOLDERS, deadline.left("the device to be free")))
+        pause = _SHORTEST_PAUSE
+        while holders := self.holders(device):
+            if patience.is_over():
+                raise DeviceError(f"its device is in use by {', '.join(holders)}")
+            self._sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _await(
+        self,
+        condition: Callable[[], bool],
+        deadline: Deadline,
+        problem: str,
+        failed: list[str],
+        *,
+        patience: float | None,
+    ) -> None:
+        """Wait for ``condition``, ``patience`` seconds at most; it is looked at even when no time is left.
+
+        The error begins with what ``failed`` before, because that is why.
+        """
+        began = time.monotonic()
         pause = _SHORTEST_PAUSE
         while not condition():
-            if deadline.is_over():
-                raise DeviceError(f"{problem} (waited {deadline.seconds:.0f} s)")
+            waited = time.monotonic() - began
+            if deadline.is_over() or (patience is not None and waited > patience):
+                raise DeviceError("; ".join([*failed, f"{problem} (waited {waited:.0f} s)"]))
             self._sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -138,7 +173,7 @@ class Host:
 
     def holders(self, device: str) -> list[str]:
         """Who has ``device`` open or builds upon it, for people; empty if nobody does."""
-        number = os.stat(device).st_rdev
+        number = _number(device)
         held = [f"process {pid} ({_command_name(pid)})" for pid in _openers(number)]
         stacked = Path(_sysfs(device), "holders")
         if stacked.is_dir():
@@ -155,9 +190,16 @@ def _is_block_device(path: str) -> bool:
         return False  # a link to nothing, or one that went while we looked
 
 
+def _number(device: str) -> int:
+    try:
+        return os.stat(device).st_rdev
+    except OSError as error:
+        raise DeviceError(f"{device} went away: {error.strerror}") from None
+
+
 def _sysfs(device: str) -> str:
     """Where sysfs has a block device."""
-    number = os.stat(device).st_rdev
+    number = _number(device)
     return f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
 
 
@@ -169,15 +211,16 @@ def _fill_in(word: str, values: dict[str, str]) -> str:
 
 
 def _openers(number: int) -> list[int]:
-    """The processes that have the block device ``number`` open.
+    """The processes that have the block device ``number`` open, under whatever name (qemu may be in a chroot).
 
-    Only descriptors whose name is below /dev are looked at more closely: a stat of any other might hang on a
-    dead network file system.
+    What lies on a network file system is not looked at: a stat there might hang.
     """
+    network = _network_mounts()
     found = set()
     for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
         try:
-            if not os.readlink(descriptor).startswith("/dev/"):
+            target = os.readlink(descriptor)
+            if not target.startswith("/") or target.startswith(network):
                 continue
             status = os.stat(descriptor)
         except OSError:
@@ -185,6 +228,16 @@ def _openers(number: int) -> list[int]:
         if stat.S_ISBLK(status.st_mode) and status.st_rdev == number:
             found.add(int(descriptor.split("/")[2]))
     return sorted(found)
+
+
+def _network_mounts() -> tuple[str, ...]:
+    """Where file systems of other machines, or of programs, are mounted: see proc(5) on mountinfo."""
+    mounts = []
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        fields, _, rest = line.partition(" - ")
+        if rest.split(" ", 1)[0].startswith(_NETWORK_FILE_SYSTEMS):
+            mounts.append(fields.split(" ")[4] + "/")
+    return tuple(mounts)
 
 
 def _is_claimed(device: str) -> bool:

@@ -13,7 +13,11 @@ from typing import Callable
 
 import pytest
 
+from dataontap.client.api import NaServer
 from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.transport import Filer, Transport
+from dataontap.deadline import Deadline
+from dataontap.errors import TransportError
 from tests.contract.conftest import MakeNode
 from tests.simulator.process import Simulator
 from tests.testbed import filer
@@ -205,6 +209,22 @@ def test_an_answer_that_breaks_off(node: Node) -> None:
     assert "the answer broke off, 992 bytes are missing" in outcome.message
 
 
+@pytest.mark.parametrize("transport", ["http", "https"])
+def test_a_peer_that_drips(node: Node, transport: str) -> None:
+    """A byte now and then keeps every single read alive: the deadline is for all of them together."""
+
+    def serve(connection: socket.socket) -> None:
+        drop = threading.Event()
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Drip: x\r\n" * 1000:
+            connection.sendall(bytes([byte]))
+            drop.wait(0.2)
+
+    with listening(serve) as port:
+        outcome = attach(node, PORT=port, TIMEOUT=2, TRANSPORT_TYPE=transport)
+    assert outcome.seconds < 10
+    assert "in time" in outcome.message or "TLS with" in outcome.message
+
+
 def test_an_answer_without_end(node: Node) -> None:
     def serve(connection: socket.socket) -> None:
         hear_out(connection)
@@ -243,6 +263,8 @@ def test_a_client_certificate_instead_of_a_password(node: Node, simulator: Simul
     outcome = node.script("create", **VARIABLES)
     assert outcome.status == 0, outcome.stderr
     assert {call.account for call in simulator.requests()} == {"admin"}
+    node.configure(**files, LOGIN="nobody", PASSWORD="wrong")
+    assert node.script("attach", **VARIABLES).status == 0, "a certificate goes without the password"
 
 
 def test_plain_http(tmp_path: Path, make_node: MakeNode) -> None:
@@ -291,5 +313,10 @@ def test_one_connection_and_few_requests_a_verb(node: Node, simulator: Simulator
 
 def test_nothing_process_wide_is_changed_for_one_unverified_filer(simulator: Simulator) -> None:
     before = ssl._create_default_https_context
-    with filer.admin(simulator):
+    unverified = Filer("127.0.0.1", simulator.port, verify=False, login="admin", password="secret")
+    transport = Transport(unverified, Deadline(30))
+    with contextlib.closing(transport):
+        NaServer(transport).send_request("system-get-ontapi-version")
         assert ssl._create_default_https_context is before
+        with pytest.raises(TransportError, match="is not trusted"):
+            Transport(Filer("127.0.0.1", simulator.port), Deadline(30))(b"")

@@ -123,6 +123,14 @@ class TestAttach:
         child.stderr.close()
         assert child.wait() == 1
 
+    def test_with_standard_output_closed(self, node: Node) -> None:
+        node.script("create", **CREATION)
+        outcome = node.shell('exec "$0" >&-', "attach", **CREATION)
+        assert outcome.status == 1
+        assert outcome.message == (
+            "dataontap: attach v: the answer could not be written: standard output is closed"
+        )
+
     def test_a_link_to_nothing_is_no_device(self, node: Node) -> None:
         node.script("create", **CREATION)
         link = node.path("/run/disk/127.0.0.1/vol1/v")
@@ -144,8 +152,8 @@ class TestAttach:
         outcome = node.script("attach", **CREATION)
         assert outcome.status == 1
         assert outcome.message == (
-            "dataontap: attach v: there is more than one device for this volume: "
-            "/run/disk/filer2/vol1/v, /run/disk/filer3/vol9/v"
+            "dataontap: attach v: there is more than one device of this name: "
+            "in /run/disk/filer2/vol1, /run/disk/filer3/vol9"
         )
         node.path(name).symlink_to(node.device("/run/disk/filer2/vol1/v"))
 
@@ -154,7 +162,9 @@ class TestAttach:
         node.script("create", **CREATION)
         outcome = node.script("attach", **CREATION)
         assert outcome.status == 1
-        assert "no device of /vol/vol1/v came up as /run/disk/127.0.0.1/vol1/v; false failed" in outcome.message
+        assert outcome.message.startswith(
+            "dataontap: attach v: false failed with status 1: no output; no device came up (waited "
+        )
 
     def test_a_scan_that_cannot_be_started(self, make_node: MakeNode) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("no-such-program",),))
@@ -168,7 +178,9 @@ class TestAttach:
         outcome = node.script("attach", **CREATION)
         assert outcome.status == 1
         assert outcome.seconds < 10
-        assert "sleep 60 & wait did not end within" in outcome.stderr
+        assert outcome.message.startswith(
+            "dataontap: attach v: sh -c sleep 60 & wait did not end within 2 s and was killed; no device came up"
+        )
 
     def test_glob_characters_in_names_are_no_patterns(self, make_node: MakeNode) -> None:
         node = make_node(LUN_DEVICE_PATH_FORMAT="/run/disk/[{hostname}]/{pool}/{name}", HOSTNAME="localhost")
@@ -202,12 +214,19 @@ class TestLog:
         assert node.script("create", **CREATION).status == 0
         assert not (node.directory / "log/ganeti-extstorage-dataontap.log").exists()
 
-    @pytest.mark.parametrize("logfile", ["/run", "/nowhere/log", "/proc/version"])
+    @pytest.mark.parametrize("logfile", ["/run", "/nowhere/log", "/proc/version", "/dev/full", "/run/fifo"])
     def test_a_file_that_cannot_be_written_stops_nothing(self, make_node: MakeNode, logfile: str) -> None:
         node = make_node(LOGFILE=logfile)
+        os.mkfifo(node.path("/run/fifo"))
         outcome = node.script("create", **CREATION)
         assert outcome.status == 0
+        assert "Logging error" not in outcome.stderr
         assert f"WARNING dataontap.log LOGFILE: {logfile}: " in outcome.stderr
+
+    def test_a_full_disk_under_ganetis_log_stops_nothing(self, node: Node) -> None:
+        assert node.shell('exec "$0" >/dev/full 2>&1', "create", **CREATION).status == 0
+        outcome = node.shell('exec "$0" 2>/dev/full', "attach", **CREATION)
+        assert (outcome.status, outcome.stdout) == (0, "/run/disk/127.0.0.1/vol1/v\n")
 
     def test_a_failure_is_in_it(self, node: Node) -> None:
         node.script("attach", **CREATION)
@@ -217,8 +236,77 @@ class TestLog:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("false", "secret"),), TIMEOUT=1)
         node.script("create", **CREATION)
         outcome = node.script("attach", **CREATION)
-        assert "false *** failed with status 1" in outcome.stderr
+        assert "false *** failed with status 1" in outcome.message
         assert "secret" not in outcome.stderr + node.log()
+
+
+class TestMessages:
+    """With names as long as Ganeti's, the reason must still be in the line that the admin sees."""
+
+    NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
+
+    def message(self, node: Node, verb: str, **variables: str) -> str:
+        outcome = node.script(verb, **{**CREATION, "VOL_NAME": self.NAME, **variables})
+        assert outcome.status == 1
+        assert not outcome.message.endswith("..."), "cut off"
+        prefix = f"dataontap: {verb} {self.NAME}: "
+        assert outcome.message.startswith(prefix)
+        return outcome.message[len(prefix) :]
+
+    def test_they_are_whole(self, make_node: MakeNode, admin: CmodeClient) -> None:
+        node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "echo iscsiadm: No session found. >&2; exit 21"),))
+        node.configure(TIMEOUT=1)
+        assert self.message(node, "attach").startswith("there is no LUN /vol/vol1/")
+        assert node.script("create", **{**CREATION, "VOL_NAME": self.NAME}).status == 0
+        assert self.message(node, "create").startswith("there is a LUN /vol/vol1/")
+        assert self.message(node, "grow", VOL_NEW_SIZE="8") == "will not shrink it from 16777216 to 8388608 bytes"
+        node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("no-such-program", "-m", "node", "-R"),))
+        assert self.message(node, "attach").startswith("cannot run no-such-program -m node -R: No such file")
+        node.configure(TIMEOUT=1)
+        device = node.script("attach", **{**CREATION, "VOL_NAME": self.NAME}).stdout.strip()
+        with open(node.device(device), "rb"):
+            assert self.message(node, "detach").startswith("its device is in use by process ")
+        node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("false",),))
+        grown = "false failed with status 1: no output; the LUN has 25165824 bytes now, but this node does not see"
+        assert self.message(node, "grow", VOL_NEW_SIZE="24").startswith(grown)
+        admin.server.send_request(
+            "igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"}
+        )
+        admin.map_lun(f"/vol/vol1/{self.NAME}", "backup")
+        assert self.message(node, "remove").startswith("its LUN is mapped to backup too; it stays until")
+
+    def test_nothing_gets_through_that_a_terminal_would_obey(self, node: Node) -> None:
+        outcome = node.script("attach", VOL_NAME="a\x1b[2Jb")
+        assert "\x1b" not in outcome.stderr
+
+
+class TestStaleDevices:
+    """A device whose LUN is gone must not be taken for the next LUN of that name."""
+
+    def test_a_second_export_reads_new_data(self, node: Node) -> None:
+        snapshot = {"VOL_SNAPSHOT_NAME": "v.snap", "VOL_SNAPSHOT_SIZE": "16"}
+        clone = {**GANETIS, "VOL_NAME": "v.snap"}
+        node.script("create", **CREATION)
+        device = node.script("attach", **CREATION).stdout.strip()
+        for day in (b"MONDAY", b"TUESDAY"):
+            with open(node.device(device), "r+b", buffering=0) as disk:
+                disk.write(day)
+            assert node.script("snapshot", **CREATION, **snapshot).status == 0
+            copy = node.script("attach", **clone).stdout.strip()
+            with open(node.device(copy), "rb", buffering=0) as disk:
+                assert disk.read(len(day)) == day  # and the export breaks off here
+
+    def test_nothing_is_made_over_a_device_that_stayed(self, make_node: MakeNode, admin: CmodeClient) -> None:
+        """As with a configuration of the first version, whose detach did nothing."""
+        node = make_node(ISCSI_DETACH_COMMANDS=None)
+        node.script("create", **CREATION)
+        node.script("attach", **CREATION)
+        assert node.script("detach", **CREATION).status == 0
+        assert node.script("remove", **CREATION).status == 0
+        outcome = node.script("create", **CREATION)
+        assert outcome.status == 1
+        assert "there is a device of this name left on this node, of a LUN that is gone" in outcome.message
+        assert admin.get_lun_by_args(path="/vol/*") == []
 
 
 def test_configuration_errors_are_one_line(node: Node) -> None:

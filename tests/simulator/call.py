@@ -104,7 +104,7 @@ class Call:
         if name not in self._given:
             return default
         text = self.text(name)
-        if not (text.isascii() and text.isdecimal()) or int(text) > LARGEST_NUMBER:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 20 or int(text) > LARGEST_NUMBER:
             raise Refusal(INVALID_INPUT, f"Invalid value for {name}: {text!r} is not an integer")
         return int(text)
 

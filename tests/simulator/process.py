@@ -50,6 +50,7 @@ class Simulator:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us, who then stop it in good order
         )
         self.ready_line = self._first_line(self._child)
         self.port = int(self.ready_line.split()[1].rpartition(":")[2])

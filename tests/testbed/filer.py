@@ -13,11 +13,12 @@ from tests.simulator.process import Simulator
 
 
 @contextmanager
-def admin(simulator: Simulator, vserver: str = "svm1") -> Iterator[CmodeClient]:
+def admin(simulator: Simulator, vserver: str = "svm1", *, tls: bool = True) -> Iterator[CmodeClient]:
     """A client with the admin's rights on one SVM; ``.server.send_request`` makes any call."""
     filer = Filer(
         hostname="127.0.0.1",
         port=simulator.port,
+        tls=tls,
         ca_file=str(simulator.ca),
         login="admin",
         password="secret",

@@ -71,6 +71,7 @@ class Node:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us, who then take the node down in good order
         )
         assert self._holder.stdout is not None
         if self._holder.stdout.readline() != "ready\n":
@@ -115,7 +116,8 @@ class Node:
         """Start a program in the node's namespace, with ``environ`` and nothing else in its environment."""
         assert self._holder is not None
         enter = ["nsenter", "--target", str(self._holder.pid), "--mount", "--uts", "--wd=/", "--"]
-        return subprocess.Popen([*enter, *argv], env={"PATH": PATH, **(environ or {})}, text=True, **options)
+        environment = {"PATH": PATH, **(environ or {})}
+        return subprocess.Popen([*enter, *argv], env=environment, text=True, start_new_session=True, **options)
 
     def fabric(self, verb: str, *arguments: str) -> None:
         """Run the fabric on this node: attach, detach or clear."""
@@ -126,6 +128,22 @@ class Node:
         """Run one of the provider's scripts as Ganeti would, with these variables."""
         began = time.monotonic()
         child = self.start_script(verb, *arguments, **variables)
+        stdout, stderr = child.communicate()
+        return Outcome(child.returncode, stdout, stderr, time.monotonic() - began)
+
+    def shell(self, command: str, verb: str, **variables: str) -> Outcome:
+        """Let a shell ``command`` start one of the scripts, which it finds as $0."""
+        child = self.run(
+            "sh",
+            "-c",
+            command,
+            str(self._product.scripts / verb),
+            environ={"PYTHONPATH": str(self._product.library), "LC_ALL": "C", **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        began = time.monotonic()
         stdout, stderr = child.communicate()
         return Outcome(child.returncode, stdout, stderr, time.monotonic() - began)
 

@@ -24,6 +24,11 @@ class Product:
         """The provider's directory."""
         return self.extstorage / "dataontap"
 
+    @property
+    def hooks(self) -> Path:
+        """Where the links in /etc/ganeti/hooks lead."""
+        return self.extstorage.parents[1] / "ganeti-extstorage-dataontap/hooks"
+
 
 def install(directory: Path) -> Product:
     """Install the tree's product below ``directory``; nothing is left in the tree itself."""

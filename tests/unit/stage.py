@@ -14,6 +14,7 @@ from dataontap.host.device import Host
 from dataontap.locks import Locks
 from dataontap.provider import DataOnTapProvider
 from dataontap.records import Records
+from dataontap.versions import RememberedVersion
 from tests.simulator import provision
 from tests.simulator.filer import Filer
 from tests.unit.zapi import ask
@@ -27,12 +28,12 @@ class Wire:
     def __init__(self, filer: Filer) -> None:
         self._filer = filer
         self.calls: list[str] = []
-        self._lose: dict[str, bool] = {}
+        self._lose: dict[str, tuple[Exception, bool]] = {}
         self._meanwhile: dict[str, Callable[[], object]] = {}
 
-    def lose(self, api: str, *, after: bool) -> None:
-        """The next call of ``api`` gets no answer; ``after``: it was carried out all the same."""
-        self._lose[api] = after
+    def lose(self, api: str, *, after: bool, error: Exception | None = None) -> None:
+        """The next call of ``api`` ends in ``error``; ``after``: it was carried out all the same."""
+        self._lose[api] = (error or TransportError("the connection to the filer failed: timed out"), after)
 
     def meanwhile(self, api: str, action: Callable[[], object]) -> None:
         """Something happens on the filer while the next call of ``api`` is on its way."""
@@ -44,9 +45,10 @@ class Wire:
         self._meanwhile.pop(call.name, lambda: None)()
         if call.name not in self._lose:
             return self._filer(document)
-        if self._lose.pop(call.name):
+        error, after = self._lose.pop(call.name)
+        if after:
             self._filer(document)
-        raise TransportError("the connection to the filer failed: reset by peer")
+        raise error
 
 
 def no_programs(*argv: str, timeout: float) -> NoReturn:
@@ -62,8 +64,15 @@ class Stage:
         self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage")
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
+        self.host = Host(run=no_programs)
+        self.tunnel: str | None = "svm1"
+        self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
         self.options: dict[str, object] = {"POOL": "vol1", "IGROUP": "ganeti"}
         self.ask("igroup-create", {"initiator-group-name": "ganeti", "initiator-group-type": "iscsi"})
+
+    def remember(self, version: tuple[int, int]) -> None:
+        """What this node takes the filer's version for."""
+        self._remembered.put(version)
 
     def ask(self, api: str, arguments: dict[str, object]) -> None:
         """Do something on the filer behind the provider's back."""
@@ -72,21 +81,23 @@ class Stage:
     @property
     def client(self) -> CmodeClient:
         """A new client."""
-        return CmodeClient(NaServer(self.wire, tunnel="svm1"))
+        server = NaServer(self.wire, tunnel=self.tunnel, again=lambda error, tries: None)
+        return CmodeClient(server, self._remembered)
 
     @property
     def provider(self) -> DataOnTapProvider:
         """A new provider, as each script makes one."""
-        options = {"HOSTNAME": "filer", "LOGIN": "admin", "PASSWORD": "secret", **self.options}
+        options: dict[str, object] = {"HOSTNAME": "filer", "LOGIN": "admin", "PASSWORD": "secret", **self.options}
         options["LUN_DEVICE_PATH_FORMAT"] = f"{self.directory}/disk/{{hostname}}/{{pool}}/{{name}}"
         text = "".join(f"{name} = {value!r}\n" for name, value in options.items())
         self.wire.calls.clear()
+        settings = config.parse(text, "stage")
         return DataOnTapProvider(
-            config.parse(text, "stage"),
+            settings,
             cluster="cluster.example",
-            deadline=Deadline(60),
+            deadline=Deadline(settings.timeout / 100),  # unit tests' waits end sooner than they began
             connect=lambda: self.client,
-            host=Host(run=no_programs),
+            host=self.host,
             locks=Locks(Deadline(0.5), directory=f"{self.directory}/run", sleep=lambda seconds: None),
             records=Records({}, directory=f"{self.directory}/run", config_file=__file__),
         )

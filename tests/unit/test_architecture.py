@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.environ import REQUESTS
+from dataontap.hooks import HOOKS
 from dataontap.provider import DataOnTapProvider
 
 # Module -> the files that may import it, at whatever depth of the code.
@@ -18,7 +19,7 @@ OWNERS = {
     "six": {"client/api.py"},
     "http.client": {"client/transport.py"},
     "ssl": {"client/transport.py"},
-    "socket": {"client/transport.py"},
+    "socket": {"client/transport.py", "ssconf.py"},
     "subprocess": {"host/run.py"},
     "oslo_log": {"log.py"},
     "oslo_config": {"log.py"},
@@ -97,6 +98,17 @@ def test_there_is_no_script_without_a_verb(repository: Path) -> None:
     assert sorted(file.name for file in (repository / "scripts").iterdir()) == sorted([*VERBS, "parameters.list"])
 
 
+def test_each_hook_is_what_its_name_says(repository: Path) -> None:
+    files = sorted((repository / "hooks").iterdir())
+    assert [file.name for file in files] == sorted(HOOKS)
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert text.startswith("#!/usr/bin/python3\n")
+        assert file.stat().st_mode & 0o111
+        assert f'sys.exit(main("{file.name}"))' in text
+        assert re.fullmatch(r"[a-zA-Z0-9_-]+", file.name), "Ganeti skips any other name without a word"
+
+
 def test_every_verb_has_a_contract_test(repository: Path) -> None:
     tests = "".join(file.read_text(encoding="utf-8") for file in (repository / "tests/contract").glob("test_*.py"))
     assert [verb for verb in VERBS if not re.search(rf'"{verb}"', tests)] == []
@@ -105,7 +117,7 @@ def test_every_verb_has_a_contract_test(repository: Path) -> None:
 def test_the_house_stands_alone(repository: Path) -> None:
     """Nothing refers to what only its first builders had beside the repository."""
     outside = re.compile(r"\.\./shared|/work/|facts/[a-z]+\.md")
-    for folder in ("dataontap", "scripts", "etc", "tests"):
+    for folder in ("dataontap", "scripts", "hooks", "etc", "tests"):
         for file in sorted((repository / folder).rglob("*")):
             if file.is_file() and file.suffix in {"", ".py", ".md", ".conf", ".sh"} and file != Path(__file__):
                 assert not outside.search(file.read_text(encoding="utf-8")), file

@@ -100,6 +100,11 @@ def test_unknown_parameters_reach_no_verb() -> None:
     assert volume.params == {"pool": "vol2"}
 
 
+def test_an_unknown_parameter_without_a_value_is_one() -> None:
+    with pytest.raises(ContractError, match="EXTP_HOSTNAME"):
+        Creation.from_environ({**VOLUME, "VOL_SIZE": "1", "EXTP_HOSTNAME": ""})
+
+
 def test_parameters_of_creation_alone_are_heeded_there_alone() -> None:
     variables = {**VOLUME, "EXTP_LUN_OSTYPE": "nonsense", "EXTP_IGROUP": "g", "VOL_SIZE": "1", "EXTP_POOL": ""}
     assert Volume.from_environ(variables).params == {"igroup": "g"}

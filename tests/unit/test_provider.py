@@ -9,7 +9,17 @@ from typing import Callable
 import pytest
 
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
-from dataontap.errors import ConfigError, DataOntapError, NaApiError, TransportError, VolumeError
+from dataontap.errors import (
+    ConfigError,
+    DataOntapError,
+    DeadlineError,
+    DeviceError,
+    NaApiError,
+    OntapError,
+    TransportError,
+    VolumeError,
+)
+from dataontap.host.device import Host
 from tests.simulator import provision
 from tests.unit.stage import Stage
 
@@ -17,6 +27,7 @@ MIB = 1024 * 1024
 TAG = "dataontap:1:cluster.example:u-1:disk"
 PATH = "/vol/vol1/v"
 
+RESET = TransportError("reset by peer", transient=True)
 CREATION = Creation({}, "v", "u-1", 64 * MIB)
 VOLUME = Volume({}, "v", "u-1")
 SNAPSHOT = Snapshot({}, "v", None, "v.snap", 64 * MIB)
@@ -85,9 +96,53 @@ class TestCreate:
     @pytest.mark.parametrize("after", [False, True])
     def test_leaves_nothing_when_an_answer_is_lost(self, stage: Stage, api: str, after: bool) -> None:
         stage.wire.lose(api, after=after)
-        with pytest.raises(TransportError, match="reset by peer"):
+        with pytest.raises(TransportError, match="timed out"):
             stage.provider.create(CREATION)
         assert stage.paths == []
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_goes_on_after_a_lost_answer(self, stage: Stage, after: bool) -> None:
+        """The LUN that is there now was absent before, and bears our tag with this VOL_UUID."""
+        stage.wire.lose("lun-create-by-size", after=after, error=RESET)
+        stage.provider.create(CREATION)
+        assert (stage.paths, stage.comment(PATH), stage.groups(PATH)) == ([PATH], TAG, ["ganeti"])
+        assert stage.wire.calls.count("lun-create-by-size") == (1 if after else 2)
+
+    def test_takes_nobody_elses_lun_for_its_own_after_a_lost_answer(self, stage: Stage) -> None:
+        others = {"path": PATH, "size": 64 * MIB, "comment": "dataontap:1:cluster.example:u-2:disk"}
+        stage.wire.lose("lun-create-by-size", after=False, error=RESET)
+        stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
+        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v now, not provably ours; it stays"):
+            stage.provider.create(CREATION)
+        assert stage.comment(PATH) == others["comment"]
+        assert stage.groups(PATH) == []
+
+    @pytest.mark.parametrize("error", [OntapError("the answer is not XML"), DeadlineError("an answer", 1)])
+    def test_leaves_nothing_when_the_answer_makes_no_sense(self, stage: Stage, error: Exception) -> None:
+        stage.wire.lose("lun-create-by-size", after=True, error=error)
+        with pytest.raises(type(error)):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_when_the_filer_was_exchanged_for_an_older_one(self, make_stage: Callable[..., Stage]) -> None:
+        """The remembered version makes it send arguments that this filer does not know."""
+        stage = make_stage(ontapi=31)
+        stage.remember((1, 180))
+        stage.provider.create(CREATION)
+        assert stage.comment(PATH) == TAG
+        assert stage.wire.calls == [
+            "lun-get-iter",
+            "lun-create-by-size",
+            "system-get-ontapi-version",
+            "lun-create-by-size",
+            "lun-set-comment",
+            "lun-map",
+        ]
+
+    def test_the_version_is_remembered(self, made: Stage) -> None:
+        made.remember((1, 180))
+        made.provider.create(Creation({}, "w", "u-2", 64 * MIB))
+        assert made.wire.calls == ["lun-get-iter", "lun-create-by-size", "lun-map"]
 
     def test_leaves_nothing_when_the_comment_cannot_be_set(self, make_stage: Callable[..., Stage]) -> None:
         stage = make_stage(ontapi=31)
@@ -252,6 +307,15 @@ class TestSnapshot:
             made.provider.snapshot(SNAPSHOT)
         assert made.paths == [PATH]
 
+    @pytest.mark.parametrize("inherits", [True, False])
+    @pytest.mark.parametrize("after", [False, True])
+    def test_goes_on_after_a_lost_answer(self, made: Stage, inherits: bool, after: bool) -> None:
+        made.filer.clones_keep_comment = inherits
+        made.wire.lose("clone-create", after=after, error=RESET)
+        made.provider.snapshot(SNAPSHOT)
+        assert made.comment("/vol/vol1/v.snap") == "dataontap:1:cluster.example:u-1:snap"
+        assert made.groups("/vol/vol1/v.snap") == ["ganeti"]
+
     def test_of_a_lun_in_another_pool_stays_beside_it(self, made: Stage) -> None:
         made.options["POOL"] = "vol2"
         made.provider.snapshot(SNAPSHOT)
@@ -301,8 +365,31 @@ class TestAttach:
     def test_a_volume_that_several_pools_have(self, made: Stage) -> None:
         made.ask("lun-create-by-size", {"path": "/vol/vol2/v", "size": 64 * MIB})
         made.options["POOL"] = "vol3"
-        with pytest.raises(VolumeError, match="several LUNs of this name: /vol/vol1/v, /vol/vol2/v"):
+        with pytest.raises(VolumeError, match="a LUN of this name in each of the pools vol1, vol2"):
             made.provider.attach(VOLUME)
+
+    @pytest.mark.parametrize(
+        ("protocol", "programs"),
+        [
+            ("iscsi", [("iscsiadm", "-m", "node", "-R"), ("multipath", "-r"), ("udevadm", "settle")]),
+            ("fc", [("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle")]),
+        ],
+    )
+    def test_scans_as_the_first_implementation_did(
+        self, made: Stage, protocol: str, programs: list[tuple[str, ...]]
+    ) -> None:
+        started: list[tuple[str, ...]] = []
+
+        def start(*argv: str, timeout: float) -> str:
+            started.append(argv)
+            return ""
+
+        made.host = Host(run=start, sleep=lambda seconds: None)
+        made.options["STORAGE_PROTOCOL"] = protocol
+        made.options["TIMEOUT"] = 1
+        with pytest.raises(DeviceError, match=r"^no device came up \(waited 0 s\)$"):
+            made.provider.attach(VOLUME)
+        assert started == programs
 
     def test_open_and_close_ask_nobody(self, made: Stage) -> None:
         provider = made.provider
@@ -327,6 +414,17 @@ class TestVerify:
         with pytest.raises(VolumeError) as caught:
             stage.provider.verify(Verification({}, Verification.known))
         assert str(caught.value) == message
+
+    def test_a_cluster_account_needs_a_vserver(self, stage: Stage) -> None:
+        stage.tunnel = None
+        stage.options["CLUSTER_MODE_VSERVER"] = None
+        with pytest.raises(VolumeError, match="^credentials: LOGIN is an account of the whole cluster"):
+            stage.provider.verify(Verification({}, ("credentials",)))
+
+    def test_a_refused_account_is_an_answer(self, stage: Stage) -> None:
+        refused = TransportError("does not accept LOGIN", status=401)
+        stage.wire.lose("system-get-ontapi-version", after=False, error=refused)
+        stage.provider.verify(Verification({}, ("connection",)))
 
     def test_a_filer_that_is_not_there(self, stage: Stage) -> None:
         stage.wire.lose("system-get-ontapi-version", after=False)

@@ -111,7 +111,7 @@ def test_a_vservers_login_reaches_that_vserver_only(filer: Filer) -> None:
     add_account(filer.state, "vsadmin", "x", "svm1")
     seen = ask(filer, "vserver-get-iter", vserver=None, account="vsadmin")
     assert texts(seen, "vserver-name") == ["svm1"]
-    assert texts(ask(filer, "vserver-get-iter", vserver=None), "vserver-name") == ["svm1", "svm2"]
+    assert texts(ask(filer, "vserver-get-iter", vserver=None), "vserver-name") == ["cluster1", "svm1", "svm2"]
     with pytest.raises(Refused, match="15698"):
         ask(filer, "vserver-get", vserver="svm2", account="vsadmin")
     with pytest.raises(Refused, match="13002"):

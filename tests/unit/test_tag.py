@@ -29,6 +29,13 @@ def test_no_tag() -> None:
         assert tag.find(comment) is None
 
 
+def test_a_text_that_is_too_long() -> None:
+    mark = Tag("c.example", "e5d84ccc", DISK)
+    comment = tag.compose("x" * 300, mark)
+    assert len(comment) == COMMENT_LIMIT
+    assert comment == "x" * (COMMENT_LIMIT - len(str(mark)) - 1) + f" {mark}"
+
+
 @given(st.text(), TAGS)
 def test_round_trip(text: str, mark: Tag) -> None:
     comment = tag.compose(text, mark)

@@ -47,7 +47,7 @@ FIELDS: Fields = {
 
 
 def describe(vserver: Vserver) -> Tree:
-    """A running data vserver, as vserver-info."""
+    """A running data vserver, or the cluster's own (number 0), which has no volumes to speak of."""
     return {
         "aggr-list": {"aggr-name": [AGGREGATE]},
         "allowed-protocols": {"protocol": PROTOCOLS},
@@ -62,7 +62,7 @@ def describe(vserver: Vserver) -> Tree:
         "vserver-aggr-info-list": {"vserver-aggr-info": [{"aggr-name": AGGREGATE}]},
         "vserver-name": vserver.name,
         "vserver-subtype": "default",
-        "vserver-type": "data",
+        "vserver-type": "data" if vserver.number else "admin",
     }
 
 
@@ -71,8 +71,10 @@ VSERVERS: Listing[Vserver] = Listing("vserver-info", ("vserver-name",), FIELDS, 
 
 @api("vserver-get-iter", optional=ITERATOR, tunnelled=False)
 def vserver_get_iter(call: Call) -> Tree:
-    """Every vserver; one that is asked itself sees only itself."""
-    seen = {key: vserver for key, vserver in call.filer.vservers.items() if call.scope in {None, vserver.name}}
+    """Every vserver, and the cluster's own; one that is asked itself sees only itself."""
+    cluster = call.filer.cluster
+    vservers = {(cluster.name,): Vserver(cluster.name, cluster.uuid, 0), **call.filer.vservers}
+    seen = {key: vserver for key, vserver in vservers.items() if call.scope in {None, vserver.name}}
     return VSERVERS.answer(call, seen)
 
 
