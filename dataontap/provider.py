@@ -70,9 +70,10 @@ class DataOnTapProvider:
         return Luns(self.client, self._settings, self._deadline)
 
     def create(self, volume: Creation) -> None:
-        """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged and mapped.
+        """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged, mapped and visible here.
 
-        An existing LUN of this name is an error. If anything fails once it may be there, it is removed again.
+        An existing LUN of this name is an error. If anything fails once it may be there, it is removed again:
+        so the device is waited for, because Ganeti forgets a volume that it could make but not attach.
         """
         igroup = self.luns.igroup
         path = self.luns.path(volume.name)
@@ -92,13 +93,15 @@ class DataOnTapProvider:
             if not self.client.takes_comment_at_creation:
                 self.client.set_lun_comment(path, spec.comment)
             self.client.map_lun(path, igroup)
+            self._scan_for(volume.name)
 
-        self.luns.make(
-            path,
-            lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
-            finish,
-            is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
-        )
+        with self._locks.volume(volume.name):
+            self.luns.make(
+                path,
+                lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
+                finish,
+                is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
+            )
 
     def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.

@@ -47,8 +47,6 @@ def node_name(
         return here.pop()
     host = host_name or os.uname().nodename
     nodes = [line.strip() for line in _lines(directory, "node_list")]
-    if host in nodes:
-        return host
     alike = [node for node in nodes if node.partition(".")[0] == host.partition(".")[0]]
     return alike[0] if len(alike) == 1 else host
 

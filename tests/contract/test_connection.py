@@ -121,6 +121,19 @@ def test_timeout(node: Node, transport: str, message: str) -> None:
     assert outcome.seconds < 5
 
 
+def test_unreachable(node: Node) -> None:
+    """A peer whose queue is full answers no SYN, as an address where nobody is: that costs 20 s at most."""
+    with contextlib.ExitStack() as sockets:
+        server = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        outcome = attach(node, PORT=server.getsockname()[1], TIMEOUT=120)
+    assert outcome.message.endswith("cannot be reached in time")
+    assert 4 < outcome.seconds < 20
+
+
 def test_certificate_not_trusted(node: Node, simulator: Simulator) -> None:
     outcome = attach(node, CA_FILE=None)
     assert outcome.message == (

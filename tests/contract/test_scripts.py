@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dataontap.client.client_base import LunSpec
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.environ import PARAMETERS, REQUESTS
 from tests.contract.conftest import MakeNode
@@ -15,8 +16,15 @@ from tests.testbed.node import Node
 from tests.testbed.product import Product
 
 VERBS = sorted(REQUESTS)
+MIB = 1024 * 1024
 GANETIS = {"EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace", "VOL_UUID": "u-1"}
 CREATION = {**GANETIS, "VOL_NAME": "v", "VOL_SIZE": "16"}
+
+
+def make_lun(admin: CmodeClient, name: str = "v") -> None:
+    """A LUN of the first implementation's: mapped, and no word in its comment."""
+    admin.create_lun("vol1", name, 16 * MIB, LunSpec("linux", space_reserved=True, comment=""))
+    admin.map_lun(f"/vol/vol1/{name}", "ganeti")
 
 
 def calls_of_scripts(simulator: Simulator) -> list[str | None]:
@@ -86,6 +94,7 @@ def test_parameters_of_the_disk(node: Node, admin: CmodeClient) -> None:
         "EXTP_LUN_OSTYPE": "xen",
         "EXTP_LUN_SPACE_RESERVATION": "no",
     }
+    node.configure(ISCSI_ATTACH_COMMANDS=(node.fabric_command("attach", igroup="other"),))
     assert node.script("create", **CREATION, **parameters).status == 0
     (lun,) = admin.get_lun_by_args(path="/vol/vol2/v", **{"multiprotocol-type": "xen"})
     assert not lun.space_reserved
@@ -131,8 +140,8 @@ class TestAttach:
             "dataontap: attach v: the answer could not be written: standard output is closed"
         )
 
-    def test_a_link_to_nothing_is_no_device(self, node: Node) -> None:
-        node.script("create", **CREATION)
+    def test_a_link_to_nothing_is_no_device(self, node: Node, admin: CmodeClient) -> None:
+        make_lun(admin)
         link = node.path("/run/disk/127.0.0.1/vol1/v")
         link.parent.mkdir(parents=True)
         link.symlink_to("/dev/null")
@@ -157,24 +166,24 @@ class TestAttach:
         )
         node.path(name).symlink_to(node.device("/run/disk/filer2/vol1/v"))
 
-    def test_a_failed_scan_is_in_the_message(self, make_node: MakeNode) -> None:
+    def test_a_failed_scan_is_in_the_message(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("false",),), TIMEOUT=1)
-        node.script("create", **CREATION)
+        make_lun(admin)
         outcome = node.script("attach", **CREATION)
         assert outcome.status == 1
         assert outcome.message.startswith(
             "dataontap: attach v: false failed with status 1: no output; no device came up (waited "
         )
 
-    def test_a_scan_that_cannot_be_started(self, make_node: MakeNode) -> None:
+    def test_a_scan_that_cannot_be_started(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("no-such-program",),))
-        node.script("create", **CREATION)
+        make_lun(admin)
         outcome = node.script("attach", **CREATION)
         assert outcome.message == "dataontap: attach v: cannot run no-such-program: No such file or directory"
 
-    def test_a_scan_that_hangs(self, make_node: MakeNode) -> None:
+    def test_a_scan_that_hangs(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "sleep 60 & wait"),), TIMEOUT=2)
-        node.script("create", **CREATION)
+        make_lun(admin)
         outcome = node.script("attach", **CREATION)
         assert outcome.status == 1
         assert outcome.seconds < 10
@@ -232,9 +241,9 @@ class TestLog:
         node.script("attach", **CREATION)
         assert " ERROR dataontap.main attach v: failed after " in node.log()
 
-    def test_the_password_in_a_command_is_masked(self, make_node: MakeNode) -> None:
+    def test_the_password_in_a_command_is_masked(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("false", "secret"),), TIMEOUT=1)
-        node.script("create", **CREATION)
+        make_lun(admin)
         outcome = node.script("attach", **CREATION)
         assert "false *** failed with status 1" in outcome.message
         assert "secret" not in outcome.stderr + node.log()
@@ -257,7 +266,7 @@ class TestMessages:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "echo iscsiadm: No session found. >&2; exit 21"),))
         node.configure(TIMEOUT=1)
         assert self.message(node, "attach").startswith("there is no LUN /vol/vol1/")
-        assert node.script("create", **{**CREATION, "VOL_NAME": self.NAME}).status == 0
+        make_lun(admin, self.NAME)
         assert self.message(node, "create").startswith("there is a LUN /vol/vol1/")
         assert self.message(node, "grow", VOL_NEW_SIZE="8") == "will not shrink it from 16777216 to 8388608 bytes"
         node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("no-such-program", "-m", "node", "-R"),))

@@ -85,10 +85,10 @@ def _one(value: str | int, pattern: str) -> bool:
 
 def _number(value: int, pattern: str) -> bool:
     """Numbers compare as numbers; only they have ranges here, because LUN names may hold dots."""
-    span = re.fullmatch(r"(-?\d*)\.\.(-?\d*)", pattern)
+    span = re.fullmatch(r"((?:-?\d{1,18})?)\.\.((?:-?\d{1,18})?)", pattern)
     if span is not None:
         low, high = span.groups()
         return (not low or int(low) <= value) and (not high or value <= int(high))
-    if re.fullmatch(r"-?\d+", pattern):
+    if re.fullmatch(r"-?\d{1,18}", pattern):
         return int(pattern) == value
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), str(value)) is not None

@@ -99,9 +99,10 @@ class Node:
             "CLUSTER_MODE_VSERVER": "svm1",
             "POOL": "vol1",
             "IGROUP": "ganeti",
+            "TIMEOUT": 30,
             "LUN_DEVICE_PATH_FORMAT": LINKS + "/{hostname}/{pool}/{name}",
-            "ISCSI_ATTACH_COMMANDS": (tuple(self._fabric_command("attach")),),
-            "ISCSI_DETACH_COMMANDS": ((*self._fabric_command("detach"), "--volume", "{name}"),),
+            "ISCSI_ATTACH_COMMANDS": (self.fabric_command("attach"),),
+            "ISCSI_DETACH_COMMANDS": ((*self.fabric_command("detach"), "--volume", "{name}"),),
         }
 
     def configure(self, **options: object) -> None:
@@ -121,7 +122,7 @@ class Node:
 
     def fabric(self, verb: str, *arguments: str) -> None:
         """Run the fabric on this node: attach, detach or clear."""
-        if self.run(*self._fabric_command(verb), *arguments).wait() != 0:
+        if self.run(*self.fabric_command(verb), *arguments).wait() != 0:
             raise RuntimeError(f"fabric {verb} failed on {self.name}")
 
     def script(self, verb: str, *arguments: str, **variables: str) -> Outcome:
@@ -191,8 +192,9 @@ class Node:
         """The provider's log file on this node."""
         return (self.directory / "log/ganeti-extstorage-dataontap.log").read_text(encoding="utf-8")
 
-    def _fabric_command(self, verb: str) -> list[str]:
+    def fabric_command(self, verb: str, *, igroup: str = "ganeti") -> tuple[str, ...]:
+        """What shows this node what the filer maps to ``igroup``, or takes it away."""
         command = [PYTHON, str(FABRIC), verb, "--links", LINKS]
         if verb == "attach":
-            command += ["--state", str(self._simulator.state), "--igroup", "ganeti"]
-        return command + ([] if verb == "clear" else ["--hostname", "127.0.0.1"])
+            command += ["--state", str(self._simulator.state), "--igroup", igroup]
+        return tuple(command + ([] if verb == "clear" else ["--hostname", "127.0.0.1"]))

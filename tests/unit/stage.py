@@ -1,7 +1,8 @@
-"""A provider on a stage: the filer is the simulator's object, the node has no devices, requests can go wrong."""
+"""A provider on a stage: the filer is the simulator's object, the node's devices are names, requests go wrong."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Callable, NoReturn
 
@@ -56,6 +57,44 @@ def no_programs(*argv: str, timeout: float) -> NoReturn:
     raise AssertionError(argv)
 
 
+class StageHost(Host):
+    """A node that sees, after each scan, what the filer maps to its group. Its devices are but names and sizes.
+
+    While it is ``blind`` a scan finds nothing. ``scans`` has the commands of each.
+    """
+
+    DETACH = (("drop", "{name}"),)
+
+    def __init__(self, filer: Filer) -> None:
+        super().__init__(run=no_programs, sleep=lambda seconds: None)
+        self._filer = filer
+        self.blind = False
+        self.scans: list[tuple[tuple[str, ...], ...]] = []
+        self.devices: dict[str, int] = {}
+
+    def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
+        return f"/dev/disk/{name}" if name in self.devices else None
+
+    def run_commands(self, commands: Iterable[tuple[str, ...]], deadline: Deadline, **values: str) -> list[str]:
+        if commands == self.DETACH:
+            del self.devices[values["name"]]
+            return []
+        self.scans.append(tuple(commands))
+        if not self.blind:
+            mapped = self._filer.maps.get(("svm1", "ganeti"), {}).values()
+            self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
+        return []
+
+    def size(self, device: str) -> int:
+        return self.devices[device.rpartition("/")[2]]
+
+    def agrees(self, device: str, serial: str, size: int) -> bool:
+        return self.size(device) >= size
+
+    def holders(self, device: str) -> list[str]:
+        return []
+
+
 class Stage:
     """What a test looks at: the filer, the calls that reached it, and a provider for each verb."""
 
@@ -64,10 +103,14 @@ class Stage:
         self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage")
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
-        self.host = Host(run=no_programs)
+        self.host = StageHost(self.filer)
         self.tunnel: str | None = "svm1"
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
-        self.options: dict[str, object] = {"POOL": "vol1", "IGROUP": "ganeti"}
+        self.options: dict[str, object] = {
+            "POOL": "vol1",
+            "IGROUP": "ganeti",
+            "ISCSI_DETACH_COMMANDS": StageHost.DETACH,
+        }
         self.ask("igroup-create", {"initiator-group-name": "ganeti", "initiator-group-type": "iscsi"})
 
     def remember(self, version: tuple[int, int]) -> None:

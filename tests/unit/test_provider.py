@@ -19,7 +19,6 @@ from dataontap.errors import (
     TransportError,
     VolumeError,
 )
-from dataontap.host.device import Host
 from tests.simulator import provision
 from tests.unit.stage import Stage
 
@@ -150,6 +149,21 @@ class TestCreate:
         with pytest.raises(TransportError):
             stage.provider.create(CREATION)
         assert stage.paths == []
+
+    def test_leaves_nothing_when_no_device_comes(self, stage: Stage) -> None:
+        """Ganeti would never call remove for a volume that it could make but not attach."""
+        stage.host.blind = True
+        stage.options["TIMEOUT"] = 1
+        with pytest.raises(DeviceError, match=r"^no device came up \(waited 0 s\)$"):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_makes_nothing_over_a_device_that_is_left_of_another_lun(self, made: Stage) -> None:
+        made.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
+        made.ask("lun-destroy", {"path": PATH})
+        with pytest.raises(VolumeError, match="there is a device of this name left on this node"):
+            made.provider.create(CREATION)
+        assert made.paths == []
 
     def test_leaves_nothing_when_there_is_no_such_group(self, stage: Stage) -> None:
         stage.options["IGROUP"] = "nobody"
@@ -340,7 +354,7 @@ class TestSetinfo:
 
 
 class TestAttach:
-    """Only what the filer decides; devices are for the contract level."""
+    """What the filer decides; real devices are for the contract level."""
 
     def test_of_an_absent_lun(self, stage: Stage) -> None:
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
@@ -352,15 +366,30 @@ class TestAttach:
             made.provider.attach(VOLUME)
 
     def test_asks_twice_and_maps_what_is_not_mapped(self, made: Stage) -> None:
-        provider = made.provider
-        with pytest.raises(AssertionError, match="iscsiadm"):  # the stage has no programs
-            provider.attach(VOLUME)
+        made.host.devices.clear()
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
         assert made.wire.calls == ["lun-get-iter", "lun-map-get-iter"]
         made.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
-        with pytest.raises(AssertionError, match="iscsiadm"):
-            made.provider.attach(VOLUME)
+        made.host.devices.clear()
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
         assert made.wire.calls == ["lun-get-iter", "lun-map"]
         assert made.groups(PATH) == ["ganeti"]
+
+    def test_a_filer_that_is_away(self, made: Stage) -> None:
+        """A living device is enough; without one there is nothing to be done."""
+        made.wire.lose("lun-get-iter", after=False)
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
+        made.host.devices.clear()
+        made.wire.lose("lun-get-iter", after=False)
+        with pytest.raises(TransportError, match="timed out"):
+            made.provider.attach(VOLUME)
+
+    def test_a_lun_that_grew_elsewhere(self, made: Stage) -> None:
+        made.ask("lun-resize", {"path": PATH, "size": 96 * MIB})
+        made.host.scans.clear()
+        made.provider.attach(VOLUME)
+        assert len(made.host.scans) == 1
+        assert made.host.devices == {"v": 96 * MIB}
 
     def test_a_volume_that_several_pools_have(self, made: Stage) -> None:
         made.ask("lun-create-by-size", {"path": "/vol/vol2/v", "size": 64 * MIB})
@@ -378,18 +407,11 @@ class TestAttach:
     def test_scans_as_the_first_implementation_did(
         self, made: Stage, protocol: str, programs: list[tuple[str, ...]]
     ) -> None:
-        started: list[tuple[str, ...]] = []
-
-        def start(*argv: str, timeout: float) -> str:
-            started.append(argv)
-            return ""
-
-        made.host = Host(run=start, sleep=lambda seconds: None)
         made.options["STORAGE_PROTOCOL"] = protocol
-        made.options["TIMEOUT"] = 1
-        with pytest.raises(DeviceError, match=r"^no device came up \(waited 0 s\)$"):
-            made.provider.attach(VOLUME)
-        assert started == programs
+        made.host.devices.clear()
+        made.host.scans.clear()
+        made.provider.attach(VOLUME)
+        assert made.host.scans == [tuple(programs)]
 
     def test_open_and_close_ask_nobody(self, made: Stage) -> None:
         provider = made.provider

@@ -1,0 +1,210 @@
+"""attach's hot path and the locks: what is answered at once, what steps aside, what waits for what."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from dataontap import present
+from dataontap.client.client_cmode import CmodeClient
+from tests.simulator.process import Simulator
+from tests.testbed.node import Node, Outcome
+
+RUN = present.DIRECTORY
+DEVICE = "/run/disk/127.0.0.1/vol1/v"
+VOLUME = {"VOL_NAME": "v", "VOL_UUID": "u-1", "EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace"}
+CREATION = {**VOLUME, "VOL_SIZE": "16"}
+
+
+@pytest.fixture
+def attached(node: Node) -> Node:
+    """A node with the volume attached, and on record."""
+    assert node.script("create", **CREATION).status == 0
+    assert node.script("attach", **VOLUME).stdout == f"{DEVICE}\n"
+    return node
+
+
+def quick(outcome: Outcome) -> bool:
+    """Whether this was the hot path, which says nothing; the ordinary way has at least a line in the log."""
+    assert (outcome.status, outcome.stdout) == (0, f"{DEVICE}\n"), outcome.stderr
+    return outcome.stderr == ""
+
+
+def record(node: Node) -> Path:
+    return node.path(present.record_path(RUN, "v"))
+
+
+def test_a_present_device_asks_nobody_and_logs_nothing(attached: Node, simulator: Simulator) -> None:
+    before, log = len(simulator.requests()), attached.log()
+    assert quick(attached.script("attach", **VOLUME))
+    assert len(simulator.requests()) == before
+    assert attached.log() == log
+
+
+def test_even_with_the_filer_gone(attached: Node, simulator: Simulator) -> None:
+    simulator.kill()
+    assert quick(attached.script("attach", **VOLUME))
+
+
+def truncate(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def older_form(file: Path) -> None:
+    file.write_text(file.read_text().replace("dataontap attached 1", "dataontap attached 0"))
+
+
+def another_device(file: Path) -> None:
+    file.write_text(file.read_text().replace(DEVICE, "/dev/loop7"))
+
+
+def hostile(file: Path) -> None:
+    file.write_text("dataontap attached 1\n/etc/passwd\n" + "x" * 3000)
+
+
+def huge(file: Path) -> None:
+    file.write_text(file.read_text() + "x" * 100_000)
+
+
+def not_text(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe\x00")
+
+
+def somebody_elses(file: Path) -> None:
+    os.chown(file, 65534, 65534)
+
+
+def writable_for_others(file: Path) -> None:
+    file.chmod(0o666)
+
+
+def linked_twice(file: Path) -> None:
+    os.link(file, file.with_name("twin"))
+
+
+def a_link(file: Path) -> None:
+    file.rename(file.with_name("elsewhere"))
+    file.symlink_to("elsewhere")
+
+
+def a_fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file, 0o600)
+
+
+def a_directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def gone(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(truncate, empty, older_form, another_device, hostile, huge, not_text, gone),
+        *(somebody_elses, writable_for_others, linked_twice, a_link, a_fifo, a_directory),
+    ],
+)
+def test_a_spoilt_record_is_ignored(attached: Node, spoil: Callable[[Path], None]) -> None:
+    spoil(record(attached))
+    assert not quick(attached.script("attach", **VOLUME))
+
+
+@pytest.mark.parametrize("change", [{"DEBUG": True}, {"POOL_NAME_SEARCH_PATTERN": "vol"}, {"TIMEOUT": 60}])
+def test_another_configuration_goes_the_ordinary_way(attached: Node, change: dict[str, object]) -> None:
+    attached.configure(**change)
+    assert not quick(attached.script("attach", **VOLUME))
+    assert quick(attached.script("attach", **VOLUME)) == ("DEBUG" not in change)
+
+
+def test_other_parameters_go_the_ordinary_way(attached: Node) -> None:
+    assert not quick(attached.script("attach", **VOLUME, EXTP_POOL="vol1"))
+    assert not quick(attached.script("attach", **VOLUME))
+
+
+def test_a_device_number_that_was_given_to_another_device(attached: Node, admin: CmodeClient) -> None:
+    """The link, the number and the size are the same as ever; only the kernel's count tells them apart."""
+    kept = record(attached).read_text()
+    loop = attached.device(DEVICE)
+    attached.script("detach", **VOLUME)
+    admin.unmap_lun("/vol/vol1/v", "ganeti")
+    for name in (f"w{number}" for number in range(8)):  # until another LUN's device gets the same number
+        assert attached.script("create", **{**CREATION, "VOL_NAME": name}).status == 0
+        if attached.device(f"/run/disk/127.0.0.1/vol1/{name}") == loop:
+            break
+    else:
+        pytest.fail("loop device numbers are not given anew here")
+    attached.path(DEVICE).symlink_to(loop)
+    record(attached).write_text(kept)
+    record(attached).chmod(0o600)
+    assert "diskseq -" not in kept, "this kernel counts its devices (5.15 and later)"
+    assert not quick(attached.script("attach", **VOLUME))
+    attached.path(DEVICE).unlink()
+
+
+class TestLocks:
+    @pytest.fixture
+    def held(self, attached: Node) -> Iterator[Node]:
+        """A node on which somebody has the volume's lock for himself alone."""
+        with open(attached.path(present.lock_path(RUN, "v"))) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield attached
+
+    @pytest.mark.parametrize("verb", ["attach", "detach", "grow", "remove"])
+    def test_a_verb_waits_for_the_volume_and_says_for_what(self, held: Node, verb: str) -> None:
+        held.configure(TIMEOUT=1)
+        outcome = held.script(verb, **CREATION, VOL_NEW_SIZE="24")
+        assert outcome.status == 1
+        assert outcome.message == (
+            f"dataontap: {verb} v: no time left for: the lock of v, which another script has (TIMEOUT is 1 s)"
+        )
+
+    def test_and_goes_on_when_it_is_free(self, attached: Node) -> None:
+        with open(attached.path(present.lock_path(RUN, "v"))) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            child = attached.start_script("detach", **VOLUME)
+        assert child.communicate()[0] == ""
+        assert child.returncode == 0
+        assert not attached.path(DEVICE).exists()
+
+    def test_hot_paths_share_it(self, attached: Node) -> None:
+        with open(attached.path(present.lock_path(RUN, "v"))) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            assert quick(attached.script("attach", **VOLUME))
+
+    def test_scans_wait_for_each_other(self, attached: Node) -> None:
+        attached.script("detach", **VOLUME)
+        attached.configure(TIMEOUT=1)
+        with open(attached.path(f"{RUN}/scan.lock")) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            outcome = attached.script("attach", **VOLUME)
+        assert "no time left for: the lock of this node's scans, which another script has" in outcome.message
+
+    def test_several_attaches_at_once(self, node: Node, simulator: Simulator) -> None:
+        """As three gnt-instance info of one instance make them; one brings the device up, all name it."""
+        node.script("create", **CREATION)
+        node.script("detach", **VOLUME)
+        before = len(simulator.requests())
+        children = [node.start_script("attach", **VOLUME) for _ in range(3)]
+        assert [child.communicate()[0] for child in children] == [f"{DEVICE}\n"] * 3
+        assert [child.returncode for child in children] == [0] * 3
+        assert len(simulator.requests()) == before + 2
+
+    def test_nothing_is_left_locked(self, attached: Node) -> None:
+        for verb in ("attach", "detach", "attach"):
+            attached.script(verb, **VOLUME)
+        for path in (present.lock_path(RUN, "v"), f"{RUN}/scan.lock"):
+            with open(attached.path(path)) as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
