@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dataontap.errors import DataOntapError, TransportError, VolumeError
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from dataontap.luns import Luns
 
 
+LOG = logging.getLogger(__name__)
+
+
 class Checks:
     """One method a check; ``environ.Verification.known`` has their names in order."""
 
@@ -21,9 +25,9 @@ class Checks:
         self._luns = luns
         self._settings = settings
 
-    def run(self, names: Iterable[str]) -> Iterator[tuple[str, DataOntapError | None]]:
+    def run(self, names: Sequence[str]) -> Iterator[tuple[str, DataOntapError | None]]:
         """Each check's name and what is wrong, if anything."""
-        for name in names:
+        for number, name in enumerate(names, start=1):
             problem = None
             try:
                 getattr(self, name)()
@@ -31,7 +35,10 @@ class Checks:
                 problem = error
             yield name, problem
             if name == "connection" and problem is not None:
-                return  # the others would only say so again, after waiting as long
+                # The others would only say so again, after waiting as long.
+                for unchecked in names[number:]:
+                    LOG.warning("verify %s: not checked, because the filer does not answer", unchecked)
+                return
 
     def params(self) -> None:
         """The ext-params are right: wrong ones were refused before any check could run."""

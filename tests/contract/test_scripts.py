@@ -350,5 +350,12 @@ def test_verify(node: Node) -> None:
     outcome = node.script("verify")
     assert outcome.status == 1
     assert outcome.message == "dataontap: verify -: pool: POOL: the SVM has no volume 'nowhere'"
+    node.configure(PORT=1)
+    lines = node.script("verify").stderr.splitlines()
+    assert (
+        lines[-1] == "dataontap: verify -: connection: 127.0.0.1:1 refused the connection; check HOSTNAME and PORT"
+    )
+    for check in ("credentials", "pool", "igroup"):
+        assert any(f"verify {check}: not checked, because the filer does not answer" in line for line in lines)
     outcome = node.script("verify", "everything")
     assert outcome.message.startswith("dataontap: verify -: everything: no such check; known are: params, config")

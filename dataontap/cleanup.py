@@ -1,0 +1,144 @@
+"""Takes removed volumes' devices off this node: ``python3 -m dataontap.cleanup VOLUME...``.
+
+The hook post-remove runs it on every node of the cluster. The volumes' LUNs are gone or about to go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from dataontap.deadline import Deadline
+from dataontap.environ import Cleanup, Volume
+from dataontap.errors import CommandError, DataOntapError, DeviceError, VolumeError
+from dataontap.host import run as programs
+from dataontap.host.device import Host
+from dataontap.locks import Locks
+from dataontap.main import Process, as_process, asks_for_help, attempt, compose, tell_usage
+
+if TYPE_CHECKING:
+    from dataontap.config import Settings
+    from dataontap.provider import DataOnTapProvider
+
+LOG = logging.getLogger(__name__)
+
+# What the first implementation ran.
+SCSI_ID_COMMAND = ("/lib/udev/scsi_id", "-g", "-d", "{device}")
+# It goes into the words of a command, which may hand it to a shell.
+_SCSI_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+
+
+def main() -> int:
+    """Run this as a process; returns the exit status."""
+    return as_process(run)
+
+
+def run(process: Process) -> int:
+    """Take down the volumes that ``process`` names: 0 if their devices are gone, 1 if any failed."""
+    if asks_for_help(process) or not process.arguments:
+        return tell_usage(
+            "usage: python3 -m dataontap.cleanup VOLUME...    (the hook post-remove runs it)", process
+        )
+    names = process.arguments
+    subject = names[0] if len(names) == 1 else f"{len(names)} volumes"
+
+    def clean_up(wanted: Cleanup, settings: Settings) -> None:
+        deadline = Deadline(settings.timeout)
+        provider = compose(settings, process, deadline)
+        cleaner = Cleaner(settings, provider=provider, host=Host(), locks=Locks(deadline), deadline=deadline)
+        cleaner.clean(wanted)
+
+    return attempt("cleanup", subject, process, lambda: Cleanup.from_arguments(names), clean_up)
+
+
+class Cleaner:
+    """This node, as far as devices of removed volumes are on it. ``run`` starts programs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        provider: DataOnTapProvider,
+        host: Host,
+        locks: Locks,
+        deadline: Deadline,
+        run: Callable[..., str] = programs.run,
+    ) -> None:
+        self._settings = settings
+        self._provider = provider
+        self._host = host
+        self._locks = locks
+        self._deadline = deadline
+        self._run = run
+
+    def clean(self, wanted: Cleanup) -> None:
+        """Take each volume's device down, whatever becomes of the others; VolumeError names those that stay.
+
+        Waiting for one that is in use costs the next ones nothing of a script's time.
+        """
+        failed = []
+        for name in wanted.names:
+            self._deadline.allow(self._deadline.seconds)
+            try:
+                self._take_down(name)
+            except DataOntapError as error:
+                LOG.error("%s: %s", name, error)
+                failed.append(f"{name}: {error}")
+        if failed:
+            raise VolumeError("; ".join(failed))
+
+    def _take_down(self, name: str) -> None:
+        """Detach, then run DEVICE_CLEANUP_COMMAND for a device that is still here."""
+        self._provider.detach(Volume({}, name, None))
+        settings = self._settings
+        look = partial(
+            self._host.find_device,
+            settings.lun_device_path_format,
+            hostname=settings.hostname,
+            pool=settings.pool,
+            name=name,
+        )
+        device = look()
+        command = settings.device_cleanup_command
+        if device is None or not command:
+            return
+        values = {"name": name, "device": device}
+        if any("{scsi_id}" in word for word in command):
+            values["scsi_id"] = self._scsi_id(device)
+        with self._locks.volume(name), self._locks.scan():
+            failed = self._host.run_commands([command], self._deadline, **values)
+        self._host.await_absence(look, self._deadline, failed=failed)
+
+    def _scsi_id(self, device: str) -> str:
+        """What SCSI_ID_COMMAND says of ``device``; of one whose LUN is gone the kernel's multipath map knows."""
+        words = self._settings.scsi_id_command or SCSI_ID_COMMAND
+        argv = [word.replace("{device}", device) for word in words]
+        try:
+            said = self._run(*argv, timeout=self._deadline.left(" ".join(argv))).strip()
+        except CommandError as error:
+            LOG.warning("%s", error)
+            said = ""
+        known = said if _SCSI_ID.fullmatch(said) else map_identity(device)
+        if known is None:
+            raise DeviceError(f"{device} stays: nothing tells its SCSI id, so DEVICE_CLEANUP_COMMAND was not run")
+        return known
+
+
+def map_identity(device: str, sysfs: str = "/sys") -> str | None:
+    """The identity under which multipath made ``device``, if it is a multipath map; nothing is opened for it."""
+    number = os.stat(device).st_rdev
+    file = Path(sysfs, f"dev/block/{os.major(number)}:{os.minor(number)}/dm/uuid")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        prefix, _, identity = file.read_text(encoding="ascii").strip().partition("-")
+        if prefix == "mpath" and _SCSI_ID.fullmatch(identity):
+            return identity
+    return None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,174 @@
+"""The hooks: a move's target has the disks before the move begins; a removed instance leaves nothing behind.
+
+They do what no script can: Ganeti runs scripts on the node that has the instance, and tells them of one disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Callable
+
+from dataontap import ssconf, tag
+from dataontap.deadline import Deadline
+from dataontap.environ import HookCall, InstanceDisk
+from dataontap.errors import CommandError, ContractError, DataOntapError, VolumeError
+from dataontap.host import run as programs
+from dataontap.main import Process, as_process, asks_for_help, attempt, compose, tell_usage
+
+if TYPE_CHECKING:
+    from dataontap.client.client_base import Lun
+    from dataontap.config import Settings
+    from dataontap.provider import DataOnTapProvider
+
+LOG = logging.getLogger(__name__)
+
+# What every node runs, with the volumes' names.
+CLEANUP = "/usr/bin/python3 -m dataontap.cleanup"
+# gnt-cluster goes to one node after the other and waits 10 s for one that is down. A hook may take 900 s in all.
+_ALL_NODES_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a hook acts with: the cluster it is in, the provider with its deadline, and ``run`` for programs."""
+
+    cluster: str
+    provider: DataOnTapProvider
+    deadline: Deadline
+    run: Callable[..., str] = programs.run
+
+
+def pre_move(call: HookCall, site: Site) -> None:
+    """Attach every disk of ours, on record or not; raises VolumeError naming each that cannot be.
+
+    Ganeti then does not begin with the move, and the instance stays where it runs.
+    """
+
+    def attach(disk: InstanceDisk) -> None:
+        LOG.info("%s is here: %s", disk, site.provider.attach_anew(disk.volume))
+
+    _each(call.disks, attach, site.deadline)
+
+
+def post_remove(call: HookCall, site: Site) -> None:
+    """Take the removed disks' devices off all nodes, and LUNs off the filer that Ganeti believed gone.
+
+    When attach fails during a removal, Ganeti takes the volume for removed already and never runs ``remove``
+    (ganeti.backend.BlockdevRemove). Raises VolumeError naming each LUN that stays.
+    """
+    said = _take_down_everywhere(call.disks, site)
+    _each(call.disks, partial(_remove_left_lun, site=site, said=said), site.deadline)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """When a hook is to act, and how. ``path`` and ``phase`` are the operation that it is for."""
+
+    path: str
+    phase: str
+    node: Callable[[HookCall], str | None]
+    act: Callable[[HookCall, Site], None]
+
+    def expects(self, environ: Mapping[str, str], node: str) -> HookCall | None:
+        """The call in ``environ``, or None where ``node`` has nothing to do for it.
+
+        Raises ContractError where Ganeti runs the hook in an operation that it is not for: what is right after
+        a removal would destroy the disks of an instance that was only moved.
+        """
+        call = HookCall.from_environ(environ)
+        if (call.path, call.phase) != (self.path, self.phase):
+            where = f"/etc/ganeti/hooks/{self.path}-{self.phase}.d"
+            raise ContractError(
+                "GANETI_HOOKS_PATH", f"is {call.path}-{call.phase}; this hook belongs into {where}"
+            )
+        return call if call.disks and self.node(call) == node else None
+
+
+def _target(call: HookCall) -> str:
+    if call.new_primary is None:
+        raise ContractError("GANETI_NEW_PRIMARY", "is not set; this hook is to be run by Ganeti")
+    return call.new_primary
+
+
+# By the names of the executables in hooks/.
+HOOKS: Mapping[str, Hook] = {
+    "pre-migrate": Hook("instance-migrate", "pre", _target, pre_move),
+    "pre-failover": Hook("instance-failover", "pre", _target, pre_move),
+    "post-remove": Hook("instance-remove", "post", lambda call: call.master, post_remove),
+}
+
+
+def main(name: str) -> int:
+    """Run the hook ``name`` as this process; returns the exit status."""
+    return as_process(partial(run, name))
+
+
+def run(name: str, process: Process) -> int:
+    """Run the hook ``name`` for ``process``; the configuration is not even read where there is nothing to do."""
+    if process.arguments or asks_for_help(process):
+        return tell_usage(f"usage: {name}    (a hook: Ganeti tells it in GANETI_* variables what to do)", process)
+    hook = HOOKS[name]
+
+    def act(call: HookCall, settings: Settings) -> None:
+        deadline = Deadline(settings.timeout)
+        hook.act(call, Site(ssconf.cluster_name(), compose(settings, process, deadline), deadline))
+
+    instance = process.environ.get("GANETI_INSTANCE_NAME") or "-"
+    return attempt(name, instance, process, lambda: hook.expects(process.environ, ssconf.node_name()), act)
+
+
+def _each(disks: tuple[InstanceDisk, ...], do: Callable[[InstanceDisk], None], deadline: Deadline) -> None:
+    """``do`` it for each disk, whatever becomes of the others, and each with the time that one script has."""
+    failed = []
+    for disk in disks:
+        deadline.allow(deadline.seconds)
+        try:
+            do(disk)
+        except DataOntapError as error:
+            LOG.error("%s: %s", disk, error)
+            failed.append(f"disk {disk.index}: {error}")
+    if failed:
+        raise VolumeError("; ".join(failed))
+
+
+def _take_down_everywhere(disks: tuple[InstanceDisk, ...], site: Site) -> set[str]:
+    """Let each node take the devices down; returns the words of those nodes that could not.
+
+    A node that is down is no reason to fail: its devices go when it boots.
+    """
+    # gnt-cluster hands this to each node's shell by way of ssh.
+    command = f"{CLEANUP} {' '.join(shlex.quote(disk.name) for disk in disks)}"
+    try:
+        # Its own exit status is 0 whatever failed on a node; with this option it tells of failed nodes only.
+        said = site.run("gnt-cluster", "command", "--failure-only", command, timeout=_ALL_NODES_SECONDS)
+    except CommandError as error:
+        LOG.warning("devices of removed volumes may be left on some nodes: %s", error)
+        return set()
+    for line in filter(None, map(str.strip, said.splitlines())):
+        LOG.warning("devices of removed volumes are left on a node: %s", line)
+    return set(re.split("[^A-Za-z0-9._-]+", said))
+
+
+def _remove_left_lun(disk: InstanceDisk, *, site: Site, said: set[str]) -> None:
+    """Remove the LUN that is there still, if it is provably ours and no node ``said`` that it uses it."""
+    lun = _find_lun(disk.name, site.provider)
+    if lun is None:
+        return
+    found = tag.find(lun.comment)
+    ours = found is not None and site.cluster == found.cluster != "-" and found.kind == tag.DISK
+    if found is None or not ours or found.uuid not in {disk.uuid, "-"}:
+        raise VolumeError(f"{lun.path} is still there and not tagged as this cluster's disk; it stays")
+    if disk.name in said:
+        raise VolumeError(f"{lun.path} stays: its device cannot be taken off a node, see the log")
+    LOG.warning("%s was left by Ganeti and is removed", lun.path)
+    site.provider.luns.destroy(lun.path)
+
+
+def _find_lun(name: str, provider: DataOnTapProvider) -> Lun | None:
+    found = provider.client.get_lun_by_args(path=provider.luns.path(name))
+    return found[0] if found else provider.luns.search(name)

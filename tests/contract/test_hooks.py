@@ -1,0 +1,412 @@
+"""The hooks as Ganeti runs them, on nodes of the test-bed.
+
+No Ganeti daemon runs here: the environment is one that Ganeti 3.0.2 made, and gnt-cluster is a stand-in that goes
+to the test-bed's nodes. The cluster level is to run the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from dataontap.client.client_cmode import CmodeClient
+from dataontap.hooks import HOOKS
+from tests.contract.conftest import MakeNode
+from tests.simulator.process import Simulator
+from tests.testbed.node import Node, Outcome
+from tests.testbed.product import Product
+
+NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
+UUID = "e5d84ccc-11b6-4f5d-8702-af659b341813"
+OTHER = "f609472d-c5f8-4fa3-b895-53ac731616f7.ext.disk1"
+OTHER_UUID = "61690335-5ffc-433c-851b-ea743300567c"
+PATH = f"/vol/vol1/{NAME}"
+LINK = f"/run/disk/127.0.0.1/vol1/{NAME}"
+OTHER_LINK = f"/run/disk/127.0.0.1/vol1/{OTHER}"
+
+# What instance-migrate-pre got on a cluster, but for the names of cluster and nodes, and the provider's.
+MIGRATION = {
+    "GANETI_ALLOW_RUNTIME_CHANGES": "True",
+    "GANETI_CLUSTER": "cluster.example",
+    "GANETI_DATA_DIR": "/var/lib/ganeti",
+    "GANETI_HOOKS_PATH": "instance-migrate",
+    "GANETI_HOOKS_PHASE": "pre",
+    "GANETI_HOOKS_VERSION": "2",
+    "GANETI_INSTANCE_BE_always_failover": "False",
+    "GANETI_INSTANCE_BE_auto_balance": "True",
+    "GANETI_INSTANCE_BE_maxmem": "128",
+    "GANETI_INSTANCE_BE_minmem": "128",
+    "GANETI_INSTANCE_BE_spindle_use": "1",
+    "GANETI_INSTANCE_BE_vcpus": "1",
+    "GANETI_INSTANCE_DISK0_DEV_TYPE": "ext",
+    "GANETI_INSTANCE_DISK0_ID": NAME,
+    "GANETI_INSTANCE_DISK0_MODE": "rw",
+    "GANETI_INSTANCE_DISK0_NAME": "root",
+    "GANETI_INSTANCE_DISK0_PROVIDER": "dataontap",
+    "GANETI_INSTANCE_DISK0_SIZE": "4096",
+    "GANETI_INSTANCE_DISK0_UUID": UUID,
+    "GANETI_INSTANCE_DISK_COUNT": "1",
+    "GANETI_INSTANCE_DISK_TEMPLATE": "ext",
+    "GANETI_INSTANCE_HV_migration_mode": "live",
+    "GANETI_INSTANCE_HYPERVISOR": "fake",
+    "GANETI_INSTANCE_MAXMEM": "128",
+    "GANETI_INSTANCE_MEMORY": "128",
+    "GANETI_INSTANCE_MINMEM": "128",
+    "GANETI_INSTANCE_NAME": "inst1.example",
+    "GANETI_INSTANCE_NIC_COUNT": "0",
+    "GANETI_INSTANCE_OS_TYPE": "noop+default",
+    "GANETI_INSTANCE_PRIMARY": "node1.example",
+    "GANETI_INSTANCE_SECONDARIES": "",
+    "GANETI_INSTANCE_STATUS": "up",
+    "GANETI_INSTANCE_TAGS": "",
+    "GANETI_INSTANCE_VCPUS": "1",
+    "GANETI_MASTER": "node1.example",
+    "GANETI_MIGRATE_CLEANUP": "False",
+    "GANETI_MIGRATE_LIVE": "True",
+    "GANETI_NEW_PRIMARY": "node2.example",
+    "GANETI_NEW_SECONDARY": "",
+    "GANETI_OBJECT_TYPE": "INSTANCE",
+    "GANETI_OLD_PRIMARY": "node1.example",
+    "GANETI_OLD_SECONDARY": "",
+    "GANETI_OP_CODE": "OP_INSTANCE_MIGRATE",
+    "GANETI_OP_TARGET": "inst1.example",
+    "PATH": "/sbin:/bin:/usr/sbin:/usr/bin",
+}
+FAILOVER = {
+    **MIGRATION,
+    "GANETI_HOOKS_PATH": "instance-failover",
+    "GANETI_OP_CODE": "OP_INSTANCE_FAILOVER",
+    "GANETI_FAILOVER_CLEANUP": "False",
+    "GANETI_IGNORE_CONSISTENCY": "False",
+}
+SECOND_DISK = {
+    "GANETI_INSTANCE_DISK_COUNT": "2",
+    "GANETI_INSTANCE_DISK1_DEV_TYPE": "ext",
+    "GANETI_INSTANCE_DISK1_ID": OTHER,
+    "GANETI_INSTANCE_DISK1_PROVIDER": "dataontap",
+    "GANETI_INSTANCE_DISK1_UUID": OTHER_UUID,
+}
+REMOVAL = {
+    **{name: value for name, value in MIGRATION.items() if "PRIMARY" not in name and "MIGRATE" not in name},
+    **SECOND_DISK,
+    "GANETI_HOOKS_PATH": "instance-remove",
+    "GANETI_HOOKS_PHASE": "post",
+    "GANETI_INSTANCE_PRIMARY": "node2.example",
+    "GANETI_OP_CODE": "OP_INSTANCE_REMOVE",
+}
+CALLS: dict[str, dict[str, str]] = {"pre-migrate": MIGRATION, "pre-failover": FAILOVER, "post-remove": REMOVAL}
+
+# Says what "gnt-cluster command --failure-only" of 3.0.2 says, and notes what it was called with. A node without
+# a process is one that is down.
+GNT_CLUSTER = """#!/usr/bin/python3
+import json, subprocess, sys
+with open({notes!r}, "a") as notes:
+    print(json.dumps(sys.argv[1:]), file=notes)
+for name, pid in {nodes!r}.items():
+    ssh = ["nsenter", "--target", pid, "--mount", "--uts", "--wd=/root", "--", "sh", "-c", " ".join(sys.argv[3:])]
+    if not pid:
+        ssh = ["sh", "-c", "echo ssh: connect to host port 22: No route to host; exit 255"]
+    pipes = {{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}}
+    done = subprocess.run(ssh, env={environ!r}, text=True, **pipes)
+    if done.returncode:
+        print("-" * 48, "node: " + name, done.stdout, "return code = %s" % done.returncode, sep="\\n")
+"""
+
+RunHook = Callable[..., Outcome]
+
+
+@pytest.fixture
+def hook(installed: Product) -> RunHook:
+    """Runs a hook on a node, in the environment that Ganeti gives it, with changes to that."""
+
+    def run(node: Node, name: str, *arguments: str, **variables: str) -> Outcome:
+        environ = {"PYTHONPATH": str(installed.library), **CALLS[name], **variables}
+        began = time.monotonic()
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        child = node.run(str(installed.hooks / name), *arguments, environ=environ, **pipes)
+        stdout, stderr = child.communicate()
+        return Outcome(child.returncode, stdout, stderr, time.monotonic() - began)
+
+    return run
+
+
+@pytest.fixture
+def nodes(make_node: MakeNode) -> tuple[Node, Node]:
+    """node1, the master, and node2."""
+    pair = (make_node("node1"), make_node("node2"))
+    for node in pair:
+        (node.directory / "lib-ganeti/ssconf_node_list").write_text("node1.example\nnode2.example\n")
+    return pair
+
+
+class Cluster:
+    """The stand-in for gnt-cluster on one node: where it may go, and what it was told."""
+
+    def __init__(self, directory: Path, product: Product, master: Node) -> None:
+        self._directory = directory
+        self._notes = directory.with_suffix(".json")
+        self._product = product
+        directory.mkdir()
+        # Only this node sees it. It is the first directory in the path that we give programs.
+        assert master.run("mount", "--bind", str(directory), "/usr/local/sbin").wait() == 0
+
+    def consists_of(self, nodes: Mapping[str, Node | None]) -> None:
+        """Put the stand-in in place; None is a node that is down."""
+        text = GNT_CLUSTER.format(
+            notes=str(self._notes),
+            nodes={name: node.path("/").parts[2] if node else "" for name, node in nodes.items()},
+            environ={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(self._product.library)},
+        )
+        program = self._directory / "gnt-cluster"
+        program.write_text(text)
+        program.chmod(0o755)
+
+    def commands(self) -> list[list[str]]:
+        """The arguments of each call."""
+        return [json.loads(line) for line in self._notes.read_text().splitlines()] if self._notes.exists() else []
+
+
+@pytest.fixture
+def cluster(nodes: tuple[Node, Node], installed: Product, tmp_path: Path) -> Cluster:
+    """The cluster of both nodes, as gnt-cluster on the master sees it."""
+    cluster = Cluster(tmp_path / "sbin", installed, nodes[0])
+    cluster.consists_of({"node1.example": nodes[0], "node2.example": nodes[1]})
+    return cluster
+
+
+def create(node: Node, name: str = NAME, uuid: str = UUID) -> None:
+    assert node.script("create", VOL_NAME=name, VOL_UUID=uuid, VOL_SIZE="16").status == 0
+
+
+def attach(node: Node, name: str = NAME) -> None:
+    assert node.script("attach", VOL_NAME=name).status == 0
+
+
+def has(node: Node, link: str) -> bool:
+    return node.path(link).is_symlink()
+
+
+def node_command(node: Node, option: str) -> str:
+    """The one command in a node's option, for a shell."""
+    commands = node.defaults()[option]
+    assert isinstance(commands, tuple)
+    return " ".join(commands[0])
+
+
+def luns(admin: CmodeClient) -> list[str]:
+    return [lun.path for lun in admin.get_lun_by_args(path="/vol/*")]
+
+
+def test_what_is_installed(installed: Product) -> None:
+    files = {file.name: file.stat().st_mode & 0o777 for file in installed.hooks.iterdir()}
+    assert files == dict.fromkeys(HOOKS, 0o755)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_help_and_stray_arguments(node: Node, hook: RunHook, name: str) -> None:
+    for arguments, status in ((["-h"], 0), (["--help"], 0), (["stray"], 1)):
+        outcome = hook(node, name, *arguments)
+        assert (outcome.status, outcome.stdout) == (status, "")
+        assert outcome.stderr.startswith(f"usage: {name} ")
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_call_that_is_wrong(node: Node, hook: RunHook, name: str) -> None:
+    outcome = hook(node, name, GANETI_INSTANCE_DISK_COUNT="some")
+    assert outcome.stderr == (
+        f"dataontap: {name} inst1.example: GANETI_INSTANCE_DISK_COUNT: 'some' is not a number of disks\n"
+    )
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_no_disk_of_ours_needs_no_configuration(nodes: tuple[Node, Node], hook: RunHook, name: str) -> None:
+    for node in nodes:
+        (node.directory / "etc-ganeti/extstorage-dataontap.conf").unlink()
+        variables = {"GANETI_INSTANCE_DISK0_PROVIDER": "another", "GANETI_INSTANCE_DISK1_PROVIDER": "another"}
+        outcome = hook(node, name, **variables)
+        assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "", "")
+
+
+class TestMove:
+    """pre-migrate and pre-failover."""
+
+    @pytest.mark.parametrize("name", ["pre-migrate", "pre-failover"])
+    def test_the_target_attaches_and_nobody_else(
+        self, nodes: tuple[Node, Node], simulator: Simulator, hook: RunHook, name: str
+    ) -> None:
+        source, target = nodes
+        create(source)
+        source.fabric("clear")
+        before = len(simulator.requests())
+        assert hook(source, name).status == 0
+        assert len(simulator.requests()) == before
+        assert not has(source, LINK)
+        outcome = hook(target, name)
+        assert (outcome.status, outcome.stdout) == (0, ""), outcome.stderr
+        assert has(target, LINK)
+
+    def test_the_filer_is_asked_about_a_device_on_record(
+        self, nodes: tuple[Node, Node], simulator: Simulator, hook: RunHook
+    ) -> None:
+        source, target = nodes
+        create(source)
+        attach(target)
+        before = len(simulator.requests())
+        assert hook(target, "pre-migrate").status == 0
+        assert "lun-get-iter" in [request.api for request in simulator.requests()[before:]]
+
+    def test_ganetis_name_of_the_node_is_its_addresss(self, nodes: tuple[Node, Node], hook: RunHook) -> None:
+        """The machine calls itself node2, Ganeti calls it otherwise."""
+        source, target = nodes
+        create(source)
+        text = "node1.example 192.0.2.1\nmachine7.example 127.0.0.1\n"
+        (target.directory / "lib-ganeti/ssconf_node_primary_ips").write_text(text)
+        assert hook(target, "pre-migrate").status == 0
+        assert not has(target, LINK)
+        assert hook(target, "pre-migrate", GANETI_NEW_PRIMARY="machine7.example").status == 0
+        assert has(target, LINK)
+
+    def test_the_filer_is_down_and_the_device_here(
+        self, nodes: tuple[Node, Node], simulator: Simulator, hook: RunHook
+    ) -> None:
+        source, target = nodes
+        create(source)
+        attach(target)
+        simulator.stop()
+        target.configure(TIMEOUT=2)
+        outcome = hook(target, "pre-migrate")
+        assert outcome.status == 0, outcome.stderr
+        assert f"{LINK} is here, but the filer cannot be asked about it" in outcome.stderr
+
+    def test_the_filer_is_down_and_no_device_here(
+        self, nodes: tuple[Node, Node], simulator: Simulator, hook: RunHook
+    ) -> None:
+        create(nodes[0])
+        simulator.stop()
+        nodes[1].configure(TIMEOUT=2)
+        outcome = hook(nodes[1], "pre-migrate")
+        assert outcome.status == 1
+        assert outcome.message.startswith("dataontap: pre-migrate inst1.example: disk 0: ")
+
+    def test_one_disk_fails_and_the_other_is_attached(self, nodes: tuple[Node, Node], hook: RunHook) -> None:
+        create(nodes[0], OTHER, OTHER_UUID)
+        outcome = hook(nodes[1], "pre-migrate", **SECOND_DISK)
+        assert outcome.status == 1
+        assert outcome.message == (
+            f"dataontap: pre-migrate inst1.example: disk 0: there is no LUN {PATH}; "
+            "check POOL and CLUSTER_MODE_VSERVER"
+        )
+        assert has(nodes[1], OTHER_LINK)
+
+
+class TestRemoval:
+    """post-remove, and the cleanup that it has run on each node."""
+
+    def test_devices_go_from_every_node_and_luns_that_ganeti_left(
+        self, nodes: tuple[Node, Node], cluster: Cluster, admin: CmodeClient, hook: RunHook
+    ) -> None:
+        create(nodes[0])
+        create(nodes[0], OTHER, OTHER_UUID)
+        for node in nodes:
+            attach(node)
+        # Ganeti removed the second one by the book, on another node than the first.
+        assert nodes[1].script("remove", VOL_NAME=OTHER).status == 0
+        assert [has(node, link) for node in nodes for link in (LINK, OTHER_LINK)] == [True, True, True, False]
+
+        outcome = hook(nodes[0], "post-remove")
+
+        assert outcome.status == 0, outcome.stderr
+        assert cluster.commands() == [
+            ["command", "--failure-only", f"/usr/bin/python3 -m dataontap.cleanup {NAME} {OTHER}"]
+        ]
+        assert not any(has(node, link) for node in nodes for link in (LINK, OTHER_LINK))
+        assert luns(admin) == []
+        assert f"{PATH} was left by Ganeti and is removed" in nodes[0].log()
+
+    def test_only_on_the_master(
+        self, nodes: tuple[Node, Node], cluster: Cluster, admin: CmodeClient, hook: RunHook
+    ) -> None:
+        create(nodes[0])
+        assert hook(nodes[1], "post-remove").stderr == ""
+        assert cluster.commands() == []
+        assert luns(admin) == [PATH]
+
+    def test_a_node_that_is_down_stops_nothing(
+        self, nodes: tuple[Node, Node], cluster: Cluster, admin: CmodeClient, hook: RunHook
+    ) -> None:
+        create(nodes[0])
+        attach(nodes[1])
+        cluster.consists_of({"node0.example": None, "node1.example": nodes[0], "node2.example": nodes[1]})
+        outcome = hook(nodes[0], "post-remove")
+        assert outcome.status == 0
+        assert "devices of removed volumes are left on a node: node: node0.example" in outcome.stderr
+        assert not has(nodes[1], LINK)
+        assert luns(admin) == []
+
+    def test_a_disk_that_a_node_uses_stops_only_itself(
+        self, nodes: tuple[Node, Node], cluster: Cluster, admin: CmodeClient, hook: RunHook
+    ) -> None:
+        create(nodes[0])
+        create(nodes[0], OTHER, OTHER_UUID)
+        attach(nodes[1])
+        with open(nodes[1].device(LINK), "rb"):
+            outcome = hook(nodes[0], "post-remove")
+        assert outcome.status == 1
+        assert outcome.message == (
+            f"dataontap: post-remove inst1.example: disk 0: {PATH} stays: "
+            "its device cannot be taken off a node, see the log"
+        )
+        assert f"{NAME}: its device is in use by process" in outcome.stderr
+        assert (has(nodes[1], LINK), has(nodes[1], OTHER_LINK)) == (True, False)
+        assert luns(admin) == [PATH]
+
+    def test_a_lun_of_somebody_else_stays(
+        self, nodes: tuple[Node, Node], cluster: Cluster, admin: CmodeClient, hook: RunHook
+    ) -> None:
+        create(nodes[0], uuid="another-disk")
+        create(nodes[0], OTHER, OTHER_UUID)
+        outcome = hook(nodes[0], "post-remove")
+        assert outcome.status == 1
+        assert f"disk 0: {PATH} is still there and not tagged as this" in outcome.stderr
+        assert luns(admin) == [PATH]
+
+    def test_the_first_implementations_commands(
+        self, nodes: tuple[Node, Node], cluster: Cluster, hook: RunHook
+    ) -> None:
+        create(nodes[0])
+        detach = node_command(nodes[0], "ISCSI_DETACH_COMMANDS")
+        script = f"echo {{scsi_id}} {{name}} {{device}} >/run/gone; {detach}"
+        identities = (("false",), ("basename", "{device}"))
+        for node, identity in zip(nodes, identities):
+            attach(node)
+            node.configure(
+                ISCSI_DETACH_COMMANDS=(),
+                SCSI_ID_COMMAND=identity,
+                DEVICE_CLEANUP_COMMAND=("sh", "-c", script),
+            )
+        assert hook(nodes[0], "post-remove").status == 1
+        # A loop device has no identity but what the command says.
+        assert has(nodes[0], LINK)
+        assert not nodes[0].path("/run/gone").exists()
+        assert f"{NAME}: {LINK} stays: nothing tells its SCSI id" in nodes[0].log()
+        assert nodes[1].path("/run/gone").read_text() == f"{NAME} {NAME} {LINK}\n"
+        assert not has(nodes[1], LINK)
+
+
+def test_the_cleanup_says_what_it_is(node: Node, installed: Product) -> None:
+    for arguments, status, said in (
+        ([], 1, "usage: python3 -m dataontap.cleanup VOLUME..."),
+        (["--help"], 0, "usage: python3 -m dataontap.cleanup VOLUME..."),
+        (["a b"], 1, "dataontap: cleanup a b: VOLUME: 'a b' is no volume name"),
+        (["v"], 0, ""),
+    ):
+        command = ["/usr/bin/python3", "-m", "dataontap.cleanup", *arguments]
+        child = node.run(*command, environ={"PYTHONPATH": str(installed.library)}, stderr=subprocess.PIPE)
+        assert child.communicate()[1].startswith(said)
+        assert child.returncode == status

@@ -1,0 +1,306 @@
+"""The hooks' policy: whose turn it is, which disks are ours, what stays on the filer and what goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dataontap import cleanup
+from dataontap.deadline import Deadline
+from dataontap.environ import Cleanup, Creation, HookCall, InstanceDisk
+from dataontap.errors import CommandError, ContractError, DeviceError, VolumeError
+from dataontap.hooks import HOOKS, Site, post_remove, pre_move
+from tests.unit.stage import Stage, StageHost
+
+MIB = 1024 * 1024
+MOVE = {
+    "GANETI_HOOKS_PATH": "instance-migrate",
+    "GANETI_HOOKS_PHASE": "pre",
+    "GANETI_MASTER": "node1.example",
+    "GANETI_INSTANCE_NAME": "inst1.example",
+    "GANETI_NEW_PRIMARY": "node2.example",
+    "GANETI_INSTANCE_DISK_COUNT": "2",
+    "GANETI_INSTANCE_DISK0_PROVIDER": "another",
+    "GANETI_INSTANCE_DISK0_ID": "no name of ours; $(touch /tmp/x)",
+    "GANETI_INSTANCE_DISK0_UUID": "no uuid either",
+    "GANETI_INSTANCE_DISK1_PROVIDER": "dataontap",
+    "GANETI_INSTANCE_DISK1_ID": "v",
+    "GANETI_INSTANCE_DISK1_UUID": "u-1",
+}
+REMOVAL = {**MOVE, "GANETI_HOOKS_PATH": "instance-remove", "GANETI_HOOKS_PHASE": "post"}
+DISKS = tuple(InstanceDisk(index, name, f"u-{name}") for index, name in enumerate(("a", "b", "c")))
+CALL = HookCall({}, "instance-remove", "post", "node1.example", "inst1.example", None, DISKS)
+
+
+class Programs:
+    """Notes what is run, and says ``said``, or fails with it where it is an error."""
+
+    def __init__(self, said: str | CommandError = "") -> None:
+        self.said = said
+        self.commands: list[tuple[str, ...]] = []
+
+    def __call__(self, *argv: str, timeout: float) -> str:
+        self.commands.append(argv)
+        if isinstance(self.said, CommandError):
+            raise self.said
+        return self.said
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.filer.close()
+
+
+@pytest.fixture
+def made(stage: Stage) -> Stage:
+    """The filer still has the LUNs of all disks."""
+    for disk in DISKS:
+        stage.provider.create(Creation({}, disk.name, disk.uuid, 4 * MIB))
+    return stage
+
+
+def site(stage: Stage, programs: Programs | None = None) -> Site:
+    return Site("cluster.example", stage.provider, Deadline(60), programs or Programs())
+
+
+class TestWhoseTurnItIs:
+    @pytest.mark.parametrize(
+        ("name", "variables", "turns"),
+        [
+            ("pre-migrate", MOVE, ["node2.example"]),
+            ("pre-failover", {**MOVE, "GANETI_HOOKS_PATH": "instance-failover"}, ["node2.example"]),
+            ("post-remove", REMOVAL, ["node1.example"]),
+        ],
+    )
+    def test_one_node_alone(self, name: str, variables: dict[str, str], turns: list[str]) -> None:
+        nodes = ("node1.example", "node2.example", "node3.example", "node2", "-")
+        assert [node for node in nodes if HOOKS[name].expects(variables, node)] == turns
+
+    def test_only_our_disks_are_even_looked_at(self) -> None:
+        call = HOOKS["pre-migrate"].expects(MOVE, "node2.example")
+        assert call is not None
+        assert (call.instance, call.disks) == ("inst1.example", (InstanceDisk(1, "v", "u-1"),))
+
+    @pytest.mark.parametrize("name", HOOKS)
+    def test_no_disk_of_ours(self, name: str) -> None:
+        hook = HOOKS[name]
+        variables = {**MOVE, "GANETI_HOOKS_PATH": hook.path, "GANETI_HOOKS_PHASE": hook.phase}
+        variables["GANETI_INSTANCE_DISK1_PROVIDER"] = "another"
+        variables["GANETI_MASTER"] = "node2.example"
+        assert hook.expects(variables, "node2.example") is None
+
+    @pytest.mark.parametrize(
+        ("name", "path", "phase"),
+        [
+            ("post-remove", "instance-migrate", "post"),
+            ("post-remove", "instance-remove", "pre"),
+            ("pre-migrate", "instance-failover", "pre"),
+            ("pre-migrate", "instance-migrate", "post"),
+        ],
+    )
+    def test_a_link_in_the_wrong_directory(self, name: str, path: str, phase: str) -> None:
+        variables = {**MOVE, "GANETI_HOOKS_PATH": path, "GANETI_HOOKS_PHASE": phase}
+        with pytest.raises(ContractError, match=f"is {path}-{phase}; this hook belongs into /etc/ganeti/hooks/"):
+            HOOKS[name].expects(variables, "node1.example")
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "message"),
+        [
+            ("GANETI_INSTANCE_DISK_COUNT", "", "is not set"),
+            ("GANETI_INSTANCE_DISK_COUNT", "two", "'two' is not a number of disks"),
+            ("GANETI_INSTANCE_DISK_COUNT", "-1", "'-1' is not a number of disks"),
+            ("GANETI_INSTANCE_DISK1_ID", "", "is not set"),
+            ("GANETI_INSTANCE_DISK1_ID", "v; reboot", "'v; reboot' is no volume name"),
+            ("GANETI_INSTANCE_DISK1_UUID", "a b", "'a b' is not a UUID"),
+            ("GANETI_NEW_PRIMARY", "", "is not set"),
+            ("GANETI_HOOKS_PHASE", "", "is not set"),
+        ],
+    )
+    def test_what_ganeti_does_not_say(self, variable: str, value: str, message: str) -> None:
+        with pytest.raises(ContractError, match=f"^{variable}: {message}"):
+            HOOKS["pre-migrate"].expects({**MOVE, variable: value}, "node2.example")
+
+
+class TestPreMove:
+    def test_asks_the_filer_about_every_disk(self, made: Stage) -> None:
+        pre_move(CALL, site(made))
+        assert made.wire.calls == ["lun-get-iter"] * 3
+
+    def test_a_map_to_any_group_will_do(self, made: Stage) -> None:
+        """The disk may have an igroup of its own, which no hook is told."""
+        made.ask("igroup-create", {"initiator-group-name": "other", "initiator-group-type": "iscsi"})
+        made.ask("lun-unmap", {"path": "/vol/vol1/a", "initiator-group": "ganeti"})
+        made.ask("lun-map", {"path": "/vol/vol1/a", "initiator-group": "other"})
+        pre_move(CALL, site(made))
+        assert made.groups("/vol/vol1/a") == ["other"]
+
+    def test_a_lun_without_a_map_gets_one(self, made: Stage) -> None:
+        made.ask("lun-unmap", {"path": "/vol/vol1/a", "initiator-group": "ganeti"})
+        pre_move(CALL, site(made))
+        assert made.groups("/vol/vol1/a") == ["ganeti"]
+
+    def test_a_volume_in_another_pool_is_found(self, stage: Stage) -> None:
+        stage.options["POOL"] = "vol2"
+        for disk in DISKS:
+            stage.provider.create(Creation({}, disk.name, disk.uuid, 4 * MIB))
+        stage.options["POOL"] = "vol1"
+        pre_move(CALL, site(stage))
+
+    def test_one_failing_disk_does_not_stop_the_rest(self, made: Stage) -> None:
+        made.ask("lun-offline", {"path": "/vol/vol1/a"})
+        made.ask("lun-unmap", {"path": "/vol/vol1/c", "initiator-group": "ganeti"})
+        with pytest.raises(VolumeError, match=r"^disk 0: /vol/vol1/a is offline") as caught:
+            pre_move(CALL, site(made))
+        assert "disk 1" not in str(caught.value)
+        assert made.groups("/vol/vol1/c") == ["ganeti"]
+
+    def test_every_failing_disk_is_named(self, made: Stage) -> None:
+        for name in ("a", "c"):
+            made.ask("lun-offline", {"path": f"/vol/vol1/{name}"})
+        with pytest.raises(VolumeError, match=r"^disk 0: .*; disk 2: "):
+            pre_move(CALL, site(made))
+
+    def test_each_disk_has_the_time_of_a_script(self, made: Stage) -> None:
+        now = [0.0]
+
+        class Slow(StageHost):
+            def agrees(self, device: str, serial: str, size: int) -> bool:
+                now[0] += 25
+                return deadline.left(device) > 0
+
+        devices, made.host = made.host.devices, Slow(made.filer)
+        made.host.devices = devices
+        deadline = Deadline(60, clock=lambda: now[0])
+        pre_move(CALL, Site("cluster.example", made.provider, deadline, Programs()))
+        assert now == [150.0], "each is looked at twice"
+
+
+class TestPostRemove:
+    def test_one_command_for_all_nodes_and_disks(self, stage: Stage) -> None:
+        programs = Programs()
+        post_remove(CALL, site(stage, programs))
+        command = "/usr/bin/python3 -m dataontap.cleanup a b c"
+        assert programs.commands == [("gnt-cluster", "command", "--failure-only", command)]
+
+    def test_luns_that_ganeti_left_are_removed(self, made: Stage) -> None:
+        post_remove(CALL, site(made))
+        assert made.paths == []
+
+    def test_a_lun_in_another_pool_is_found(self, stage: Stage) -> None:
+        stage.options["POOL"] = "vol2"
+        stage.provider.create(Creation({}, "b", "u-b", 4 * MIB))
+        stage.options["POOL"] = "vol1"
+        post_remove(CALL, site(stage))
+        assert stage.paths == []
+
+    @pytest.mark.parametrize(
+        "comment",
+        [
+            "",
+            "dataontap:1:cluster.example:u-other:disk",
+            "dataontap:1:another.example:u-b:disk",
+            "dataontap:1:cluster.example:u-b:snap",
+        ],
+    )
+    def test_a_lun_that_is_not_provably_ours_stays(self, made: Stage, comment: str) -> None:
+        made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": comment})
+        with pytest.raises(VolumeError, match=r"^disk 1: /vol/vol1/b is still there and not tagged as this"):
+            post_remove(CALL, site(made))
+        assert made.paths == ["/vol/vol1/b"]
+        assert made.groups("/vol/vol1/b") == ["ganeti"]
+
+    def test_a_tag_without_a_uuid_is_ours(self, made: Stage) -> None:
+        made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": "x dataontap:1:cluster.example:-:disk"})
+        post_remove(CALL, site(made))
+        assert made.paths == []
+
+    def test_a_node_in_no_cluster_owns_nothing(self, made: Stage) -> None:
+        made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": "dataontap:1:-:u-b:disk"})
+        with pytest.raises(VolumeError, match="not tagged"):
+            post_remove(CALL, Site("-", made.provider, Deadline(60), Programs()))
+        assert "/vol/vol1/b" in made.paths
+
+    def test_a_lun_that_others_see_stays(self, made: Stage) -> None:
+        made.ask("igroup-create", {"initiator-group-name": "other", "initiator-group-type": "iscsi"})
+        made.ask("lun-map", {"path": "/vol/vol1/a", "initiator-group": "other"})
+        with pytest.raises(VolumeError, match=r"^disk 0: .* mapped to other too"):
+            post_remove(CALL, site(made))
+        assert made.paths == ["/vol/vol1/a"]
+
+    def test_nodes_that_are_down_stop_nothing(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        post_remove(CALL, site(made, Programs("node: node3\nssh: no route to host\nreturn code = 255\n")))
+        assert made.paths == []
+        assert "are left on a node: node: node3" in caplog.text
+
+    def test_no_gnt_cluster_stops_nothing(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        post_remove(CALL, site(made, Programs(CommandError("gnt-cluster ... failed with status 1: no master"))))
+        assert made.paths == []
+        assert "failed with status 1: no master" in caplog.text
+
+    def test_a_disk_that_a_node_uses_stays(self, made: Stage) -> None:
+        said = "node: node3\ndataontap: cleanup b: /dev/x is in use by process 1 (qemu)\nreturn code = 1\n"
+        with pytest.raises(VolumeError, match=r"^disk 1: .* stays: its device cannot be taken off a node"):
+            post_remove(CALL, site(made, Programs(said)))
+        assert made.paths == ["/vol/vol1/b"]
+
+
+class TestCleanup:
+    def cleaner(self, stage: Stage, programs: Programs) -> cleanup.Cleaner:
+        provider = stage.provider
+        return cleanup.Cleaner(
+            provider._settings,
+            provider=provider,
+            host=stage.host,
+            locks=provider._locks,
+            deadline=provider._deadline,
+            run=programs,
+        )
+
+    def test_a_name_that_is_none(self) -> None:
+        with pytest.raises(ContractError, match="VOLUME: '-rf' is no volume name"):
+            Cleanup.from_arguments(["a", "-rf"])
+
+    def test_no_device_is_fine_and_asks_nobody(self, stage: Stage) -> None:
+        programs = Programs()
+        self.cleaner(stage, programs).clean(Cleanup({}, ("a", "b")))
+        assert (programs.commands, stage.wire.calls) == ([], [])
+
+    def test_one_device_in_use_does_not_stop_the_rest(self, made: Stage) -> None:
+        class Busy(StageHost):
+            def holders(self, device: str) -> list[str]:
+                return ["process 1 (qemu)"] if device.endswith("/a") else []
+
+        devices, made.host = made.host.devices, Busy(made.filer)
+        made.host.devices = devices
+        with pytest.raises(VolumeError, match=r"^a: its device is in use by process 1 \(qemu\)$"):
+            self.cleaner(made, Programs()).clean(Cleanup({}, ("a", "b", "c")))
+        assert sorted(made.host.devices) == ["a"]
+
+    def test_the_identity_of_a_multipath_map(self, tmp_path: Path) -> None:
+        number = Path("/dev/null").stat().st_rdev
+        assert number == 0x103
+        uuid = tmp_path / "dev/block/1:3/dm/uuid"
+        uuid.parent.mkdir(parents=True)
+        assert cleanup.map_identity("/dev/null", str(tmp_path)) is None
+        for content, identity in (
+            ("mpath-3600a09803830304d783f4a2d79564e31\n", "3600a09803830304d783f4a2d79564e31"),
+            ("LVM-abc\n", None),
+            ("mpath-a b\n", None),
+            ("mpath-\n", None),
+        ):
+            uuid.write_text(content)
+            assert cleanup.map_identity("/dev/null", str(tmp_path)) == identity
+
+    def test_the_scsi_id(self, stage: Stage) -> None:
+        programs = Programs("3600a0980\n")
+        assert self.cleaner(stage, programs)._scsi_id("/dev/null") == "3600a0980"
+        assert programs.commands == [("/lib/udev/scsi_id", "-g", "-d", "/dev/null")]
+
+    @pytest.mark.parametrize("said", ["", "a b", "$(reboot)", CommandError("scsi_id failed with status 1")])
+    def test_nothing_tells_the_scsi_id(self, stage: Stage, said: str | CommandError) -> None:
+        with pytest.raises(DeviceError, match="nothing tells its SCSI id"):
+            self.cleaner(stage, Programs(said))._scsi_id("/dev/null")
