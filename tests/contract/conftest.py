@@ -42,11 +42,11 @@ def admin(simulator: Simulator) -> Iterator[CmodeClient]:
 
 @pytest.fixture
 def make_node(tmp_path: Path, installed: Product, simulator: Simulator) -> Iterator[MakeNode]:
-    """Makes nodes; further options go to their configuration files."""
+    """Makes nodes, of ``filer`` if that is another one; further options go to their configuration files."""
     with ExitStack() as nodes:
 
-        def make(name: str = "node1", **options: object) -> Node:
-            return nodes.enter_context(Node(tmp_path / name, name, installed, simulator, **options))
+        def make(name: str = "node1", filer: Simulator = simulator, **options: object) -> Node:
+            return nodes.enter_context(Node(tmp_path / name, name, installed, filer, **options))
 
         yield make
 

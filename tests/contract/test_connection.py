@@ -290,9 +290,7 @@ def test_an_account_of_the_svm_needs_no_vserver(tmp_path: Path, make_node: MakeN
     with Simulator(tmp_path / "svm", "--account", "svm1/vsadmin:secret") as simulator:
         with filer.admin(simulator) as admin:
             filer.make_igroup(admin, "ganeti")
-        node = make_node(
-            PORT=simulator.port, CA_FILE=str(simulator.ca), LOGIN="vsadmin", CLUSTER_MODE_VSERVER=None
-        )
+        node = make_node(filer=simulator, LOGIN="vsadmin", CLUSTER_MODE_VSERVER=None)
         outcome = node.script("create", **VARIABLES)
         assert outcome.status == 0, outcome.stderr
 

@@ -70,7 +70,7 @@ def test_recreating_a_disk_that_is_there(node: Node, admin: CmodeClient) -> None
 
 
 def test_no_answer_is_a_path_that_is_none(node: Node) -> None:
-    """Ganeti starts an instance with whatever attach prints, and checks nothing: so it prints a device or fails."""
+    """Ganeti starts an instance with whatever attach prints: so that is a device, or attach fails."""
     with pytest.raises(GanetiError, match="attach script failed"):
         node.ganeti("assemble", DISK)
     device = node.ganeti("create", DISK)

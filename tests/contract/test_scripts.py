@@ -322,7 +322,8 @@ def test_configuration_errors_are_one_line(node: Node) -> None:
     node.configure(VERIFY_CERTS=True)
     outcome = node.script("attach", **CREATION)
     assert outcome.stderr == (
-        "dataontap: attach v: /etc/ganeti/extstorage-dataontap.conf:12: VERIFY_CERTS: no such option; "
+        f"dataontap: attach v: /etc/ganeti/extstorage-dataontap.conf:{len(node.defaults()) + 1}: VERIFY_CERTS: "
+        "no such option; "
         "did you mean VERIFY_CERT?\n"
     )
     os.chmod(Path(node.directory / "etc-ganeti/extstorage-dataontap.conf"), 0o644)
