@@ -5,12 +5,9 @@ The hook post-remove runs it on every node of the cluster. The volumes' LUNs are
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.deadline import Deadline
@@ -123,21 +120,10 @@ class Cleaner:
         except CommandError as error:
             LOG.warning("%s", error)
             said = ""
-        known = said if _SCSI_ID.fullmatch(said) else map_identity(device)
-        if known is None:
+        known = said if _SCSI_ID.fullmatch(said) else self._host.map_identity(device)
+        if known is None or not _SCSI_ID.fullmatch(known):
             raise DeviceError(f"{device} stays: nothing tells its SCSI id, so DEVICE_CLEANUP_COMMAND was not run")
         return known
-
-
-def map_identity(device: str, sysfs: str = "/sys") -> str | None:
-    """The identity under which multipath made ``device``, if it is a multipath map; nothing is opened for it."""
-    number = os.stat(device).st_rdev
-    file = Path(sysfs, f"dev/block/{os.major(number)}:{os.minor(number)}/dm/uuid")
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        prefix, _, identity = file.read_text(encoding="ascii").strip().partition("-")
-        if prefix == "mpath" and _SCSI_ID.fullmatch(identity):
-            return identity
-    return None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataontap.checks import Checks
 from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
-from dataontap.errors import TransportError, VolumeError
+from dataontap.errors import NaApiError, OntapError, VolumeError
 from dataontap.host.device import Host
 from dataontap.locks import Locks
 from dataontap.luns import Luns
@@ -75,8 +75,10 @@ class DataOnTapProvider:
         An existing LUN of this name is an error. If anything fails once it may be there, it is removed again:
         so the device is waited for, because Ganeti forgets a volume that it could make but not attach.
         """
-        igroup = self.luns.igroup
-        path = self.luns.path(volume.name)
+        with self._locks.volume(volume.name):
+            self._create(volume, self.luns.path(volume.name), self.luns.igroup)
+
+    def _create(self, volume: Creation, path: str, igroup: str) -> None:
         self.client.ensure_ontapi_version()
         if self.client.get_lun_by_args(path=path):
             raise VolumeError(f"there is a LUN {path} already; it is left as it is")
@@ -95,13 +97,12 @@ class DataOnTapProvider:
             self.client.map_lun(path, igroup)
             self._scan_for(volume.name)
 
-        with self._locks.volume(volume.name):
-            self.luns.make(
-                path,
-                lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
-                finish,
-                is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
-            )
+        self.luns.make(
+            path,
+            lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
+            finish,
+            is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
+        )
 
     def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.
@@ -124,8 +125,8 @@ class DataOnTapProvider:
         try:
             lun = self.luns.existing(name)
             self._make_visible(lun, any_igroup)
-        except TransportError as error:
-            if device is None:
+        except OntapError as error:
+            if device is None or isinstance(error, NaApiError):
                 raise
             # An instance must start and stop while only the filer's management is away.
             LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)

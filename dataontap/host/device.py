@@ -29,13 +29,18 @@ _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", 
 
 
 class Host:
-    """This node. ``run`` starts programs; ``sleep`` waits between two looks at a device."""
+    """This node. ``run`` starts programs, ``sleep`` waits between two looks at a device, ``sysfs`` is its place."""
 
     def __init__(
-        self, *, run: Callable[..., str] = programs.run, sleep: Callable[[float], None] = time.sleep
+        self,
+        *,
+        run: Callable[..., str] = programs.run,
+        sleep: Callable[[float], None] = time.sleep,
+        sysfs: str = "/sys",
     ) -> None:
         self._run = run
         self._sleep = sleep
+        self._sysfs = sysfs
 
     def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
         """The block device of volume ``name``, by its stable name, or None.
@@ -142,24 +147,27 @@ class Host:
     def size(self, device: str) -> int:
         """What the kernel takes for the size of ``device``, in bytes; nothing is opened for it."""
         try:
-            return int(Path(_sysfs(device), "size").read_text(encoding="ascii")) * SECTOR
+            return int((self._system(device) / "size").read_text(encoding="ascii")) * SECTOR
         except (OSError, ValueError) as error:
             raise DeviceError(f"{device}: the kernel does not tell its size: {error}") from None
 
     def agrees(self, device: str, serial: str, size: int) -> bool:
-        """Whether ``device`` can be the LUN with that serial number and shows its ``size`` bytes, or more.
+        """Whether ``device`` shows all ``size`` bytes of the LUN with that serial number.
 
-        Raises DeviceError where it is certainly another one: sysfs knows an identity of it that is not the
-        serial's. That is what the device said once; only a live INQUIRY would tell what it says now.
+        Raises DeviceError where it is certainly another one: it is larger, or sysfs knows an identity of it that
+        is not the serial's. That is what it said once; only a live INQUIRY would tell what it says now.
         """
         naa = self._naa(device)
         if naa is not None and naa[8:] != serial.encode().hex():
             raise DeviceError(f"{device} is not this volume but another LUN (NAA {naa}); look at multipath -ll")
-        return self.size(device) >= size
+        seen = self.size(device)
+        if seen > size:
+            raise DeviceError(f"{device} is not this volume: it has {seen} bytes, the LUN has {size}")
+        return seen == size
 
     def _naa(self, device: str) -> str | None:
         """The device's NAA identity by sysfs, 32 hexadecimal digits, if it is one of an ONTAP LUN."""
-        system = Path(_sysfs(device))
+        system = self._system(device)
         for name in ("dm/uuid", "device/wwid"):
             try:
                 text = (system / name).read_text(encoding="ascii")
@@ -171,11 +179,24 @@ class Host:
                 return found[0]
         return None
 
+    def map_identity(self, device: str) -> str | None:
+        """The identity under which multipath made ``device``, if it is a map of its; nothing is opened for it."""
+        try:
+            text = (self._system(device) / "dm/uuid").read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        prefix, _, identity = text.partition("-")
+        return identity if prefix == "mpath" else None
+
+    def _system(self, device: str) -> Path:
+        number = _number(device)
+        return Path(self._sysfs, f"dev/block/{os.major(number)}:{os.minor(number)}")
+
     def holders(self, device: str) -> list[str]:
         """Who has ``device`` open or builds upon it, for people; empty if nobody does."""
         number = _number(device)
         held = [f"process {pid} ({_command_name(pid)})" for pid in _openers(number)]
-        stacked = Path(_sysfs(device), "holders")
+        stacked = self._system(device) / "holders"
         if stacked.is_dir():
             held += sorted(entry.name for entry in stacked.iterdir())
         if not held and _is_claimed(device):
@@ -195,12 +216,6 @@ def _number(device: str) -> int:
         return os.stat(device).st_rdev
     except OSError as error:
         raise DeviceError(f"{device} went away: {error.strerror}") from None
-
-
-def _sysfs(device: str) -> str:
-    """Where sysfs has a block device."""
-    number = _number(device)
-    return f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
 
 
 def _fill_in(word: str, values: dict[str, str]) -> str:

@@ -280,21 +280,6 @@ class TestCleanup:
             self.cleaner(made, Programs()).clean(Cleanup({}, ("a", "b", "c")))
         assert sorted(made.host.devices) == ["a"]
 
-    def test_the_identity_of_a_multipath_map(self, tmp_path: Path) -> None:
-        number = Path("/dev/null").stat().st_rdev
-        assert number == 0x103
-        uuid = tmp_path / "dev/block/1:3/dm/uuid"
-        uuid.parent.mkdir(parents=True)
-        assert cleanup.map_identity("/dev/null", str(tmp_path)) is None
-        for content, identity in (
-            ("mpath-3600a09803830304d783f4a2d79564e31\n", "3600a09803830304d783f4a2d79564e31"),
-            ("LVM-abc\n", None),
-            ("mpath-a b\n", None),
-            ("mpath-\n", None),
-        ):
-            uuid.write_text(content)
-            assert cleanup.map_identity("/dev/null", str(tmp_path)) == identity
-
     def test_the_scsi_id(self, stage: Stage) -> None:
         programs = Programs("3600a0980\n")
         assert self.cleaner(stage, programs)._scsi_id("/dev/null") == "3600a0980"

@@ -1,0 +1,88 @@
+"""What sysfs tells of a device, with a sysfs made for it; /dev/null lends its number to the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dataontap.errors import DeviceError
+from dataontap.host.device import Host
+
+DEVICE = "/dev/null"
+SERIAL = "80Tr3$RlhqwE"
+NAA = "600a0980383054723324526c68717745"
+MIB = 1024 * 1024
+
+
+class Sysfs:
+    """One block device in it."""
+
+    def __init__(self, root: Path) -> None:
+        number = Path(DEVICE).stat().st_rdev
+        assert number == 0x103
+        self._device = root / "dev/block/1:3"
+        self.host = Host(sysfs=str(root))
+        self.write("size", "8192\n")
+
+    def write(self, name: str, content: str) -> None:
+        file = self._device / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Sysfs:
+    return Sysfs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("dm/uuid", f"mpath-3{NAA}\n"),
+        ("device/wwid", f"naa.{NAA}\n"),
+        # A LUN that moved from 7-Mode may have kept its prefix.
+        ("device/wwid", f"naa.{NAA.replace('600a0980', '60a98000')}\n"),
+        ("dm/uuid", "LVM-abc\n"),
+        ("device/wwid", "t10.ATA disk\n"),
+    ],
+)
+def test_it_can_be_the_lun(sysfs: Sysfs, file: str, content: str) -> None:
+    sysfs.write(file, content)
+    assert sysfs.host.agrees(DEVICE, SERIAL, 4 * MIB)
+    assert not sysfs.host.agrees(DEVICE, SERIAL, 5 * MIB)
+
+
+@pytest.mark.parametrize(("file", "prefix"), [("dm/uuid", "mpath-3"), ("device/wwid", "naa.")])
+def test_it_is_another_lun(sysfs: Sysfs, file: str, prefix: str) -> None:
+    sysfs.write(file, prefix + NAA.replace("383054", "383055") + "\n")
+    with pytest.raises(DeviceError, match="^/dev/null is not this volume but another LUN"):
+        sysfs.host.agrees(DEVICE, SERIAL, 4 * MIB)
+
+
+def test_it_is_too_large(sysfs: Sysfs) -> None:
+    with pytest.raises(
+        DeviceError, match="^/dev/null is not this volume: it has 4194304 bytes, the LUN has 3145728"
+    ):
+        sysfs.host.agrees(DEVICE, SERIAL, 3 * MIB)
+
+
+@pytest.mark.parametrize("content", ["", "many\n"])
+def test_a_size_that_is_none(sysfs: Sysfs, content: str) -> None:
+    sysfs.write("size", content)
+    with pytest.raises(DeviceError, match="the kernel does not tell its size"):
+        sysfs.host.size(DEVICE)
+
+
+def test_what_builds_upon_it_holds_it(sysfs: Sysfs) -> None:
+    sysfs.write("holders/dm-3", "")
+    assert "dm-3" in sysfs.host.holders(DEVICE)
+
+
+@pytest.mark.parametrize(
+    ("content", "identity"), [(f"mpath-3{NAA}\n", f"3{NAA}"), ("LVM-abc\n", None), (None, None)]
+)
+def test_the_identity_of_a_multipath_map(sysfs: Sysfs, content: str | None, identity: str | None) -> None:
+    if content is not None:
+        sysfs.write("dm/uuid", content)
+    assert sysfs.host.map_identity(DEVICE) == identity
