@@ -29,7 +29,7 @@ _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", 
 
 
 class Host:
-    """This node. ``run`` starts programs, ``sleep`` waits between two looks at a device, ``sysfs`` is its place."""
+    """This node. ``run`` starts programs, ``sleep`` waits between two looks, ``sysfs`` is where that is."""
 
     def __init__(
         self,
