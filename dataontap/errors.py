@@ -65,6 +65,10 @@ class TransportError(OntapError):
         self.transient = transient
         self.status = status
 
+    def during(self, step: str) -> TransportError:
+        """This error, saying which ``step`` it came in."""
+        return TransportError(f"{step}: {self}", sent=self.sent, transient=self.transient, status=self.status)
+
 
 class NaApiError(OntapError):
     """The filer answered a call with an errno; ``code`` is that errno as it came over the wire.

@@ -182,6 +182,10 @@ class NaServer:
         try:
             results = self._results(self._send(self._envelope(element, tunnelled)), element.name)
             outcome = "passed" if results.get_attr("status") == "passed" else f"errno {results.get_attr('errno')}"
+        except TransportError as error:
+            if error.sent and error.status is None:
+                raise error.during(element.name) from error
+            raise
         finally:
             LOG.debug("%s: %s in %.3f s", _describe(element), outcome, time.monotonic() - began)
         if outcome != "passed":

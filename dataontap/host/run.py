@@ -66,6 +66,7 @@ def _give_up(child: Any) -> None:
         child.wait(1)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         LOG.warning("process %d is left behind", child.pid)
+        child.returncode = -signal.SIGKILL  # nobody will wait for it: init does when it can end
 
 
 def _content(file: IO[bytes]) -> str:

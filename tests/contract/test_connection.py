@@ -108,16 +108,17 @@ def test_refused(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transport", "message"), [("https", "cannot be reached in time"), ("http", "did not answer in time")]
+    ("transport", "step", "message"),
+    [("https", "", "cannot be reached in time"), ("http", "lun-get-iter: ", "did not answer in time")],
 )
-def test_timeout(node: Node, transport: str, message: str) -> None:
+def test_timeout(node: Node, transport: str, step: str, message: str) -> None:
     def serve(connection: socket.socket) -> None:
         while connection.recv(65536):
             continue
 
     with listening(serve) as port:
         outcome = attach(node, PORT=port, TIMEOUT=1, TRANSPORT_TYPE=transport)
-    assert outcome.message == f"dataontap: attach v: 127.0.0.1:{port} {message}"
+    assert outcome.message == f"dataontap: attach v: {step}127.0.0.1:{port} {message}"
     assert outcome.seconds < 5
 
 
@@ -209,7 +210,7 @@ def test_not_even_http(node: Node) -> None:
 
     with listening(serve) as port:
         outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
-    assert outcome.message.endswith(f"127.0.0.1:{port} does not speak HTTP; check PORT and TRANSPORT_TYPE")
+    assert outcome.message.endswith(f": 127.0.0.1:{port} does not speak HTTP; check PORT and TRANSPORT_TYPE")
 
 
 def test_an_answer_that_breaks_off(node: Node) -> None:

@@ -74,6 +74,24 @@ class TestRun:
             run("no-such", timeout=5)
         assert not caught.value.started
 
+    def test_a_child_that_cannot_be_killed_is_left_behind(self, loop: str, tmp_path: Path) -> None:
+        """It writes to a frozen file system, and so sleeps uninterruptibly until that is thawed."""
+        where = tmp_path / "mounted"
+        where.mkdir()
+        subprocess.run(["mkfs.ext4", "-q", loop], check=True, env={"PATH": "/usr/sbin:/usr/bin"})
+        subprocess.run(["mount", loop, where], check=True)
+        try:
+            subprocess.run(["fsfreeze", "--freeze", where], check=True)
+            began = time.monotonic()
+            try:
+                with pytest.raises(CommandError, match="did not end within 1 s and was killed"):
+                    run("touch", str(where / "file"), timeout=1)
+                assert time.monotonic() - began < 8
+            finally:
+                subprocess.run(["fsfreeze", "--unfreeze", where], check=True)
+        finally:
+            subprocess.run(["umount", where], check=True)
+
 
 class TestDevices:
     def test_size_without_opening(self, loop: str) -> None:

@@ -305,6 +305,18 @@ class TestStaleDevices:
             with open(node.device(copy), "rb", buffering=0) as disk:
                 assert disk.read(len(day)) == day  # and the export breaks off here
 
+    def test_a_leftover_clone_that_somebody_reads_stays(self, node: Node, admin: CmodeClient) -> None:
+        snapshot = {"VOL_SNAPSHOT_NAME": "v.snap", "VOL_SNAPSHOT_SIZE": "16"}
+        node.script("create", **CREATION)
+        node.script("snapshot", **CREATION, **snapshot)
+        copy = node.script("attach", **{**GANETIS, "VOL_NAME": "v.snap"}).stdout.strip()
+        before = admin.get_lun_by_args(path="/vol/vol1/v.snap")
+        with open(node.device(copy), "rb"):
+            outcome = node.script("snapshot", **CREATION, **snapshot)
+        assert outcome.status == 1
+        assert "its device is in use by process" in outcome.message
+        assert admin.get_lun_by_args(path="/vol/vol1/v.snap") == before
+
     def test_nothing_is_made_over_a_device_that_stayed(self, make_node: MakeNode, admin: CmodeClient) -> None:
         """As with a configuration of the first version, whose detach did nothing."""
         node = make_node(ISCSI_DETACH_COMMANDS=None)

@@ -450,5 +450,5 @@ class TestVerify:
 
     def test_a_filer_that_is_not_there(self, stage: Stage) -> None:
         stage.wire.lose("system-get-ontapi-version", after=False)
-        with pytest.raises(DataOntapError, match="^connection: the connection to the filer failed"):
+        with pytest.raises(DataOntapError, match="^connection: system-get-ontapi-version: the connection to"):
             stage.provider.verify(Verification({}, ("connection",)))
