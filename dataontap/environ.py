@@ -178,7 +178,7 @@ class HookCall(Disk):
     """What a hook is told: where Ganeti is in which operation, and the instance's ``disks`` that are ours.
 
     ``path`` is the hooks' directory without the phase, such as instance-migrate. ``new_primary`` is where a move
-    leads to; other operations have none.
+    leads to; other operations have none. ``is_repair`` is for a move that only tidies up after one that broke off.
     """
 
     path: str
@@ -187,6 +187,7 @@ class HookCall(Disk):
     instance: str
     new_primary: str | None
     disks: tuple[InstanceDisk, ...]
+    is_repair: bool = False
 
     heeds: ClassVar[tuple[str, ...]] = ()
 
@@ -199,6 +200,7 @@ class HookCall(Disk):
             "master": _text(environ, "GANETI_MASTER"),
             "instance": _text(environ, "GANETI_INSTANCE_NAME"),
             "new_primary": environ.get("GANETI_NEW_PRIMARY") or None,
+            "is_repair": "True" in (environ.get("GANETI_MIGRATE_CLEANUP"), environ.get("GANETI_FAILOVER_CLEANUP")),
             "disks": tuple(_our_disks(environ)),
         }
 

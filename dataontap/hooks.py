@@ -31,6 +31,7 @@ LOG = logging.getLogger(__name__)
 CLEANUP = "/usr/bin/python3 -m dataontap.cleanup"
 # gnt-cluster goes to one node after the other and waits 10 s for one that is down. A hook may take 900 s in all.
 _ALL_NODES_SECONDS = 300.0
+_SSH_FAILED = "255"  # ssh's own exit status: the node is down
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ class Hook:
         return call if call.disks and self.node(call) == node else None
 
 
-def _target(call: HookCall) -> str:
+def _target(call: HookCall) -> str | None:
+    """Where a move leads to. What Ganeti calls so in a repair is just the other node, which gets nothing."""
+    if call.is_repair:
+        return None
     if call.new_primary is None:
         raise ContractError("GANETI_NEW_PRIMARY", "is not set; this hook is to be run by Ganeti")
     return call.new_primary
@@ -136,10 +140,10 @@ def _each(disks: tuple[InstanceDisk, ...], do: Callable[[InstanceDisk], None], d
         raise VolumeError("; ".join(failed))
 
 
-def _take_down_everywhere(disks: tuple[InstanceDisk, ...], site: Site) -> set[str]:
-    """Let each node take the devices down; returns the words of those nodes that could not.
+def _take_down_everywhere(disks: tuple[InstanceDisk, ...], site: Site) -> set[str] | None:
+    """Let each node take the devices down; returns those that a node could not.
 
-    A node that is down is no reason to fail: its devices go when it boots.
+    None when one failed and did not say at which. One that is down is no failure: its devices go when it boots.
     """
     # gnt-cluster hands this to each node's shell by way of ssh.
     command = f"{CLEANUP} {' '.join(shlex.quote(disk.name) for disk in disks)}"
@@ -148,13 +152,22 @@ def _take_down_everywhere(disks: tuple[InstanceDisk, ...], site: Site) -> set[st
         said = site.run("gnt-cluster", "command", "--failure-only", command, timeout=_ALL_NODES_SECONDS)
     except CommandError as error:
         LOG.warning("devices of removed volumes may be left on some nodes: %s", error)
-        return set()
+        return None
     for line in filter(None, map(str.strip, said.splitlines())):
         LOG.warning("devices of removed volumes are left on a node: %s", line)
-    return set(re.split("[^A-Za-z0-9._-]+", said))
+    names = {disk.name for disk in disks}
+    for node in re.split("(?m)^-{20,}$", said):
+        code = re.search("return code = ([0-9]+)", node)
+        if code and code[1] != _SSH_FAILED and not names & _words(node):
+            return None
+    return names & _words(said)
 
 
-def _remove_left_lun(disk: InstanceDisk, *, site: Site, said: set[str]) -> None:
+def _words(text: str) -> set[str]:
+    return set(re.split("[^A-Za-z0-9._-]+", text))
+
+
+def _remove_left_lun(disk: InstanceDisk, *, site: Site, said: set[str] | None) -> None:
     """Remove the LUN that is there still, if it is provably ours and no node ``said`` that it uses it."""
     lun = _find_lun(disk.name, site.provider)
     if lun is None:
@@ -163,8 +176,8 @@ def _remove_left_lun(disk: InstanceDisk, *, site: Site, said: set[str]) -> None:
     ours = found is not None and site.cluster == found.cluster != "-" and found.kind == tag.DISK
     if found is None or not ours or found.uuid not in {disk.uuid, "-"}:
         raise VolumeError(f"{lun.path} is still there and not tagged as this cluster's disk; it stays")
-    if disk.name in said:
-        raise VolumeError(f"{lun.path} stays: its device cannot be taken off a node, see the log")
+    if said is None or disk.name in said:
+        raise VolumeError(f"{lun.path} stays: its device may be in use on a node, see the log")
     LOG.warning("%s was left by Ganeti and is removed", lun.path)
     site.provider.luns.destroy(lun.path)
 

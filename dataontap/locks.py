@@ -12,6 +12,7 @@ from typing import Callable
 
 from dataontap import present
 from dataontap.deadline import Deadline
+from dataontap.errors import HostError
 
 _SHORTEST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.2
@@ -50,8 +51,11 @@ class Locks:
     @contextlib.contextmanager
     def _locked(self, path: str, step: str) -> Iterator[None]:
         """flock has no time limit, and a signal that would end it is the process's affair: so ask repeatedly."""
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HostError(f"cannot lock {path}: {error.strerror}") from None
         try:
             pause = _SHORTEST_PAUSE
             while not _taken(descriptor):

@@ -55,12 +55,13 @@ class Luns:
     def search(self, name: str) -> Lun | None:
         """The LUN of this name in another allowed pool, or None; two are a VolumeError.
 
-        What FlexClones and mirrors of a pool show under that name are copies, not the volume.
+        What FlexClones and mirrors of a pool show under that name are copies, not the volume; and so is what is
+        mapped to nobody: every volume of ours was mapped when it was made, and a copy bears the same tag.
         """
         found = {}
         for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
             pool = lun.path[len("/vol/") : -len(name) - 1]
-            if pool != self._settings.pool and self._settings.allows_pool(pool):
+            if pool != self._settings.pool and self._settings.allows_pool(pool) and lun.mapped:
                 found[lun.path] = lun
         if not found:
             return None
@@ -79,9 +80,13 @@ class Luns:
         if paths[0] in found:
             return found[paths[0]], found.get(paths[1])
         source = self.existing(volume.name)
-        folder = source.path.rpartition("/")[0]
-        beside = self._client.get_lun_by_args(path=f"{folder}/{volume.snapshot_name}")
-        return source, beside[0] if beside else None
+        beside = f"{source.path.rpartition('/')[0]}/{volume.snapshot_name}"
+        other = found.get(paths[1]) or self.search(volume.snapshot_name)
+        if other is not None and other.path != beside:
+            # Whoever asks for the clone by its name would get that one.
+            raise VolumeError(f"there is a LUN {other.path} already, in another pool than the volume; it stays")
+        leftover = self._client.get_lun_by_args(path=beside)
+        return source, leftover[0] if leftover else None
 
     def make(
         self,
@@ -90,18 +95,20 @@ class Luns:
         finish: Callable[[], object],
         *,
         is_ours: Callable[[Lun], bool],
+        release: Callable[[], object] = lambda: None,
     ) -> None:
-        """``make`` the LUN and ``finish`` it, or leave none behind.
+        """``make`` the LUN and ``finish`` it, or leave none behind: whatever fails, it is removed again.
 
         The caller has just seen that there is none. When the answer to ``make`` is lost, a LUN that is there now
-        counts as made if ``is_ours`` says that it must be; any other stays.
+        counts as made if ``is_ours`` says that it must be; any other stays. Before a LUN is removed again,
+        ``release`` has to take its device off this node; if that fails it stays, which is said.
         """
         self._make_sure(path, make, is_ours)
         try:
             finish()
-        except DataOntapError:
+        except BaseException:
             with excutils.save_and_reraise_exception(logger=LOG):
-                self._undo(path)
+                self._undo(path, release)
 
     def _make_sure(self, path: str, make: Callable[[], object], is_ours: Callable[[Lun], bool]) -> None:
         """``make``, again if the filer turned out to be of another version, or if its lost answer made nothing."""
@@ -116,16 +123,22 @@ class Luns:
                 # Lost on the way, cut off by the deadline, or an answer that makes no sense: look what it did.
                 if isinstance(error, TransportError) and not error.sent:
                     raise
-                if self._was_made(path, is_ours, error):
+                if self._was_made(path, is_ours, error, tries):
                     return
-                self._client.server.again(error, tries)
                 tries += 1
             else:
                 return
 
-    def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: DataOntapError) -> bool:
+    def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: DataOntapError, tries: int) -> bool:
         """Whether a lost request made the LUN. Unless another try is worth it, undoes that and raises ``lost``."""
-        self._deadline.allow(_UNDO_SECONDS)
+        final = not (isinstance(lost, TransportError) and lost.transient)
+        if not final:
+            try:
+                self._client.server.again(lost, tries)
+            except DataOntapError:
+                final = True
+        if final:
+            self._deadline.allow(_UNDO_SECONDS)
         try:
             luns = self._client.get_lun_by_args(path=path)
         except DataOntapError as error:
@@ -133,16 +146,17 @@ class Luns:
             raise lost from None
         if luns and not is_ours(luns[0]):
             raise VolumeError(f"there is a LUN {path} now, not provably ours; it stays ({lost})") from None
-        if not (isinstance(lost, TransportError) and lost.transient):
+        if final:
             if luns:
-                self._undo(path)
+                self._undo(path, lambda: None)
             raise lost
         return bool(luns)
 
-    def _undo(self, path: str) -> None:
+    def _undo(self, path: str, release: Callable[[], object]) -> None:
         """Remove a LUN that was just made; what goes wrong in that is only said."""
         self._deadline.allow(_UNDO_SECONDS)
         try:
+            release()
             self.destroy(path)
             LOG.info("%s was removed again", path)
         except DataOntapError as error:

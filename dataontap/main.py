@@ -53,7 +53,8 @@ def as_process(work: Callable[[Process], int]) -> int:
     """Do ``work`` as this process; returns the exit status."""
     os.umask(0o077)
     logging.getLogger("dataontap").addHandler(logging.NullHandler())  # until log.setup the last line says it all
-    status = work(Process(sys.argv[1:], os.environ, sys.stdout, sys.stderr))
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # print(file=None) would go to stdout
+        status = work(Process(sys.argv[1:], os.environ, sys.stdout, sys.stderr or nowhere))
     _settle(sys.stderr)
     return status
 

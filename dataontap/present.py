@@ -61,7 +61,7 @@ def proven(
     name: str, environ: Mapping[str, str], directory: str = DIRECTORY, config_file: str = CONFIG_FILE
 ) -> str:
     """The device that is on record for a volume and still what it was; OSError or ValueError if there is none."""
-    recorded = _read(record_path(directory, name))
+    recorded = read(record_path(directory, name))
     device = recorded.partition("\n")[2].partition("\n")[0]
     if recorded != describe(device, environ, config_file):
         raise ValueError(device)
@@ -91,6 +91,11 @@ def describe(device: str, environ: Mapping[str, str], config_file: str = CONFIG_
     return "\n".join(lines)
 
 
+def device_lines(record: str) -> list[str]:
+    """What a record says of the device itself, without what it was made under."""
+    return record.split("\n")[1 : 4 + len(_IDENTITY)]
+
+
 def record_path(directory: str, name: str) -> str:
     """Where the record of a volume's device is."""
     return f"{directory}/attached/{name}"
@@ -113,7 +118,7 @@ def _sysfs(system: str, file: str) -> str:
         os.close(descriptor)
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
     """A record's text, if it is a file of our own that nobody else could have written."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

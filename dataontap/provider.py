@@ -11,7 +11,7 @@ from dataontap.checks import Checks
 from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
-from dataontap.errors import NaApiError, OntapError, VolumeError
+from dataontap.errors import DeadlineError, DeviceError, NaApiError, OntapError, VolumeError
 from dataontap.host.device import Host
 from dataontap.locks import Locks
 from dataontap.luns import Luns
@@ -102,6 +102,7 @@ class DataOnTapProvider:
             lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
             finish,
             is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
+            release=lambda: self._take_down(volume.name),
         )
 
     def attach(self, volume: Volume) -> str:
@@ -125,18 +126,28 @@ class DataOnTapProvider:
         try:
             lun = self.luns.existing(name)
             self._make_visible(lun, any_igroup)
-        except OntapError as error:
+            device = self._proven(name, device, lun)
+        except (VolumeError, DeviceError):
+            self._records.forget(name)
+            raise
+        except (OntapError, DeadlineError) as error:
+            # An instance must start and stop while only the filer's management is away.
             if device is None or isinstance(error, NaApiError):
                 raise
-            # An instance must start and stop while only the filer's management is away.
+            if self._records.contradict(name, device):
+                raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
             LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)
             return device
-        if device is None or not self._host.agrees(device, lun.serial, lun.size):
-            device = self._scan_for(name)
-        if self._host.agrees(device, lun.serial, lun.size):
-            self._records.keep(name, device)
-        else:
-            LOG.warning("%s still shows less than the %d bytes that the LUN has", device, lun.size)
+        self._records.keep(name, device)
+        return device
+
+    def _proven(self, name: str, device: str | None, lun: Lun) -> str:
+        """The device that is the LUN's, as far as this node can tell; scanned for if need be."""
+        if device is not None and self._host.agrees(device, lun.serial, lun.size):
+            return device
+        device = self._scan_for(name)
+        if not self._host.agrees(device, lun.serial, lun.size):
+            self._host.await_size(device, lun.size, self._deadline, failed=[])
         return device
 
     def _scan_for(self, name: str) -> str:
@@ -193,7 +204,6 @@ class DataOnTapProvider:
         with self._locks.scan():
             failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name, device))
         self._host.await_size(device, size, self._deadline, failed=failed)
-        self._records.keep(name, device)
 
     def snapshot(self, volume: Snapshot) -> None:
         """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
@@ -223,8 +233,12 @@ class DataOnTapProvider:
                 self.client.do_direct_resize(path, volume.snapshot_size)
             self.client.map_lun(path, igroup)
 
-        # Whether a clone inherits its source's comment is not known [?]; its own tag it gets only after this.
-        self.luns.make(path, clone, finish, is_ours=lambda lun: lun.comment in {"", source.comment})
+        def is_ours(lun: Lun) -> bool:
+            # Whether a clone inherits its source's comment is not known [?]; its own tag it gets only after this.
+            alike = (lun.size, lun.space_reserved) == (source.size, source.space_reserved)
+            return alike and lun.comment in {"", source.comment}
+
+        self.luns.make(path, clone, finish, is_ours=is_ours)
 
     def setinfo(self, volume: Metadata) -> None:
         """Keep Ganeti's text in the LUN's comment, beside our tag."""
@@ -261,9 +275,8 @@ class DataOnTapProvider:
 
     def _refuse_stale(self, name: str) -> None:
         """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's."""
-        device = self._find_device(name)
-        if device is not None:
-            raise VolumeError("there is a device of this name left on this node, of a LUN that is gone; remove it")
+        if self._find_device(name) is not None:
+            raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
 
     # This node
 

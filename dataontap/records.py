@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dataontap import present
+from dataontap.errors import HostError
 
 LOG = logging.getLogger(__name__)
 
@@ -60,7 +61,20 @@ class Records:
             with contextlib.suppress(OSError):
                 fresh.unlink()
 
+    def contradict(self, name: str, device: str) -> bool:
+        """Whether ``device`` is certainly not what was on record for the volume last."""
+        try:
+            recorded = present.read(present.record_path(self._directory, name))
+            now = present.describe(device, self._environ, self._config_file)
+        except (OSError, ValueError):
+            return False
+        return present.device_lines(recorded) != present.device_lines(now)
+
     def forget(self, name: str) -> None:
-        """Let the next attach prove the device anew."""
-        with contextlib.suppress(FileNotFoundError):
+        """Let the next attach prove the device anew. What is there and is no file never was a record."""
+        try:
             Path(present.record_path(self._directory, name)).unlink()
+        except (FileNotFoundError, IsADirectoryError):
+            return
+        except OSError as error:
+            raise HostError(f"the record of {name} cannot be removed: {error}") from None

@@ -209,6 +209,8 @@ def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
             answers.put([(str(address[0]), port) for *_, address in found])
         except OSError as error:
             answers.put(error)
+        except UnicodeError:  # an empty label, or one of more than 63 characters
+            answers.put(socket.gaierror(socket.EAI_NONAME, "is no host name"))
 
     threading.Thread(target=ask, daemon=True).start()
     try:

@@ -66,9 +66,10 @@ class Host:
         """Run each command and go on after a failed one; returns what failed, as sentences.
 
         ``{device}``, ``{name}`` and whatever else ``values`` has are replaced in the words. Raises CommandError
-        only for a program that cannot be started at all.
+        only when not one of them could be started.
         """
         failed = []
+        started = False
         for command in commands:
             argv = [_fill_in(word, values) for word in command]
             if deadline.is_over():
@@ -76,10 +77,12 @@ class Host:
                 continue
             try:
                 self._run(*argv, timeout=deadline.left(argv[0]))
+                started = True
             except CommandError as error:
-                if not error.started:
-                    raise
+                started = started or error.started
                 failed.append(str(error))
+        if failed and not started:
+            raise CommandError(failed[0], started=False)
         for problem in failed:
             LOG.warning("%s", problem)
         return failed
@@ -159,10 +162,10 @@ class Host:
         """
         naa = self._naa(device)
         if naa is not None and naa[8:] != serial.encode().hex():
-            raise DeviceError(f"{device} is not this volume but another LUN (NAA {naa}); look at multipath -ll")
+            raise DeviceError(f"the device of this name is another LUN's (NAA {naa}); look at multipath -ll")
         seen = self.size(device)
         if seen > size:
-            raise DeviceError(f"{device} is not this volume: it has {seen} bytes, the LUN has {size}")
+            raise DeviceError(f"the device of this name is another one: it has {seen} bytes, the LUN has {size}")
         return seen == size
 
     def _naa(self, device: str) -> str | None:

@@ -26,34 +26,39 @@ def run(*argv: str, timeout: float, ok: tuple[int, ...] = (0,)) -> str:
     up. Its whole process group is killed then; one that sleeps uninterruptibly in the kernel stays behind.
     Output goes to unnamed files, so that a grandchild that keeps a descriptor open holds nobody up.
     """
-    import subprocess
     import tempfile
+
+    try:
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            return _run(argv, timeout, ok, stdout, stderr)
+    except OSError as error:
+        raise CommandError(f"cannot run {' '.join(argv)}: {error.strerror}", started=False) from None
+
+
+def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[bytes], stderr: IO[bytes]) -> str:
+    import subprocess
 
     began = time.monotonic()
     command = " ".join(argv)
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        try:
-            child = subprocess.Popen(  # noqa: S603 - no shell, and the configuration is root's
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env=ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise CommandError(f"cannot run {command}: {error.strerror}", started=False) from None
-        try:
-            status = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            _give_up(child)
-            raise CommandError(f"{command} did not end within {timeout:.0f} s and was killed") from None
-        LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
-        if status not in ok:
-            said = _last_line(stderr) or _last_line(stdout) or "no output"
-            raise CommandError(f"{command} failed with status {status}: {said}")
-        return _content(stdout)
+    child = subprocess.Popen(  # noqa: S603 - no shell, and the configuration is root's
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=ENVIRONMENT,
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        status = child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        _give_up(child)
+        raise CommandError(f"{command} did not end within {timeout:.0f} s and was killed") from None
+    LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
+    if status not in ok:
+        said = _last_line(stderr) or _last_line(stdout) or "no output"
+        raise CommandError(f"{command} failed with status {status}: {said}")
+    return _content(stdout)
 
 
 def _give_up(child: Any) -> None:

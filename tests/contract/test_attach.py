@@ -154,6 +154,32 @@ def test_a_device_number_that_was_given_to_another_device(attached: Node, admin:
     attached.path(DEVICE).unlink()
 
 
+def test_a_device_that_is_another_one_while_the_filer_is_away(attached: Node, simulator: Simulator) -> None:
+    """A living device is enough then, but not one that contradicts what was proven."""
+    assert attached.script("create", **{**CREATION, "VOL_NAME": "w", "VOL_SIZE": "8"}).status == 0
+    link = attached.path(DEVICE)
+    mine = attached.device(DEVICE)
+    simulator.kill()
+    link.unlink()
+    link.symlink_to(attached.device("/run/disk/127.0.0.1/vol1/w"))
+    outcome = attached.script("attach", **VOLUME)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert "its device is another one than when it was proven, and: 127.0.0.1:" in outcome.message
+    link.unlink()
+    link.symlink_to(mine)
+    assert quick(attached.script("attach", **VOLUME))
+
+
+def test_a_record_that_proved_wrong_is_forgotten(attached: Node, admin: CmodeClient) -> None:
+    """The LUN was removed elsewhere; whoever finds that out tells the hot path."""
+    admin.unmap_lun("/vol/vol1/v", "ganeti")
+    admin.destroy_lun("/vol/vol1/v")
+    for parameters in ({"EXTP_POOL": "vol1"}, {}):
+        outcome = attached.script("attach", **VOLUME, **parameters)
+        assert (outcome.status, outcome.stdout) == (1, "")
+        assert "there is no LUN /vol/vol1/v" in outcome.message
+
+
 class TestLocks:
     @pytest.fixture
     def held(self, attached: Node) -> Iterator[Node]:

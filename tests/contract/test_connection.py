@@ -96,6 +96,8 @@ def hear_out(connection: socket.socket) -> None:
 def test_name(node: Node) -> None:
     outcome = attach(node, HOSTNAME="filer.invalid")
     assert outcome.message.startswith("dataontap: attach v: cannot resolve HOSTNAME 'filer.invalid': ")
+    outcome = attach(node, HOSTNAME="a..b")
+    assert outcome.message == "dataontap: attach v: cannot resolve HOSTNAME 'a..b': is no host name"
 
 
 def test_refused(node: Node) -> None:

@@ -360,7 +360,7 @@ class TestRemoval:
         assert outcome.status == 1
         assert outcome.message == (
             f"dataontap: post-remove inst1.example: disk 0: {PATH} stays: "
-            "its device cannot be taken off a node, see the log"
+            "its device may be in use on a node, see the log"
         )
         assert f"{NAME}: its device is in use by process" in outcome.stderr
         assert (has(nodes[1], LINK), has(nodes[1], OTHER_LINK)) == (True, False)

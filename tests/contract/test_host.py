@@ -100,7 +100,7 @@ class TestDevices:
     def test_a_larger_device_is_another_one(self, loop: str) -> None:
         assert Host().agrees(loop, "80Tr3$RlhqwE", 4 * MIB)
         assert not Host().agrees(loop, "80Tr3$RlhqwE", 5 * MIB)
-        with pytest.raises(DeviceError, match="is not this volume: it has 4194304 bytes, the LUN has 3145728"):
+        with pytest.raises(DeviceError, match="is another one: it has 4194304 bytes, the LUN has 3145728"):
             Host().agrees(loop, "80Tr3$RlhqwE", 3 * MIB)
 
     def test_nobody_holds_it(self, loop: str) -> None:

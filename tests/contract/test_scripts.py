@@ -181,6 +181,18 @@ class TestAttach:
         outcome = node.script("attach", **CREATION)
         assert outcome.message == "dataontap: attach v: cannot run no-such-program: No such file or directory"
 
+    def test_a_scan_of_which_a_part_is_not_installed(self, node: Node) -> None:
+        """As the default on a node without multipath-tools: what could be run was enough."""
+        both = (node.fabric_command("attach"), ("no-such-program", "-r"))
+        node.configure(ISCSI_ATTACH_COMMANDS=both)
+        outcome = node.script("create", **CREATION)
+        assert outcome.status == 0
+        assert "WARNING dataontap.host.device cannot run no-such-program -r" in outcome.stderr
+
+    def test_with_standard_error_closed(self, node: Node) -> None:
+        outcome = node.shell('exec "$0" 2>&-', "attach", **CREATION)
+        assert (outcome.status, outcome.stdout) == (1, "")
+
     def test_a_scan_that_hangs(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "sleep 60 & wait"),), TIMEOUT=2)
         make_lun(admin)
@@ -326,7 +338,7 @@ class TestStaleDevices:
         assert node.script("remove", **CREATION).status == 0
         outcome = node.script("create", **CREATION)
         assert outcome.status == 1
-        assert "there is a device of this name left on this node, of a LUN that is gone" in outcome.message
+        assert "a device of this name is left here, of a LUN that is gone" in outcome.message
         assert admin.get_lun_by_args(path="/vol/*") == []
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Callable, NoReturn
 
 from dataontap import config
-from dataontap.client.api import NaElement, NaServer
+from dataontap.client.api import Again, NaElement, NaServer
 from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.retry import Patience
 from dataontap.deadline import Deadline
-from dataontap.errors import TransportError
+from dataontap.errors import DeviceError, TransportError
 from dataontap.host.device import Host
 from dataontap.locks import Locks
 from dataontap.provider import DataOnTapProvider
@@ -29,12 +30,12 @@ class Wire:
     def __init__(self, filer: Filer) -> None:
         self._filer = filer
         self.calls: list[str] = []
-        self._lose: dict[str, tuple[Exception, bool]] = {}
+        self._lose: dict[str, tuple[Exception, bool, int]] = {}
         self._meanwhile: dict[str, Callable[[], object]] = {}
 
-    def lose(self, api: str, *, after: bool, error: Exception | None = None) -> None:
-        """The next call of ``api`` ends in ``error``; ``after``: it was carried out all the same."""
-        self._lose[api] = (error or TransportError("the connection to the filer failed: timed out"), after)
+    def lose(self, api: str, *, after: bool, error: Exception | None = None, times: int = 1) -> None:
+        """The next ``times`` calls of ``api`` end in ``error``; ``after``: they were carried out all the same."""
+        self._lose[api] = (error or TransportError("the connection to the filer failed: timed out"), after, times)
 
     def meanwhile(self, api: str, action: Callable[[], object]) -> None:
         """Something happens on the filer while the next call of ``api`` is on its way."""
@@ -46,7 +47,9 @@ class Wire:
         self._meanwhile.pop(call.name, lambda: None)()
         if call.name not in self._lose:
             return self._filer(document)
-        error, after = self._lose.pop(call.name)
+        error, after, times = self._lose.pop(call.name)
+        if times > 1:
+            self._lose[call.name] = (error, after, times - 1)
         if after:
             self._filer(document)
         raise error
@@ -55,6 +58,19 @@ class Wire:
 def no_programs(*argv: str, timeout: float) -> NoReturn:
     """No test on this stage may start one."""
     raise AssertionError(argv)
+
+
+class Clock:
+    """Time that passes only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 class StageHost(Host):
@@ -69,6 +85,7 @@ class StageHost(Host):
         super().__init__(run=no_programs, sleep=lambda seconds: None)
         self._filer = filer
         self.blind = False
+        self.fails_after_scan = False
         self.scans: list[tuple[tuple[str, ...], ...]] = []
         self.devices: dict[str, int] = {}
 
@@ -83,6 +100,8 @@ class StageHost(Host):
         if not self.blind:
             mapped = self._filer.maps.get(("svm1", "ganeti"), {}).values()
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
+        if self.fails_after_scan:
+            raise DeviceError("after the scan")
         return []
 
     def size(self, device: str) -> int:
@@ -104,6 +123,7 @@ class Stage:
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
         self.host = StageHost(self.filer)
+        self.clock: Clock | None = None
         self.tunnel: str | None = "svm1"
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
         self.options: dict[str, object] = {
@@ -124,8 +144,10 @@ class Stage:
     @property
     def client(self) -> CmodeClient:
         """A new client."""
-        server = NaServer(self.wire, tunnel=self.tunnel, again=lambda error, tries: None)
-        return CmodeClient(server, self._remembered)
+        return self._client(lambda error, tries: None)
+
+    def _client(self, again: Again) -> CmodeClient:
+        return CmodeClient(NaServer(self.wire, tunnel=self.tunnel, again=again), self._remembered)
 
     @property
     def provider(self) -> DataOnTapProvider:
@@ -135,11 +157,15 @@ class Stage:
         text = "".join(f"{name} = {value!r}\n" for name, value in options.items())
         self.wire.calls.clear()
         settings = config.parse(text, "stage")
+        clock = self.clock
+        # On the machine's own clock unit tests' waits end sooner than they began.
+        deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)
+        patience = Patience(deadline, clock=clock, sleep=clock.sleep) if clock else None
         return DataOnTapProvider(
             settings,
             cluster="cluster.example",
-            deadline=Deadline(settings.timeout / 100),  # unit tests' waits end sooner than they began
-            connect=lambda: self.client,
+            deadline=deadline,
+            connect=lambda: self._client(patience) if patience else self.client,
             host=self.host,
             locks=Locks(Deadline(0.5), directory=f"{self.directory}/run", sleep=lambda seconds: None),
             records=Records({}, directory=f"{self.directory}/run", config_file=__file__),

@@ -56,13 +56,13 @@ def test_it_can_be_the_lun(sysfs: Sysfs, file: str, content: str) -> None:
 @pytest.mark.parametrize(("file", "prefix"), [("dm/uuid", "mpath-3"), ("device/wwid", "naa.")])
 def test_it_is_another_lun(sysfs: Sysfs, file: str, prefix: str) -> None:
     sysfs.write(file, prefix + NAA.replace("383054", "383055") + "\n")
-    with pytest.raises(DeviceError, match="^/dev/null is not this volume but another LUN"):
+    with pytest.raises(DeviceError, match="^the device of this name is another LUN's"):
         sysfs.host.agrees(DEVICE, SERIAL, 4 * MIB)
 
 
 def test_it_is_too_large(sysfs: Sysfs) -> None:
     with pytest.raises(
-        DeviceError, match="^/dev/null is not this volume: it has 4194304 bytes, the LUN has 3145728"
+        DeviceError, match="^the device of this name is another one: it has 4194304 bytes, the LUN has 3145728"
     ):
         sysfs.host.agrees(DEVICE, SERIAL, 3 * MIB)
 

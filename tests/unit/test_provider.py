@@ -20,7 +20,7 @@ from dataontap.errors import (
     VolumeError,
 )
 from tests.simulator import provision
-from tests.unit.stage import Stage
+from tests.unit.stage import Clock, Stage
 
 MIB = 1024 * 1024
 TAG = "dataontap:1:cluster.example:u-1:disk"
@@ -158,10 +158,33 @@ class TestCreate:
             stage.provider.create(CREATION)
         assert stage.paths == []
 
+    def test_a_filer_that_is_always_busy_is_given_up_in_time(self, stage: Stage) -> None:
+        """The time for undoing is granted once, not once a try."""
+        busy = TransportError("503", status=503, transient=True)
+        stage.clock = Clock()
+        stage.wire.lose("lun-create-by-size", after=False, error=busy, times=1000)
+        with pytest.raises(TransportError, match="503"):
+            stage.provider.create(CREATION)
+        assert stage.clock.now < 120 + 20
+        assert stage.paths == []
+
+    def test_a_bug_leaves_nothing_either(self, stage: Stage) -> None:
+        stage.wire.lose("lun-map", after=True, error=RuntimeError("a bug"))
+        with pytest.raises(RuntimeError):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_what_is_removed_again_has_no_device_left(self, stage: Stage) -> None:
+        """The device came up, and only then something failed."""
+        stage.host.fails_after_scan = True
+        with pytest.raises(DeviceError, match="after the scan"):
+            stage.provider.create(CREATION)
+        assert (stage.paths, stage.host.devices) == ([], {})
+
     def test_makes_nothing_over_a_device_that_is_left_of_another_lun(self, made: Stage) -> None:
         made.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
         made.ask("lun-destroy", {"path": PATH})
-        with pytest.raises(VolumeError, match="there is a device of this name left on this node"):
+        with pytest.raises(VolumeError, match="a device of this name is left here"):
             made.provider.create(CREATION)
         assert made.paths == []
 
@@ -229,6 +252,13 @@ class TestRemove:
         assert stage.paths == ["/vol/copy/v"]
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
             stage.provider.attach(VOLUME)
+
+    def test_a_copy_in_another_pool_is_not_the_volume(self, made: Stage) -> None:
+        """As lun copy leaves it: with our tag in its comment, but mapped to nobody."""
+        made.ask("lun-create-by-size", {"path": "/vol/vol2/v", "size": 64 * MIB, "comment": TAG})
+        for _ in range(2):
+            made.provider.remove(VOLUME)
+        assert made.paths == ["/vol/vol2/v"]
 
     def test_searches_allowed_pools_only(self, made: Stage) -> None:
         made.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
@@ -313,6 +343,23 @@ class TestSnapshot:
         with pytest.raises(VolumeError, match="/vol/vol1/keep already"):
             made.provider.snapshot(other)
 
+    def test_takes_nobody_elses_lun_for_its_clone_after_a_lost_answer(self, made: Stage) -> None:
+        others = {"path": "/vol/vol1/v.snap", "size": 32 * MIB}
+        for error in (RESET, TransportError("timed out")):
+            made.wire.lose("clone-create", after=False, error=error)
+            made.wire.meanwhile("clone-create", lambda: made.ask("lun-create-by-size", others))
+            with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v.snap now, not provably ours"):
+                made.provider.snapshot(SNAPSHOT)
+            assert made.filer.luns["svm1", "/vol/vol1/v.snap"].size == 32 * MIB
+            made.ask("lun-destroy", {"path": "/vol/vol1/v.snap"})
+
+    def test_an_old_clone_in_another_pool_would_be_taken_for_it(self, made: Stage) -> None:
+        made.options["POOL"] = "vol2"
+        made.ask("lun-create-by-size", {"path": "/vol/vol2/v.snap", "size": 64 * MIB})
+        with pytest.raises(VolumeError, match="there is a LUN /vol/vol2/v.snap already, in another pool"):
+            made.provider.snapshot(SNAPSHOT)
+        assert made.paths == [PATH, "/vol/vol2/v.snap"]
+
     @pytest.mark.parametrize("api", ["lun-set-comment", "lun-map"])
     @pytest.mark.parametrize("after", [False, True])
     def test_leaves_nothing_when_an_answer_is_lost(self, made: Stage, api: str, after: bool) -> None:
@@ -393,6 +440,7 @@ class TestAttach:
 
     def test_a_volume_that_several_pools_have(self, made: Stage) -> None:
         made.ask("lun-create-by-size", {"path": "/vol/vol2/v", "size": 64 * MIB})
+        made.ask("lun-map", {"path": "/vol/vol2/v", "initiator-group": "ganeti"})
         made.options["POOL"] = "vol3"
         with pytest.raises(VolumeError, match="a LUN of this name in each of the pools vol1, vol2"):
             made.provider.attach(VOLUME)
