@@ -6,6 +6,7 @@ Ends with what each took and one line that counts: tools count one each, test le
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,14 @@ class Level(NamedTuple):
 
 
 def run(*command: str) -> int:
-    """Run a tool in the repository, its output as it comes."""
-    return subprocess.run([str(TOOLS / command[0]), *command[1:]], cwd=ROOT, check=False).returncode
+    """Run a tool in the repository, its output as it comes. It ends in good order when we are told to."""
+    child = subprocess.Popen([str(TOOLS / command[0]), *command[1:]], cwd=ROOT)
+    try:
+        return child.wait()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
 
 
 def check() -> Count:
@@ -54,7 +61,8 @@ def tests(folder: str, *options: str) -> Callable[[], Count]:
     def run_them() -> Count:
         with tempfile.TemporaryDirectory() as directory:
             report = Path(directory, "report.xml")
-            status = run("pytest", f"--junitxml={report}", *options, f"tests/{folder}")
+            places = (f"--junitxml={report}", f"--basetemp={directory}/tests")  # gone with the directory
+            status = run("pytest", *places, *options, f"tests/{folder}")
             count = counted(report) if report.exists() else Counter(failed=1)
         if status and not count["failed"]:
             count["failed"] += 1
@@ -102,6 +110,7 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no such level: {', '.join(unknown)}; there are {', '.join(LEVELS)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("levels: stopped"))
     total: Count = Counter()
     table = []
     for name in names or LEVELS:

@@ -45,9 +45,11 @@ STRAY = {
 # Operation: the calls, and on which nodes the device is afterwards.
 SEQUENCES = {
     "add and start": ("P+ Pa Po Pi Pa Po Pa Po", "P"),
+    "add and wipe, do not start": ("P+ Pa Po Pi Pa Po Pa Pa Pa Pa Pa Pa", "P"),
+    "activate, again and again": ("P+ Pa Pd Pa Po Pa Po Pa Po", "P"),
+    "deactivate what is not active": ("P+ Pa Pd Pa Pd", ""),
     "start": ("P+ Pa Pd Pa Po Pa Po", "P"),
     "shutdown": ("P+ Pa Po Pa Pd", ""),
-    "shutdown twice": ("P+ Pa Pd Pa Pd", ""),
     "hard reboot, info, verify": ("P+ Pa Po Pa Po Pa Pa", "P"),
     "grow a running one": ("P+ Pa Po Pa Po Pa Pa Pa Pa Pg Pa", "P"),
     "grow a stopped one": ("P+ Pa Pd Pa Po Pa Pa Pa Pa Pg Pa Pa Pd", ""),

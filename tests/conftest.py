@@ -1,0 +1,12 @@
+"""For all levels: a test run that is told to stop takes down what it has put up."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends the run as Ctrl-C does, fixtures and all."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM"))
