@@ -61,8 +61,12 @@ class Luns:
         found = {}
         for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
             pool = lun.path[len("/vol/") : -len(name) - 1]
-            if pool != self._settings.pool and self._settings.allows_pool(pool) and lun.mapped:
+            if pool == self._settings.pool or not self._settings.allows_pool(pool):
+                continue
+            if lun.mapped:
                 found[lun.path] = lun
+            else:
+                LOG.warning("%s has this name, too, but is mapped to nobody; not taken for the volume", lun.path)
         if not found:
             return None
         volumes = sorted({path.split("/")[2] for path in found})

@@ -253,12 +253,13 @@ class TestRemove:
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
             stage.provider.attach(VOLUME)
 
-    def test_a_copy_in_another_pool_is_not_the_volume(self, made: Stage) -> None:
-        """As lun copy leaves it: with our tag in its comment, but mapped to nobody."""
+    def test_a_copy_in_another_pool_is_not_the_volume(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        """As lun copy leaves it: with our tag in its comment, but mapped to nobody. It is named, and stays."""
         made.ask("lun-create-by-size", {"path": "/vol/vol2/v", "size": 64 * MIB, "comment": TAG})
         for _ in range(2):
             made.provider.remove(VOLUME)
         assert made.paths == ["/vol/vol2/v"]
+        assert "/vol/vol2/v has this name, too, but is mapped to nobody" in caplog.text
 
     def test_searches_allowed_pools_only(self, made: Stage) -> None:
         made.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
