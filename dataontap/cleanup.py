@@ -92,16 +92,9 @@ class Cleaner:
     def _take_down(self, name: str) -> None:
         """Detach, then run DEVICE_CLEANUP_COMMAND for a device that is still here."""
         self._provider.detach(Volume({}, name, None))
-        settings = self._settings
-        look = partial(
-            self._host.find_device,
-            settings.lun_device_path_format,
-            hostname=settings.hostname,
-            pool=settings.pool,
-            name=name,
-        )
+        look = partial(self._provider.find_device, name)
         device = look()
-        command = settings.device_cleanup_command
+        command = self._settings.device_cleanup_command
         if device is None or not command:
             return
         values = {"name": name, "device": device}

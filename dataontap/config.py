@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
-from dataontap import literals
+from dataontap import literals, present
 from dataontap.errors import ConfigError, ContractError
 from dataontap.literals import Commands, Reader
 
-CONFIG_FILE = "/etc/ganeti/extstorage-dataontap.conf"
+CONFIG_FILE = present.CONFIG_FILE
 
 # The LUN types that ONTAP knows; igroups have a list of their own.
 OSTYPES = (
@@ -92,6 +92,16 @@ class Settings:
         if not settings.allows_pool(settings.pool):
             raise ContractError("EXTP_POOL", f"{settings.pool!r} is not allowed by POOL_NAME_SEARCH_PATTERN")
         return settings
+
+    @property
+    def attach_commands(self) -> Commands | None:
+        """Those for the storage protocol."""
+        return self.fc_attach_commands if self.storage_protocol == "fc" else self.iscsi_attach_commands
+
+    @property
+    def detach_commands(self) -> Commands | None:
+        """Those for the storage protocol."""
+        return self.fc_detach_commands if self.storage_protocol == "fc" else self.iscsi_detach_commands
 
     def allows_pool(self, pool: str) -> bool:
         """Whether volumes may be in ``pool``: its name begins as POOL_NAME_SEARCH_PATTERN says."""

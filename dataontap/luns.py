@@ -60,8 +60,7 @@ class Luns:
         """
         found = {}
         for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
-            pool = lun.path[len("/vol/") : -len(name) - 1]
-            if pool == self._settings.pool or not self._settings.allows_pool(pool):
+            if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
             if lun.mapped:
                 found[lun.path] = lun
@@ -69,11 +68,11 @@ class Luns:
                 LOG.warning("%s has this name, too, but is mapped to nobody; not taken for the volume", lun.path)
         if not found:
             return None
-        volumes = sorted({path.split("/")[2] for path in found})
+        volumes = sorted({lun.volume for lun in found.values()})
         originals = {pool.name for pool in self._client.get_pools(volumes) if pool.writable and not pool.is_clone}
-        luns = [lun for path, lun in sorted(found.items()) if path.split("/")[2] in originals]
+        luns = [lun for _, lun in sorted(found.items()) if lun.volume in originals]
         if len(luns) > 1:
-            pools = ", ".join(lun.path[len("/vol/") : -len(name) - 1] for lun in luns)
+            pools = ", ".join(lun.pool for lun in luns)
             raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
         return luns[0] if luns else None
 
@@ -84,7 +83,7 @@ class Luns:
         if paths[0] in found:
             return found[paths[0]], found.get(paths[1])
         source = self.existing(volume.name)
-        beside = f"{source.path.rpartition('/')[0]}/{volume.snapshot_name}"
+        beside = f"/vol/{source.pool}/{volume.snapshot_name}"
         other = found.get(paths[1]) or self.search(volume.snapshot_name)
         if other is not None and other.path != beside:
             # Whoever asks for the clone by its name would get that one.

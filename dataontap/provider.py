@@ -122,7 +122,7 @@ class DataOnTapProvider:
             return self._attach(volume.name, any_igroup=True)
 
     def _attach(self, name: str, *, any_igroup: bool = False) -> str:
-        device = self._find_device(name)
+        device = self.find_device(name)
         try:
             lun = self.luns.existing(name)
             self._make_visible(lun, any_igroup)
@@ -153,7 +153,7 @@ class DataOnTapProvider:
     def _scan_for(self, name: str) -> str:
         with self._locks.scan():
             failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name))
-        return self._host.await_device(lambda: self._find_device(name), self._deadline, failed=failed)
+        return self._host.await_device(lambda: self.find_device(name), self._deadline, failed=failed)
 
     def detach(self, volume: Volume) -> None:
         """Take the volume's device off this node; none here is fine, one that is in use is an error."""
@@ -162,7 +162,7 @@ class DataOnTapProvider:
 
     def _take_down(self, name: str) -> None:
         self._records.forget(name)
-        device = self._find_device(name)
+        device = self.find_device(name)
         if device is None:
             return
         self._host.await_release(device, self._deadline)
@@ -172,7 +172,7 @@ class DataOnTapProvider:
             return
         with self._locks.scan():
             failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
-        self._host.await_absence(lambda: self._find_device(name), self._deadline, failed=failed)
+        self._host.await_absence(lambda: self.find_device(name), self._deadline, failed=failed)
 
     def remove(self, volume: Volume) -> None:
         """Remove the LUN, by force never; one that is gone already is fine."""
@@ -194,7 +194,7 @@ class DataOnTapProvider:
                 LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
             else:
                 self.client.do_direct_resize(lun.path, volume.new_size)
-            device = self._find_device(volume.name)
+            device = self.find_device(volume.name)
             if device is not None and self._host.size(device) < volume.new_size:
                 self._rescan(volume.name, device, volume.new_size)
 
@@ -209,8 +209,7 @@ class DataOnTapProvider:
         """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
         igroup = self.luns.igroup
         source, leftover = self.luns.source_and_snapshot(volume)
-        folder = source.path.rpartition("/")[0]
-        path = f"{folder}/{volume.snapshot_name}"
+        path = f"/vol/{source.pool}/{volume.snapshot_name}"
         source_tag = tag.find(source.comment)
         mark = Tag(self._cluster, source_tag.uuid if source_tag else "-", tag.SNAPSHOT)
         if leftover is not None:
@@ -218,8 +217,8 @@ class DataOnTapProvider:
         self._refuse_stale(volume.snapshot_name)
 
         def clone() -> None:
-            pool, _, inner = folder[len("/vol/") :].partition("/")
-            prefix = f"{inner}/" if inner else ""
+            pool, _, qtree = source.pool.partition("/")
+            prefix = f"{qtree}/" if qtree else ""
             self.client.clone_lun(
                 pool,
                 prefix + volume.name,
@@ -275,7 +274,7 @@ class DataOnTapProvider:
 
     def _refuse_stale(self, name: str) -> None:
         """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's."""
-        if self._find_device(name) is not None:
+        if self.find_device(name) is not None:
             raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
 
     # This node
@@ -291,7 +290,8 @@ class DataOnTapProvider:
             LOG.warning("%s is not mapped to %s; mapping it", lun.path, igroup)
             self.client.map_lun(lun.path, igroup)
 
-    def _find_device(self, name: str) -> str | None:
+    def find_device(self, name: str) -> str | None:
+        """The volume's device on this node, whoever's LUN it may be by now."""
         settings = self._settings
         return self._host.find_device(
             settings.lun_device_path_format, hostname=settings.hostname, pool=settings.pool, name=name
@@ -303,16 +303,12 @@ class DataOnTapProvider:
         )
 
     def _attach_commands(self) -> Commands:
-        settings = self._settings
-        fibre_channel = settings.storage_protocol == "fc"
-        commands = settings.fc_attach_commands if fibre_channel else settings.iscsi_attach_commands
-        return ATTACH_COMMANDS[settings.storage_protocol] if commands is None else commands
+        commands = self._settings.attach_commands
+        return ATTACH_COMMANDS[self._settings.storage_protocol] if commands is None else commands
 
     def _detach_commands(self) -> Commands:
         """None is the first implementation's own here, too: it left the device where it was."""
-        settings = self._settings
-        fibre_channel = settings.storage_protocol == "fc"
-        return (settings.fc_detach_commands if fibre_channel else settings.iscsi_detach_commands) or ()
+        return self._settings.detach_commands or ()
 
     def _words(self, name: str, device: str | None = None) -> dict[str, str]:
         """What may stand in braces in a configured command."""

@@ -36,10 +36,10 @@ class Records:
 
     def find(self, name: str) -> str | None:
         """The device that was proven to be the volume's and is still what it was then."""
+        if not self._enabled:
+            return None
         try:
-            return (
-                present.proven(name, self._environ, self._directory, self._config_file) if self._enabled else None
-            )
+            return present.proven(name, self._environ, self._directory, self._config_file)
         except (OSError, ValueError):
             return None
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.simulator.process import Simulator
 from tests.testbed import filer, product
-from tests.testbed.node import Node
+from tests.testbed.node import Node, device_size, read, write
 
 MIB = 1024 * 1024
 NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
@@ -51,20 +51,6 @@ class Show:
         print(f"     {GREEN}{text}{RESET}", flush=True)
 
 
-def read(node: Node, link: str, offset: int, size: int) -> bytes:
-    """Bytes from one of the node's devices."""
-    with open(node.device(link), "rb", buffering=0) as device:
-        device.seek(offset)
-        return device.read(size)
-
-
-def write(node: Node, link: str, offset: int, data: bytes) -> None:
-    """Bytes onto one of the node's devices."""
-    with open(node.device(link), "r+b", buffering=0) as device:
-        device.seek(offset)
-        device.write(data)
-
-
 def expect(fact: bool, what: str) -> None:
     """A demonstration that shows something untrue must not go on."""
     if not fact:
@@ -77,8 +63,7 @@ def live(show: Show, node: Node, other: Node) -> None:
     snapshot: dict[str, object] = {"volume": f"{NAME}.snap", "size": 128, "uuid": "0-snap"}
 
     def size(link: str) -> str:
-        with open(node.device(link), "rb") as device:
-            return f"{link} -> {node.device(link)}, {device.seek(0, 2) // MIB} MiB"
+        return f"{link} -> {node.device(link)}, {device_size(node, link) // MIB} MiB"
 
     device = show.step(node, "create a volume of 64 MiB, and attach it", "create", disk)
     show.fact(size(device))

@@ -43,6 +43,16 @@ class Lun:
     online: bool
     mapped: bool
 
+    @property
+    def pool(self) -> str:
+        """Where it is: the filer's volume, or volume/qtree."""
+        return self.path[len("/vol/") :].rpartition("/")[0]
+
+    @property
+    def volume(self) -> str:
+        """The filer's volume that it is in."""
+        return self.pool.partition("/")[0]
+
 
 @dataclass(frozen=True)
 class LunMap:

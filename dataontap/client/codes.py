@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-NO_SUCH_INITGROUP = "9003"
-VDISK_EXISTS = "9012"
-VDISK_EXPORTED = "9013"  # lun-destroy without force: mapped and online
 NO_SUCH_LUNMAP = "9016"
 NO_SUCH_VDISK = "9017"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group

@@ -99,7 +99,7 @@ class Transport:
             self._connection = None
 
     def _connected(self) -> http.client.HTTPConnection:
-        """The connection, made if need be, with what is left of the deadline as its time limit."""
+        """The connection, made if need be."""
         left = self._deadline.left(f"a request to {self._filer.address}")
         if self._connection is None or self._connection.sock is None:
             self._connection = _connect(self._filer, Deadline(min(REACH_SECONDS, left)))

@@ -9,7 +9,7 @@ import pytest
 
 from dataontap.client.client_cmode import CmodeClient
 from tests.contract.conftest import MakeNode
-from tests.testbed.node import GanetiError, Node
+from tests.testbed.node import GanetiError, Node, device_size, read, write
 
 MIB = 1024 * 1024
 NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
@@ -17,24 +17,6 @@ UUID = "e5d84ccc-11b6-4f5d-8702-af659b341813"
 PATH = f"/vol/vol1/{NAME}"
 DISK = {"volume": NAME, "size": 32, "uuid": UUID, "name": "root"}
 SNAPSHOT = {"volume": f"{NAME}.snap", "size": 32, "uuid": "0a0a0a0a-0000-4000-8000-000000000000"}
-
-
-def read(node: Node, link: str, offset: int, size: int) -> bytes:
-    with open(node.device(link), "rb", buffering=0) as device:
-        device.seek(offset)
-        return device.read(size)
-
-
-def write(node: Node, link: str, offset: int, data: bytes) -> None:
-    with open(node.device(link), "r+b", buffering=0) as device:
-        device.seek(offset)
-        device.write(data)
-        device.flush()
-
-
-def device_size(node: Node, link: str) -> int:
-    with open(node.device(link), "rb") as device:
-        return device.seek(0, 2)
 
 
 def test_ganeti_accepts_the_provider(node: Node) -> None:

@@ -198,3 +198,23 @@ class Node:
         if verb == "attach":
             command += ["--state", str(self._simulator.state), "--igroup", igroup]
         return tuple(command + ([] if verb == "clear" else ["--hostname", "127.0.0.1"]))
+
+
+def read(node: Node, link: str, offset: int, size: int) -> bytes:
+    """Bytes from one of the node's devices."""
+    with open(node.device(link), "rb", buffering=0) as device:
+        device.seek(offset)
+        return device.read(size)
+
+
+def write(node: Node, link: str, offset: int, data: bytes) -> None:
+    """Bytes onto one of the node's devices."""
+    with open(node.device(link), "r+b", buffering=0) as device:
+        device.seek(offset)
+        device.write(data)
+
+
+def device_size(node: Node, link: str) -> int:
+    """The size of one of the node's devices, in bytes."""
+    with open(node.device(link), "rb") as device:
+        return device.seek(0, 2)
