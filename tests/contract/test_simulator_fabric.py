@@ -21,6 +21,11 @@ FABRIC = REPOSITORY / "tests/simulator/fabric.py"
 PYTHON = "/usr/bin/python3"
 
 
+def is_over(device: str, filer: Filer) -> bool:
+    """Whether the loop device has one of this filer's LUNs; a free one may be another test's by now."""
+    return (backing_file(device) or "").startswith(str(content(filer, "b").parent))
+
+
 def backing_file(device: str) -> str | None:
     """The file behind a loop device, None when it is free."""
     with contextlib.suppress(FileNotFoundError):
@@ -143,10 +148,11 @@ def test_what_is_no_longer_there_to_see_is_dropped(
     node, _ = nodes
     node.attach()
     device = node.seen["vol1/a"]
+    assert is_over(device, filer)
     ask(filer, api, {"path": "/vol/vol1/a", **arguments})
     node.attach()
     assert list(node.seen) == ["vol1/b"]
-    assert backing_file(device) is None
+    assert not is_over(device, filer)
 
 
 def test_another_lun_of_the_same_name_is_another_lun(filer: Filer, nodes: tuple[Node, Node]) -> None:
@@ -164,10 +170,11 @@ def test_detach_drops_one_volume_here_and_again_is_no_error(filer: Filer, nodes:
     node1.attach()
     node2.attach()
     device = node1.seen["vol1/a"]
+    assert is_over(device, filer)
     node1.detach("a")
     node1.detach("a")
     assert (list(node1.seen), sorted(node2.seen)) == (["vol1/b"], ["vol1/a", "vol1/b"])
-    assert backing_file(device) is None
+    assert not is_over(device, filer)
     node1.attach()
     assert sorted(node1.seen) == ["vol1/a", "vol1/b"]
 
@@ -181,14 +188,17 @@ def test_a_loop_device_that_became_someone_elses_is_left_alone(
     foreign = tmp_path / "foreign"
     foreign.write_bytes(bytes(MIB))
     subprocess.run(["/usr/sbin/losetup", "--detach", device], check=True)  # noqa: S603
-    subprocess.run(["/usr/sbin/losetup", device, str(foreign)], check=True)  # noqa: S603
+    # A test beside this one may be quicker: then the device is that one's, which is somebody else as well.
+    taken = subprocess.run(["/usr/sbin/losetup", device, str(foreign)], check=False).returncode == 0  # noqa: S603
     try:
         node.attach()
-        assert node.seen["vol1/a"] != device
         assert backing_file(node.seen["vol1/a"]) == str(content(filer, "a"))
-        assert backing_file(device) == str(foreign)
+        if taken:
+            assert node.seen["vol1/a"] != device
+            assert backing_file(device) == str(foreign)
     finally:
-        subprocess.run(["/usr/sbin/losetup", "--detach", device], check=True)  # noqa: S603
+        if taken:
+            subprocess.run(["/usr/sbin/losetup", "--detach", device], check=True)  # noqa: S603
 
 
 def test_a_killed_attach_is_put_right_by_the_next(filer: Filer, nodes: tuple[Node, Node]) -> None:
