@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError, TransportError, VolumeError
+from dataontap.client import codes, rights
+from dataontap.errors import DataOntapError, NaApiError, TransportError, VolumeError
 
 if TYPE_CHECKING:
     from dataontap.client.client_cmode import CmodeClient
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 
 LOG = logging.getLogger(__name__)
+
+_ROLE = "see ontap-account-zapi.txt"
 
 
 class Checks:
@@ -48,18 +51,42 @@ class Checks:
         self._luns.igroup  # noqa: B018 - raises when IGROUP is missing
 
     def connection(self) -> None:
-        """The filer answers. An HTTP status is an answer, whatever it says of our credentials."""
+        """The filer answers. A refusal is an answer, be it an HTTP status or an errno, whatever it says of us."""
         try:
             self._client.get_ontapi_version()
         except TransportError as error:
             if error.status is None:
                 raise
+        except NaApiError as error:
+            if error.code != codes.EAPIPRIVILEGE:
+                raise
 
     def credentials(self) -> None:
-        """The filer knows the account, and it is clear which SVM's volumes it is for."""
+        """The filer knows the account, which has every right it needs, and it is clear for which SVM."""
+        self._require_rights()
         self._client.get_ontapi_version()
         if self._settings.cluster_mode_vserver is None and self._client.get_admin_vservers():
             raise VolumeError("LOGIN is an account of the whole cluster: CLUSTER_MODE_VSERVER must name the SVM")
+
+    def _require_rights(self) -> None:
+        """VolumeError names the calls that the filer does not list among those that the account may make.
+
+        Only asked for, not tried out: half of them change something.
+        """
+        per_node = "{node}" in (self._settings.igroup or "")
+        needed = rights.needed(self._settings.storage_protocol, per_node=per_node)
+        try:
+            granted = self._client.get_capabilities()
+        except NaApiError as error:
+            if error.code != codes.EAPIPRIVILEGE:
+                raise
+            raise VolumeError(f"LOGIN may not ask for its rights ({error.api}); {_ROLE}") from None
+        if granted is None:
+            LOG.warning("this filer is too old to tell which rights LOGIN has")
+            return
+        missing = sorted(needed - granted)
+        if missing:
+            raise VolumeError(f"LOGIN may not call {', '.join(missing)}; {_ROLE}")
 
     def pool(self) -> None:
         """The SVM has the volume that new LUNs go to."""

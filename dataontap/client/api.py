@@ -217,6 +217,8 @@ class NaServer:
         hint = ""
         if code == codes.EVSERVERNOTFOUND:
             hint = f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
+        elif code == codes.EAPIPRIVILEGE:
+            hint = "verify credentials tells what LOGIN lacks"
         return NaApiError(api, code, " ".join(reason.split())[:_REASON_LIMIT], hint=hint)
 
 

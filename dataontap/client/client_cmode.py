@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataontap.client.api import Arguments, NaElement
+from dataontap.client import codes
+from dataontap.client.api import Arguments, NaApiError, NaElement
 from dataontap.client.client_base import BaseClient, Lun, LunMap, Pool
 
 # Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
@@ -51,6 +52,34 @@ class CmodeClient(BaseClient):
         )
         return [record.get_child_content("vserver-name") for record in records]
 
+    def get_capabilities(self) -> frozenset[str] | None:
+        """The calls that our account may make, or None if the filer is too old to tell.
+
+        Asked untunnelled, as Cinder does: the rights are the account's, whichever SVM it works on.
+        """
+        try:
+            records = list(
+                self._iterate(
+                    "system-user-capability-get-iter",
+                    "capability-info",
+                    query={},
+                    wanted={"operation-list": {"operation-info": {"api-name": ""}}},
+                    tunnelled=False,
+                )
+            )
+        except NaApiError as error:
+            if error.code != codes.EAPINOTFOUND:
+                raise
+            return None
+        listed = [
+            name
+            for record in records
+            for operations in record.get_children()
+            for operation in operations.get_children()
+            for name in operation.get_child_content("api-name").split(",")
+        ]
+        return frozenset(name.strip() for name in listed)
+
     def get_igroup_names(self, name: str) -> list[str]:
         """The names of the initiator groups that match ``name``."""
         records = self._iterate(
@@ -88,7 +117,9 @@ class CmodeClient(BaseClient):
             repeatable=False,
         )
 
-    def _iterate(self, api: str, record: str, *, query: Arguments, wanted: Arguments) -> Iterator[NaElement]:
+    def _iterate(
+        self, api: str, record: str, *, query: Arguments, wanted: Arguments, tunnelled: bool = True
+    ) -> Iterator[NaElement]:
         """All records, page after page. ``wanted`` keeps answers small: values in it do not matter."""
         tag: str | None = None
         while True:
@@ -96,10 +127,11 @@ class CmodeClient(BaseClient):
                 api,
                 {
                     "max-records": _PAGE,
-                    "query": {record: query},
+                    "query": {record: query} if query else None,
                     "desired-attributes": {record: wanted},
                     "tag": tag,
                 },
+                enable_tunneling=tunnelled,
             )
             # Without a match there is no attributes-list at all.
             found = results.get_child_by_name("attributes-list")

@@ -7,6 +7,7 @@ NO_SUCH_VDISK = "9017"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
 SIZE_UNCHANGED = "9042"
 EAPIERROR = "13001"
+EAPIPRIVILEGE = "13003"
 EAPINOTFOUND = "13005"
 EINVALIDINPUTERROR = "13115"
 EOBJECTNOTFOUND = "15661"  # what clustered ONTAP says where 7-Mode has an errno of its own

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.simulator import certificates, provision
+from tests.simulator import certificates, provision, typed
 from tests.simulator.filer import NEWEST, Filer
 from tests.simulator.requestlog import RequestLog
 from tests.simulator.server import Server
@@ -83,6 +83,14 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         ("--account", _account, "[VSERVER/]NAME:PASSWORD"),
     ):
         more.add_argument(name, action="append", default=[], type=read, metavar=form)
+    more.add_argument(
+        "--commands",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help=f"ONTAP commands that make roles and accounts; the accounts' password is {typed.PASSWORD!r}",
+    )
     return parser.parse_args(arguments)
 
 
@@ -95,6 +103,8 @@ def _provision(filer: Filer, options: argparse.Namespace) -> None:
         provision.add_qtree(filer.state, *names)
     for name, password, owner in options.account:
         provision.add_account(filer.state, name, password, owner)
+    for file in options.commands:
+        typed.run(filer.state, file.read_text(encoding="utf-8").splitlines())
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator.documents import Node, Tree
 from tests.simulator.errnos import API_ERROR, INVALID_INPUT, NO_SUCH_IGROUP, NO_SUCH_LUN, Refusal
-from tests.simulator.model import Igroup, Lun
+from tests.simulator.model import Account, Igroup, Lun
 
 if TYPE_CHECKING:
     from tests.simulator.filer import Filer
@@ -23,10 +23,11 @@ LARGEST_NUMBER = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Api:
-    """What the filer knows of an API before it runs: its arguments, the version each came with, and its
-    handler.
+    """What the filer knows of an API before it runs: its handler, its arguments, and the ONTAPI versions that it
+    (``introduced``) and they (``since``) came with.
 
-    ``tunnelled`` APIs belong to a vserver; the others also work on the cluster itself.
+    ``tunnelled`` APIs belong to a vserver; the others also work on the cluster itself, those that are
+    ``cluster_only`` nowhere else.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Api:
     optional: tuple[str, ...]
     since: Mapping[str, int]
     tunnelled: bool
+    cluster_only: bool
+    introduced: int
 
 
 APIS: dict[str, Api] = {}
@@ -46,21 +49,27 @@ def api(
     optional: tuple[str, ...] = (),
     since: Mapping[str, int] | None = None,
     tunnelled: bool = True,
+    cluster_only: bool = False,
+    introduced: int = 0,
 ) -> Callable[[Callable[[Call], Tree]], Callable[[Call], Tree]]:
     """Register the decorated function as the handler of the API ``name``."""
 
     def register(handler: Callable[[Call], Tree]) -> Callable[[Call], Tree]:
-        APIS[name] = Api(name, handler, required, optional, since or {}, tunnelled)
+        of_vserver = tunnelled and not cluster_only
+        APIS[name] = Api(name, handler, required, optional, since or {}, of_vserver, cluster_only, introduced)
         return handler
 
     return register
 
 
 class Call:
-    """A call's arguments and surroundings.  ``scope`` is its vserver, None on the cluster itself."""
+    """A call's arguments and surroundings.
 
-    def __init__(self, filer: Filer, node: Node, api: Api, scope: str | None) -> None:
-        self.filer, self.node, self.api, self.scope = filer, node, api, scope
+    ``login`` is who calls, ``scope`` the vserver that is called, None on the cluster itself.
+    """
+
+    def __init__(self, filer: Filer, node: Node, api: Api, login: Account, scope: str | None) -> None:
+        self.filer, self.node, self.api, self.login, self.scope = filer, node, api, login, scope
         self._given: dict[str, Node] = {}
         for child in node.children:
             if child.name in self._given:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.simulator import api as handlers
-from tests.simulator import documents
+from tests.simulator import documents, rights
 from tests.simulator.call import APIS, Call
 from tests.simulator.errnos import API_AUTHENTICATION, API_ERROR, API_NOT_FOUND, VSERVER_NOT_FOUND, Refusal
 from tests.simulator.identity import object_uuid, serial
@@ -123,13 +123,14 @@ class Filer:
             raise Refusal(API_AUTHENTICATION, "Authorization failed")
         scope = self._scope(request.vfiler, login)
         api = APIS.get(request.call.name)
-        if api is None:
+        if api is None or self.ontapi < api.introduced or (api.cluster_only and scope is not None):
             where = f" on data vserver {scope}" if scope else ""
             raise Refusal(API_NOT_FOUND, f"Unable to find API: {request.call.name}{where}")
         if api.tunnelled and scope is None:
             # The text is Ansible's; its errno is not known.
             raise Refusal(API_ERROR, "Vserver API missing vserver parameter.")
-        return api.handler(Call(self, request.call, api, scope))
+        rights.require(login, self.state.roles, api.name)
+        return api.handler(Call(self, request.call, api, login, scope))
 
     def _scope(self, vfiler: str | None, login: Account) -> str | None:
         """The vserver that a request is for; a vserver's own login can reach no other."""

@@ -33,17 +33,33 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Account:
-    """A login: of the whole cluster, or of one vserver."""
+    """A login: of the whole cluster, or of one vserver.  Without a ``role`` it is one of their admins."""
 
     kind: ClassVar[str] = "account"
     name: str
     password: str = field(repr=False)
     vserver: str | None = None
+    role: str = ""
 
     @property
     def key(self) -> Key:
         """Logins are told apart by name alone: all vservers share this filer's one address."""
         return (self.name,)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What accounts of a vserver (of the cluster: "") may do: command or directory -> none, readonly or all."""
+
+    kind: ClassVar[str] = "role"
+    vserver: str
+    name: str
+    rights: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Role names are unique in their vserver."""
+        return (self.vserver, self.name)
 
 
 @dataclass(frozen=True)
@@ -179,9 +195,9 @@ class Igroup:
         return (self.vserver, self.name)
 
 
-Record = Union[Cluster, Account, Vserver, Volume, Qtree, Snapshot, Lun, Igroup]
+Record = Union[Cluster, Account, Role, Vserver, Volume, Qtree, Snapshot, Lun, Igroup]
 KINDS: dict[str, type[Record]] = {
-    kind.kind: kind for kind in (Cluster, Account, Vserver, Volume, Qtree, Snapshot, Lun, Igroup)
+    kind.kind: kind for kind in (Cluster, Account, Role, Vserver, Volume, Qtree, Snapshot, Lun, Igroup)
 }
 
 

@@ -6,7 +6,7 @@ import time
 import uuid
 
 from tests.simulator.identity import object_uuid
-from tests.simulator.model import TIB, Account, Cluster, Qtree, Record, Volume, Vserver
+from tests.simulator.model import TIB, Account, Cluster, Qtree, Record, Role, Volume, Vserver
 from tests.simulator.state import State
 
 CLUSTER = "cluster1"
@@ -23,12 +23,18 @@ def provision(state: State, seed: str | None = None) -> None:
     add_volume(state, "svm1", "vol1")
 
 
-def add_account(state: State, name: str, password: str, vserver: str | None = None) -> None:
+def add_account(state: State, name: str, password: str, vserver: str | None = None, *, role: str = "") -> None:
     """A login, unless there is one of that name."""
     if vserver is not None:
         add_vserver(state, vserver)
     if (name,) not in state.accounts:
-        state.commit(Account(name, password, vserver))
+        state.commit(Account(name, password, vserver, role))
+
+
+def add_right(state: State, vserver: str | None, role: str, command: str, level: str) -> None:
+    """One right more for a role, which is made with the first one; None is the cluster's."""
+    before = state.roles.get((vserver or "", role), Role(vserver or "", role))
+    state.commit(Role(before.vserver, role, {**before.rights, command: level}))
 
 
 def add_vserver(state: State, name: str) -> None:

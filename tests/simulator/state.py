@@ -10,7 +10,19 @@ from typing import Any, cast
 
 from tests.simulator.contents import Contents
 from tests.simulator.journal import Journal
-from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Qtree, Record, Snapshot, Volume, Vserver
+from tests.simulator.model import (
+    Account,
+    Cluster,
+    Igroup,
+    Key,
+    Lun,
+    Qtree,
+    Record,
+    Role,
+    Snapshot,
+    Volume,
+    Vserver,
+)
 
 
 class State:
@@ -23,6 +35,7 @@ class State:
         self._journal = Journal(directory)
         self._tables = self._journal.tables
         self.accounts = cast(dict[Key, Account], self._tables[Account.kind])
+        self.roles = cast(dict[Key, Role], self._tables[Role.kind])
         self.vservers = cast(dict[Key, Vserver], self._tables[Vserver.kind])
         self.volumes = cast(dict[Key, Volume], self._tables[Volume.kind])
         self.qtrees = cast(dict[Key, Qtree], self._tables[Qtree.kind])

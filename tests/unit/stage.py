@@ -29,6 +29,7 @@ class Wire:
 
     def __init__(self, filer: Filer) -> None:
         self._filer = filer
+        self.account = "admin"
         self.calls: list[str] = []
         self._lose: dict[str, tuple[Exception, bool, int]] = {}
         self._meanwhile: dict[str, Callable[[], object]] = {}
@@ -46,12 +47,12 @@ class Wire:
         self.calls.append(call.name)
         self._meanwhile.pop(call.name, lambda: None)()
         if call.name not in self._lose:
-            return self._filer(document)
+            return self._filer(document, self.account)
         error, after, times = self._lose.pop(call.name)
         if times > 1:
             self._lose[call.name] = (error, after, times - 1)
         if after:
-            self._filer(document)
+            self._filer(document, self.account)
         raise error
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from itertools import groupby
-
 from tests.simulator.call import APIS, Call, api
+from tests.simulator.commands import object_and_operation
 from tests.simulator.documents import Tree, Value
 from tests.simulator.errnos import INVALID_INPUT, Refusal
 from tests.simulator.iterator import ITERATOR, Fields, Listing
+from tests.simulator.rights import allows, rights_of
 
 # ONTAPI minor -> release.  8.1 to 8.3 and 9.4 to 9.8 are known from Cinder's feature flags; the others follow
 # the pattern.
@@ -37,10 +36,6 @@ RELEASES = {
 BUILT = "Fri Dec 11 12:00:00 UTC 2020"
 BUILD_TIMESTAMP = 1607688000
 NODE = "cluster1-01"
-# Where an API's name goes on to say what is done with its object.
-ACTIONS = re.compile(
-    "get|create|destroy|list|set|lookup|map|unmap|add|remove|move|resize|online|offline|initiator|autosupport"
-)
 
 
 def release(ontapi: int) -> str:
@@ -78,39 +73,36 @@ def system_version(call: Call) -> Tree:
     }
 
 
-def _object_and_operation(name: str) -> tuple[str, str]:
-    """Split an API's name where its verb begins; how ONTAP groups them is not documented, this is a guess."""
-    words = name.split("-")
-    at = next(
-        (place for place, word in enumerate(words) if place and ACTIONS.fullmatch(word)),
-        len(words) - 1,
-    )
-    return "-".join(words[:at]), words[at]
-
-
-def _capability(name: str) -> Tree:
-    apis = sorted(api for api in APIS if _object_and_operation(api)[0] == name)
-    operations: list[Tree] = []
-    for operation, members in groupby(
-        sorted(apis, key=lambda api: _object_and_operation(api)[1]),
-        key=lambda api: _object_and_operation(api)[1],
-    ):
-        operations.append({"name": operation, "api-name": ",".join(members)})
-    return {"object-name": name, "operation-list": {"operation-info": operations}}
-
-
 OPERATION: Fields = {"name": None, "api-name": None}
 CAPABILITY: Fields = {"object-name": None, "operation-list": {"operation-info": OPERATION}}
-CAPABILITIES: Listing[str] = Listing("capability-info", ("object-name",), CAPABILITY, _capability)
+CAPABILITIES: Listing[Tree] = Listing("capability-info", ("object-name",), CAPABILITY, lambda tree: tree)
 
 
-@api("system-user-capability-get-iter", optional=ITERATOR, since=dict.fromkeys(ITERATOR, 20), tunnelled=False)
+@api("system-user-capability-get-iter", optional=ITERATOR, introduced=20, tunnelled=False)
 def capabilities(call: Call) -> Tree:
-    """What this login may call: everything there is, here.  Answered to vservers' logins too (Cinder gives up
-    else).
+    """What this login may call, by ONTAP's objects and operations; vservers' logins may ask, too (Cinder gives
+    up else).
     """
-    objects = {_object_and_operation(name)[0] for name in APIS}
-    return CAPABILITIES.answer(call, {(name,): name for name in objects})
+    granted = rights_of(call.login, call.filer.state.roles)
+    usable = [
+        name
+        for name, known in APIS.items()
+        if call.filer.ontapi >= known.introduced
+        and allows(granted, name)
+        and not (known.cluster_only and call.login.vserver)
+    ]
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in sorted(usable):
+        place, operation = object_and_operation(name)
+        found.setdefault(place, {}).setdefault(operation, []).append(name)
+    return CAPABILITIES.answer(call, {(place,): _capability(place, found[place]) for place in found})
+
+
+def _capability(place: str, operations: dict[str, list[str]]) -> Tree:
+    infos: list[Tree] = [
+        {"name": operation, "api-name": ",".join(apis)} for operation, apis in sorted(operations.items())
+    ]
+    return {"object-name": place, "operation-list": {"operation-info": infos}}
 
 
 EMS = (

@@ -1,0 +1,38 @@
+"""Every call that this provider makes of a clustered filer, and so every right that its account must have.
+
+A test compares the list with the calls in this package. etc/ontap-account-zapi.txt has the filer's commands that
+give an account these rights.
+"""
+
+from __future__ import annotations
+
+ALWAYS = frozenset(
+    {
+        "clone-create",
+        "igroup-get-iter",
+        "lun-create-by-size",
+        "lun-destroy",
+        "lun-get-iter",
+        "lun-map",
+        "lun-map-get-iter",
+        "lun-resize",
+        "lun-set-comment",
+        "lun-unmap",
+        "system-get-ontapi-version",
+        "system-user-capability-get-iter",
+        "volume-get-iter",
+        "vserver-get-iter",
+    }
+)
+# Where each node has an initiator group of its own, nodes make them.
+PER_NODE = frozenset({"igroup-add", "igroup-create"})
+# To find where a LUN's paths lead.
+TARGETS = {
+    "iscsi": frozenset({"iscsi-interface-get-iter", "iscsi-service-get-iter"}),
+    "fc": frozenset({"fcp-port-name-get-iter"}),
+}
+
+
+def needed(protocol: str, *, per_node: bool) -> frozenset[str]:
+    """The calls of a provider that speaks ``protocol`` ("iscsi" or "fc") and has an igroup per node or not."""
+    return ALWAYS | TARGETS[protocol] | (PER_NODE if per_node else frozenset())
