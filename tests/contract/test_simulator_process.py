@@ -252,7 +252,7 @@ def test_log_lines_are_json_with_these_fields(clients: Clients, running: Simulat
     last = json.loads((running.state / "requests.jsonl").read_text().splitlines()[-1])
     assert list(last) == [
         *("time", "connection", "peer", "account", "http", "api", "vserver", "arguments", "status", "errno"),
-        "seconds",
+        *("seconds", "fault"),
     ]
 
 

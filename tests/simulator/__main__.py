@@ -7,12 +7,15 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.simulator import certificates, provision, typed
+from tests.simulator.control import ControlServer
 from tests.simulator.filer import NEWEST, Filer
 from tests.simulator.requestlog import RequestLog
 from tests.simulator.server import Server
@@ -107,6 +110,10 @@ def _provision(filer: Filer, options: argparse.Namespace) -> None:
         typed.run(filer.state, file.read_text(encoding="utf-8").splitlines())
 
 
+def _other_certificate(state: Path, name: str) -> ssl.SSLContext:
+    return certificates.context(state, certificates.OTHERS[name])
+
+
 def _stop_on_signals(server: Server) -> None:
     def stop(*_: object) -> None:
         # shutdown() waits for serve_forever(), which runs in this thread: another one must wait.
@@ -140,7 +147,9 @@ def main(arguments: list[str]) -> None:
     if not options.http:
         certificates.ensure(options.state)
     tls = None if options.http else certificates.context(options.state)
-    with Server(options.listen, filer, RequestLog(options.state), tls) as server:
+    certify = None if options.http else partial(_other_certificate, options.state)
+    server = Server(options.listen, filer, RequestLog(options.state), tls, certify)
+    with server, ControlServer(options.state, server):
         _stop_on_signals(server)
         if options.lifeline:
             _stop_with_stdin(server)

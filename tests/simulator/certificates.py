@@ -12,6 +12,9 @@ CA = "ca.pem"
 SERVER = "server.pem"
 CLIENT = "client.pem"
 CLIENT_KEY = "client-key.pem"
+# For a filer whose certificate changes: another one of the same CA, and one of a CA that nobody trusts.
+OTHERS = {"renewed": "server-renewed.pem", "foreign": "server-foreign.pem"}
+_NAMES = ("127.0.0.1", "::1", "localhost")
 
 
 def ensure(state: Path, account: str = "admin") -> None:
@@ -21,22 +24,25 @@ def ensure(state: Path, account: str = "admin") -> None:
     import trustme  # noqa: PLC0415 - slow to load, and wanted only once
 
     authority = trustme.CA()
-    server = authority.issue_cert("127.0.0.1", "::1", "localhost")
+    server = authority.issue_cert(*_NAMES)
     client = authority.issue_cert(f"{account}@localhost", common_name=account)
     server.private_key_and_cert_chain_pem.write_to_path(str(state / SERVER))
+    for name, signer in (("renewed", authority), ("foreign", trustme.CA())):
+        other = signer.issue_cert(*_NAMES)
+        other.private_key_and_cert_chain_pem.write_to_path(str(state / OTHERS[name]))
     (state / CLIENT).write_bytes(b"".join(blob.bytes() for blob in client.cert_chain_pems))
     client.private_key_pem.write_to_path(str(state / CLIENT_KEY))
     fresh = state / f"{CA}.new"
     authority.cert_pem.write_to_path(str(fresh))
-    for name in (SERVER, CLIENT_KEY):
+    for name in (SERVER, CLIENT_KEY, *OTHERS.values()):
         (state / name).chmod(0o600)
     fresh.replace(state / CA)
 
 
-def context(state: Path) -> ssl.SSLContext:
+def context(state: Path, certificate: str = SERVER) -> ssl.SSLContext:
     """The server's side of TLS; a client may show a certificate of our CA instead of a password."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(state / SERVER)
+    tls.load_cert_chain(state / certificate)
     tls.load_verify_locations(state / CA)
     tls.verify_mode = ssl.CERT_OPTIONAL
     return tls

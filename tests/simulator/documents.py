@@ -77,6 +77,14 @@ def parse(document: bytes) -> Request:
     return Request(calls[0], root.get("vfiler") or None)
 
 
+def api_name(document: bytes) -> str | None:
+    """The API that a document calls, if it does."""
+    try:
+        return parse(document).call.name
+    except Refusal:
+        return None
+
+
 def _node(element: etree._Element) -> Node:
     if not isinstance(element.tag, str):
         raise Refusal(API_ERROR, "Malformed XML request: an entity reference")

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.simulator import requestlog
+from tests.simulator.control import Control
 from tests.simulator.requestlog import Logged
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,6 +30,7 @@ class Simulator:
         self.ca = state / "ca.pem"
         self.client_certificate = state / "client.pem"
         self.client_key = state / "client-key.pem"
+        self.control = Control(state)
         self.ready_line = ""
         self.port = port
         self._options = options

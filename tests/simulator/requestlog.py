@@ -13,7 +13,8 @@ NAME = "requests.jsonl"
 @dataclass(frozen=True)
 class Logged:
     """One request as it was answered; ``seconds`` is how long the answer took, ``time`` when the request was
-    read.
+    read,
+    ``fault`` what was made to befall it.
     """
 
     time: float
@@ -27,6 +28,7 @@ class Logged:
     status: str | None
     errno: str | None
     seconds: float
+    fault: str | None = None
 
 
 class RequestLog:

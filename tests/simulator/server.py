@@ -10,66 +10,86 @@ import socketserver
 import ssl
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.simulator import documents
+from tests.simulator import documents, malice
+from tests.simulator.faults import Faults
 from tests.simulator.filer import Answer, Filer
 from tests.simulator.requestlog import Logged, RequestLog
+from tests.simulator.wire import XML, Delivery, Outage, Reply, patient
 
 URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
 LARGEST_BODY = 16 << 20
 IDLE_SECONDS = 600
 HANDSHAKE_SECONDS = 30
-XML = "text/xml; charset=utf-8"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP response, and what the filer said if it was asked."""
-
-    status: HTTPStatus
-    body: bytes = b""
-    content_type: str = "text/html"
-    headers: dict[str, str] = field(default_factory=dict)
-    answer: Answer | None = None
 
 
 class Server(ThreadingHTTPServer):
-    """Listens; ``tls`` is None for plain HTTP."""
+    """Listens; ``tls`` is None for plain HTTP. ``certify`` makes the context for another certificate."""
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 1024
 
     def __init__(
-        self, address: tuple[str, int], filer: Filer, log: RequestLog, tls: ssl.SSLContext | None
+        self,
+        address: tuple[str, int],
+        filer: Filer,
+        log: RequestLog,
+        tls: ssl.SSLContext | None,
+        certify: Callable[[str], ssl.SSLContext] | None = None,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Connection)
         self.filer, self.log, self.tls = filer, log, tls
         self.connections = itertools.count(1)
+        self.faults, self.outage = Faults(), Outage()
+        self._own_tls, self._certify = tls, certify
 
     def server_bind(self) -> None:
         """Bind, without HTTPServer's look-up of our name, which may ask a name server."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
-    def reply(self, body: bytes, account: str) -> Reply:
-        """The one way from HTTP to the filer."""
-        answer = self.filer.answer(body, account)
-        return Reply(HTTPStatus.OK, answer.document, XML, answer=answer)
+    def reply(self, body: bytes, account: str, wait: Callable[[float], bool] = lambda _: True) -> Reply:
+        """The one way from HTTP to the filer; here armed faults strike. ``wait`` is False if the client left."""
+        api = documents.api_name(body)
+        fault = self.faults.strike(api)
+        acts = fault is None or fault.after or (fault.kind == "delay" and wait(fault.seconds))
+        if acts:
+            answer = self.filer.answer(body, account)
+        else:
+            answer = Answer(documents.passed({}, self.filer.ontapi), api, status="not carried out")
+        reply = Reply(HTTPStatus.OK, answer.document, XML, answer=answer)
+        if fault is None:
+            return reply
+        if fault.kind == "certificate" and self._certify is not None:
+            self.tls = self._certify(fault.certificate)
+        if fault.kind == "takeover":
+            self.outage.begin(fault.seconds)
+        if fault.kind == "delay":
+            return replace(reply, fault=fault, delivery=Delivery(pause=fault.seconds if fault.after else 0.0))
+        return malice.struck(fault, reply, self.filer.ontapi)
+
+    def recover(self) -> None:
+        """The certificate is the first one again, and a takeover is over."""
+        self.tls = self._own_tls
+        self.outage.end()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection, in its own thread: a slow handshake holds up nobody else."""
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.outage.wait()
         if self.tls is None:
-            Connection(request, client_address, self)
+            with self.outage.watching(request):
+                Connection(request, client_address, self)
             return
         request.settimeout(HANDSHAKE_SECONDS)
-        with self.tls.wrap_socket(request, server_side=True) as secured:
+        with self.tls.wrap_socket(request, server_side=True) as secured, self.outage.watching(secured):
             Connection(secured, client_address, self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -102,7 +122,7 @@ class Connection(BaseHTTPRequestHandler):
         elif account is None:
             reply = _unauthorized()
         else:
-            reply = self.server.reply(body, account)
+            reply = self.server.reply(body, account, lambda seconds: patient(self.connection, seconds))
         self._finish(reply, account, started, clock)
 
     def do_GET(self) -> None:
@@ -167,6 +187,7 @@ class Connection(BaseHTTPRequestHandler):
                 status=answer.status if answer else None,
                 errno=answer.errno if answer else None,
                 seconds=round(time.monotonic() - clock, 6),
+                fault=reply.fault.kind if reply.fault else None,
             )
         )
         headers = {
@@ -179,7 +200,7 @@ class Connection(BaseHTTPRequestHandler):
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         status = f"{self.protocol_version} {int(reply.status)} {reply.status.phrase}\r\n"
-        self.wfile.write(f"{status}{head}\r\n".encode("latin-1") + reply.body)
+        reply.delivery.carry(f"{status}{head}\r\n".encode("latin-1") + reply.body, self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on stderr: requests.jsonl is the log."""
