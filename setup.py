@@ -26,7 +26,5 @@ setup(
     data_files=[
         (PROVIDER, sorted(glob.glob("scripts/*"))),
         (f"{SHARE}/hooks", sorted(glob.glob("hooks/*"))),
-        (f"{SHARE}/udev", sorted(glob.glob("udev/*.rules"))),
-        (f"{SHARE}/etc", sorted(glob.glob("etc/*"))),
     ],
 )

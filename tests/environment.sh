@@ -1,19 +1,24 @@
 # What tests/run and tests/demo need of a Debian machine; sourced by both, with the repository as directory.
 # Installs the missing packages, and the tools into .venv; on a machine that has all of it this takes no time.
+# prepare takes further packages' names: tests/run needs more than a demonstration does.
 
 PACKAGES="ganeti python3 python3-venv python3-lxml python3-oslo.log python3-oslo.utils python3-six strace util-linux"
+
+# To build the Debian package, as debian/control says, and to look into it.
+PACKAGING="build-essential debhelper dh-python lintian mandoc mmdebstrap pybuild-plugin-pyproject python3-all
+    python3-hypothesis python3-pytest python3-setuptools python3-wheel"
 
 prepare() {
     if [ "$(id -u)" != 0 ]; then
         echo "$0: needs root, for namespaces, mounts and loop devices" >&2
         return 1
     fi
-    install_packages && install_tools
+    install_packages $PACKAGES "$@" && install_tools
 }
 
 install_packages() {
     local package missing=
-    for package in $PACKAGES; do
+    for package; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
     done
     [ -n "$missing" ] || return 0

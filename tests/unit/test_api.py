@@ -114,7 +114,7 @@ def test_control_characters_that_ontap_lets_slip() -> None:
     assert NaServer(Peer(answer)).send_request("lun-get-comment").get_child_content("comment") == "abc"
 
 
-XML_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
+XML_TEXT = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\ufffe\uffff"))
 XML_NAME = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 ARGUMENTS = st.recursive(
     st.dictionaries(XML_NAME, XML_TEXT | st.integers() | st.booleans(), max_size=4),

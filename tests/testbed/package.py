@@ -1,0 +1,110 @@
+"""The Debian package, built from the tree as README says, once for all who ask: ``package.build()``.
+
+Built in a copy, so that the tree stays as it is, and kept below /var/cache by what the tree consists of: whoever
+asks next, in this run or another one, gets the same file at once. It is for installing, on a node or in a root.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.testbed.product import ROOT
+
+CACHE = Path("/var/cache/ganeti-extstorage-dataontap-tests")
+COMMAND = ("dpkg-buildpackage", "-us", "-uc")
+# Debian's Python and tools, whatever else the caller's PATH begins with.
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+# What none of the package is made from; a change to it makes no other package.
+NOT_IN_IT = ("tests/cluster/", "tests/contract/", "tests/bench/", "tests/package/", "tests/testbed/", "tests/vm/")
+
+
+class BuildError(Exception):
+    """The package cannot be built; the end of what the build said is in it."""
+
+
+def build() -> Path:
+    """The binary package's file, ganeti-extstorage-dataontap_VERSION_all.deb, built if it is not there yet.
+
+    Costs some 10 s the first time (the unit tests are run, too). Raises BuildError.
+    """
+    (package,) = artefacts("-b").glob("*.deb")
+    return package
+
+
+def build_source() -> Path:
+    """The source package's .changes file, with the .dsc and the tarball beside it."""
+    (changes,) = artefacts("-S").glob("*.changes")
+    return changes
+
+
+def artefacts(kind: str) -> Path:
+    """A directory with what dpkg-buildpackage leaves beside its tree; ``kind`` is -b or -S. Do not change it."""
+    files = sources()
+    if kind == "-b":
+        files = [name for name in files if not name.startswith(NOT_IN_IT)]
+    kept = CACHE / f"package{kind}-{_digest(files)}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "package.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.is_dir():
+            _drop_unused()
+            _build(sources(), kind, kept)
+        os.utime(kept)
+    return kept
+
+
+def sources() -> list[str]:
+    """The files of the tree that belong to it: those git has, or would take with ``git add``."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+    return sorted({name for name in names if name and (ROOT / name).exists()})
+
+
+def copy_tree(directory: Path, files: list[str]) -> None:
+    """Copy these files of the tree to ``directory``, as a fresh clone has them."""
+    for name in files:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, directory / name, follow_symlinks=False)
+
+
+def _drop_unused() -> None:
+    """Remove what nobody has asked for in a day; another tree's may be in use right now."""
+    for old in CACHE.glob("package-[bS]-*"):
+        if old.stat().st_mtime < time.time() - 24 * 60 * 60:
+            shutil.rmtree(old)
+
+
+def _build(files: list[str], kind: str, kept: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="build-", dir=CACHE) as directory:
+        tree = Path(directory, "made", "tree")
+        copy_tree(tree, files)
+        done = subprocess.run(
+            [*COMMAND, kind],
+            cwd=tree,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BuildError("\n".join([f"{' '.join(COMMAND)} {kind}:", *done.stdout.splitlines()[-40:]]))
+        shutil.rmtree(tree)
+        tree.parent.rename(kept)
+
+
+def _digest(files: list[str]) -> str:
+    total = hashlib.sha256()
+    for name in files:
+        path = ROOT / name
+        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        total.update(f"{name}\0{path.lstat().st_mode & 0o111}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()[:16]
