@@ -92,7 +92,7 @@ class Cleaner:
     def _take_down(self, name: str) -> None:
         """Detach, then run DEVICE_CLEANUP_COMMAND for a device that is still here."""
         self._provider.detach(Volume({}, name, None))
-        look = partial(self._provider.find_device, name)
+        look = partial(self._provider.devices.find, name)
         device = look()
         command = self._settings.device_cleanup_command
         if device is None or not command:

@@ -64,6 +64,10 @@ class Settings:
     )
 
     storage_protocol: str = option(literals.one_of("iscsi", "fc"), default="iscsi")
+    iscsi_chap_user: str | None = option(literals.maybe(literals.text), default=None)
+    iscsi_chap_password: str | None = option(literals.maybe(literals.secret), default=None, repr=False)
+    multipath: bool = option(literals.yes_no, default=True)
+    lun_id_limit: int = option(literals.number(1, 4095), default=4095)
     lun_device_path_format: str = option(literals.device_path_format, default="/dev/disk/{hostname}/{pool}/{name}")
     iscsi_attach_commands: Commands | None = option(literals.maybe(literals.commands), default=None)
     iscsi_detach_commands: Commands | None = option(literals.maybe(literals.commands), default=None)
@@ -148,6 +152,10 @@ def _check_together(settings: Settings, path: str) -> None:
         raise ConfigError(f'{path}: CERT_FILE: needs TRANSPORT_TYPE = "https"')
     if not settings.cert_file and not (settings.login and settings.password):
         raise ConfigError(f"{path}: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given")
+    if bool(settings.iscsi_chap_user) != bool(settings.iscsi_chap_password):
+        raise ConfigError(
+            f"{path}: ISCSI_CHAP_USER: is of no use without ISCSI_CHAP_PASSWORD, nor that without it"
+        )
     if not settings.allows_pool(settings.pool):
         raise ConfigError(f"{path}: POOL: {settings.pool!r} is not allowed by POOL_NAME_SEARCH_PATTERN")
 

@@ -52,6 +52,13 @@ class Luns:
             raise VolumeError(f"{several} {path}; check POOL and CLUSTER_MODE_VSERVER")
         return lun
 
+    def at(self, path: str) -> Lun:
+        """The LUN at this path, which was there a moment ago."""
+        found = self._client.get_lun_by_args(path=path)
+        if len(found) != 1:
+            raise VolumeError(f"{path} was there a moment ago, and is not any more")
+        return found[0]
+
     def search(self, name: str) -> Lun | None:
         """The LUN of this name in another allowed pool, or None; two are a VolumeError.
 

@@ -23,6 +23,9 @@ from dataontap.environ import REQUESTS, Disk, Verification
 from dataontap.errors import ContractError, DataOntapError, HostError
 
 if TYPE_CHECKING:
+    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.devices import Devices
+    from dataontap.locks import Locks
     from dataontap.provider import DataOnTapProvider
 
 Request = TypeVar("Request", bound=Disk)
@@ -118,21 +121,45 @@ def _perform(verb: Callable[..., str | None], process: Process, request: Disk, s
 def compose(settings: Settings, process: Process, deadline: Deadline) -> DataOnTapProvider:
     """Put the provider's parts together; from here on it is logged what happens."""
     from dataontap import client
-    from dataontap.host.device import Host
     from dataontap.locks import Locks
     from dataontap.provider import DataOnTapProvider
     from dataontap.records import Records
 
     log.setup(settings)
+    locks = Locks(deadline)
     return DataOnTapProvider(
         settings,
         cluster=ssconf.cluster_name(),
         deadline=deadline,
         connect=partial(client.connect, settings, deadline),
-        host=Host(),
-        locks=Locks(deadline),
+        devices=partial(_devices, settings, deadline, locks),
+        locks=locks,
         records=Records(process.environ, enabled=not settings.debug, config_file=process.config_file),
     )
+
+
+def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Callable[[], CmodeClient]) -> Devices:
+    """This node."""
+    from dataontap import present
+    from dataontap.devices import Devices
+    from dataontap.host import run as programs
+    from dataontap.host.device import Host
+    from dataontap.host.iscsi import Chap, Iscsi
+    from dataontap.host.multipath import Multipath
+    from dataontap.host.san import San
+    from dataontap.host.sysfs import Sysfs
+    from dataontap.host.udev import Names
+    from dataontap.memory import Memory
+    from dataontap.targets import IscsiTarget
+
+    chap = None
+    if settings.iscsi_chap_user and settings.iscsi_chap_password:
+        chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
+    iscsi = Iscsi(programs.run, failures=f"{present.DIRECTORY}/portal", chap=chap)
+    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
+    san = San(Sysfs(), Multipath(programs.run), Names(), deadline, wants_maps=settings.multipath)
+    connect = IscsiTarget(client, iscsi, memory).connect
+    return Devices(settings, host=Host(), san=san, connect=connect, locks=locks, deadline=deadline)
 
 
 def _request(name: str, process: Process) -> Disk:

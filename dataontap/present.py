@@ -2,8 +2,9 @@
 
 Ganeti attaches a volume up to six times an operation, so this module imports next to nothing, asks nobody, and
 starts nothing. What it goes by is a record that the ordinary way left in /run when it last proved the device: one
-small file a volume. Any difference, any doubt, and ``answer`` returns False, with nothing done: then the ordinary
-way begins, which knows how to say what is wrong.
+small file a volume. A LUN's device has to prove itself again, too: its paths are asked who they are. Any
+difference, any doubt, and ``answer`` returns False, with nothing done: then the ordinary way begins, which knows
+how to say what is wrong.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import os
 import stat
 from fcntl import LOCK_NB, LOCK_SH, flock
+
+from dataontap import inquiry
 
 TYPE_CHECKING = False  # as typing's, which would have to be imported
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ def proven(
     device = recorded.partition("\n")[2].partition("\n")[0]
     if recorded != describe(device, environ, config_file):
         raise ValueError(device)
+    _ask(recorded)
     return device
 
 
@@ -89,6 +93,45 @@ def describe(device: str, environ: Mapping[str, str], config_file: str = CONFIG_
         "",
     ]
     return "\n".join(lines)
+
+
+def _ask(record: str) -> None:
+    """ValueError unless the LUN on record answers on one path of the device at least, and nothing else on any.
+
+    A device without an NAA identity (a loop device, say) has nobody to be asked.
+    """
+    told = dict(line.partition(" ")[::2] for line in record.split("\n"))
+    naa = identity(record)
+    if not naa:
+        return
+    number = int(told["number"])
+    folder = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
+    paths = os.listdir(f"{folder}/slaves") or [os.readlink(folder).rpartition("/")[2]]  # noqa: PTH208
+    size = str(int(told["sectors"]) * 512)
+    alive = [path for path in paths if _is_alive(path, naa, size)]
+    if not alive:
+        raise ValueError(naa)
+
+
+def identity(record: str) -> str:
+    """The NAA identity of the LUN on record, 32 hexadecimal digits; "" if the device has none."""
+    told = dict(line.partition(" ")[::2] for line in record.split("\n"))
+    for name, prefix in (("dm/uuid", "mpath-3"), ("device/wwid", "naa.")):
+        if told.get(name, "").startswith(prefix):
+            return told[name][len(prefix) :]
+    return ""
+
+
+def _is_alive(path: str, naa: str, size: str) -> bool:
+    """Whether the LUN answers on this path; ValueError if another one does, or the target has none there."""
+    if _sysfs(f"/sys/block/{path}", "device/state") != "running":
+        return False  # asking would keep us waiting until the path is given up
+    kind, told = inquiry.identity(f"/dev/{path}")
+    if kind == inquiry.DEAD:
+        return False
+    if (kind, told) != (inquiry.NAA, naa) or inquiry.capacity(f"/dev/{path}") != (inquiry.SIZE, size):
+        raise ValueError(path)
+    return True
 
 
 def device_lines(record: str) -> list[str]:

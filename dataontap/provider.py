@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
@@ -10,11 +11,13 @@ from dataontap import tag
 from dataontap.checks import Checks
 from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
+from dataontap.devices import Devices
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
 from dataontap.errors import DeadlineError, DeviceError, NaApiError, OntapError, VolumeError
-from dataontap.host.device import Host
+from dataontap.host.san import Wanted
 from dataontap.locks import Locks
 from dataontap.luns import Luns
+from dataontap.masking import Masking
 from dataontap.records import Records
 from dataontap.tag import Tag
 
@@ -22,22 +25,15 @@ if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
-    from dataontap.literals import Commands
 
 LOG = logging.getLogger(__name__)
-
-# What the first implementation ran, for whoever leaves *_COMMANDS at None.
-ATTACH_COMMANDS: dict[str, Commands] = {
-    "iscsi": (("iscsiadm", "-m", "node", "-R"), ("multipath", "-r"), ("udevadm", "settle")),
-    "fc": (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle")),
-}
 
 
 class DataOnTapProvider:
     """One method a verb. All it needs is passed in; it keeps nothing from one verb to the next.
 
     ``cluster`` is the Ganeti cluster's name, for the tag on LUNs. ``connect`` makes the client, at the first
-    use of it, because many an attach needs none.
+    use of it, because many an attach needs none; ``devices`` is made with that client for the same reason.
     """
 
     def __init__(
@@ -47,7 +43,7 @@ class DataOnTapProvider:
         cluster: str,
         deadline: Deadline,
         connect: Callable[[], CmodeClient],
-        host: Host,
+        devices: Callable[[Callable[[], CmodeClient]], Devices],
         locks: Locks,
         records: Records,
     ) -> None:
@@ -55,7 +51,7 @@ class DataOnTapProvider:
         self._cluster = cluster
         self._deadline = deadline
         self._connect = connect
-        self._host = host
+        self.devices = devices(lambda: self.client)
         self._locks = locks
         self._records = records
 
@@ -69,6 +65,10 @@ class DataOnTapProvider:
         """The volumes' LUNs on that filer."""
         return Luns(self.client, self._settings, self._deadline)
 
+    @cached_property
+    def _masking(self) -> Masking:
+        return Masking(self.client, self._settings, self.luns.igroup, self.devices)
+
     def create(self, volume: Creation) -> None:
         """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged, mapped and visible here.
 
@@ -76,9 +76,10 @@ class DataOnTapProvider:
         so the device is waited for, because Ganeti forgets a volume that it could make but not attach.
         """
         with self._locks.volume(volume.name):
-            self._create(volume, self.luns.path(volume.name), self.luns.igroup)
+            self._create(volume, self.luns.path(volume.name))
 
-    def _create(self, volume: Creation, path: str, igroup: str) -> None:
+    def _create(self, volume: Creation, path: str) -> None:
+        masking = self._masking
         self.client.ensure_ontapi_version()
         if self.client.get_lun_by_args(path=path):
             raise VolumeError(f"there is a LUN {path} already; it is left as it is")
@@ -90,19 +91,24 @@ class DataOnTapProvider:
             comment=tag.compose("", mark),
         )
         pool = self._settings.pool
+        wanted = [Wanted((), 0, self.devices.path(volume.name))]
 
         def finish() -> None:
             if not self.client.takes_comment_at_creation:
                 self.client.set_lun_comment(path, spec.comment)
-            self.client.map_lun(path, igroup)
-            self._scan_for(volume.name)
+            with self._locks.scan():
+                lun_id = masking.map_new(volume.name, path)
+                if self.devices.are_ours:  # the filer chose its serial number, and did not tell
+                    wanted.append(self._wanted(volume.name, self.luns.at(path)))
+                failed = self.devices.scan(volume.name, wanted[-1], [lun_id])
+            self.devices.settle(volume.name, wanted[-1], failed)
 
         self.luns.make(
             path,
             lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
             finish,
             is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
-            release=lambda: self._take_down(volume.name),
+            release=lambda: self._take_down(volume.name, wanted[-1].naas),
         )
 
     def attach(self, volume: Volume) -> str:
@@ -122,11 +128,12 @@ class DataOnTapProvider:
             return self._attach(volume.name, any_igroup=True)
 
     def _attach(self, name: str, *, any_igroup: bool = False) -> str:
-        device = self.find_device(name)
+        device = self.devices.find(name)
         try:
             lun = self.luns.existing(name)
-            self._make_visible(lun, any_igroup)
-            device = self._proven(name, device, lun)
+            if not lun.online:
+                raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
+            device = self._bring_up(name, device, lun, any_igroup)
         except (VolumeError, DeviceError):
             self._records.forget(name)
             raise
@@ -136,43 +143,33 @@ class DataOnTapProvider:
                 raise
             if self._records.contradict(name, device):
                 raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
+            self.devices.require_life(device)
             LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)
             return device
         self._records.keep(name, device)
         return device
 
-    def _proven(self, name: str, device: str | None, lun: Lun) -> str:
-        """The device that is the LUN's, as far as this node can tell; scanned for if need be."""
-        if device is not None and self._host.agrees(device, lun.serial, lun.size):
-            return device
-        device = self._scan_for(name)
-        if not self._host.agrees(device, lun.serial, lun.size):
-            self._host.await_size(device, lun.size, self._deadline, failed=[])
-        return device
-
-    def _scan_for(self, name: str) -> str:
+    def _bring_up(self, name: str, device: str | None, lun: Lun, any_igroup: bool) -> str:
+        """The device that is the LUN's, mapped for this node and scanned for if need be."""
+        wanted = self._wanted(name, lun)
         with self._locks.scan():
-            failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name))
-        return self._host.await_device(lambda: self.find_device(name), self._deadline, failed=failed)
+            lun_ids = self._masking.map_here(name, lun, any_igroup=any_igroup)
+            if device is not None and self.devices.is_proven(device, wanted):
+                return device
+            failed = self.devices.scan(name, wanted, lun_ids)
+        return self.devices.settle(name, wanted, failed)
+
+    def _wanted(self, name: str, lun: Lun) -> Wanted:
+        return Wanted(lun.naas, lun.size, self.devices.path(name))
 
     def detach(self, volume: Volume) -> None:
         """Take the volume's device off this node; none here is fine, one that is in use is an error."""
         with self._locks.volume(volume.name):
             self._take_down(volume.name)
 
-    def _take_down(self, name: str) -> None:
+    def _take_down(self, name: str, naas: tuple[str, ...] = ()) -> None:
+        self.devices.take_down(name, (*naas, *self._records.identities(name)))
         self._records.forget(name)
-        device = self.find_device(name)
-        if device is None:
-            return
-        self._host.await_release(device, self._deadline)
-        commands = self._detach_commands()
-        if not commands:
-            LOG.warning("%s stays: no detach commands are configured", device)
-            return
-        with self._locks.scan():
-            failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
-        self._host.await_absence(lambda: self.find_device(name), self._deadline, failed=failed)
 
     def remove(self, volume: Volume) -> None:
         """Remove the LUN, by force never; one that is gone already is fine."""
@@ -189,25 +186,20 @@ class DataOnTapProvider:
             raise VolumeError(f"will not shrink it from {volume.size} to {volume.new_size} bytes")
         with self._locks.volume(volume.name):
             lun = self.luns.existing(volume.name)
+            size = lun.size
             if lun.size >= volume.new_size:
                 # Rounded up when it was made, or grown by a call whose answer was lost.
                 LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
             else:
-                self.client.do_direct_resize(lun.path, volume.new_size)
-            device = self.find_device(volume.name)
-            if device is not None and self._host.size(device) < volume.new_size:
-                self._rescan(volume.name, device, volume.new_size)
-
-    def _rescan(self, name: str, device: str, size: int) -> None:
-        """Let this node see that the device has ``size`` bytes now."""
-        self._records.forget(name)
-        with self._locks.scan():
-            failed = self._host.run_commands(self._attach_commands(), self._deadline, **self._words(name, device))
-        self._host.await_size(device, size, self._deadline, failed=failed)
+                size = self.client.do_direct_resize(lun.path, volume.new_size) or volume.new_size
+            device = self.devices.find(volume.name)
+            if device is not None:
+                self._records.forget(volume.name)
+                self.devices.grow(volume.name, device, self._wanted(volume.name, replace(lun, size=size)))
 
     def snapshot(self, volume: Snapshot) -> None:
         """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
-        igroup = self.luns.igroup
+        masking = self._masking
         source, leftover = self.luns.source_and_snapshot(volume)
         path = f"/vol/{source.pool}/{volume.snapshot_name}"
         source_tag = tag.find(source.comment)
@@ -230,7 +222,8 @@ class DataOnTapProvider:
             self.client.set_lun_comment(path, tag.compose("", mark))
             if source.size < volume.snapshot_size:
                 self.client.do_direct_resize(path, volume.snapshot_size)
-            self.client.map_lun(path, igroup)
+            with self._locks.scan():
+                masking.map_new(volume.snapshot_name, path)
 
         def is_ours(lun: Lun) -> bool:
             # Whether a clone inherits its source's comment is not known [?]; its own tag it gets only after this.
@@ -274,42 +267,5 @@ class DataOnTapProvider:
 
     def _refuse_stale(self, name: str) -> None:
         """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's."""
-        if self.find_device(name) is not None:
+        if self.devices.find(name) is not None:
             raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
-
-    # This node
-
-    def _make_visible(self, lun: Lun, any_igroup: bool) -> None:
-        """See to it that scanning this node can find the LUN at all."""
-        if not lun.online:
-            raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
-        if any_igroup and lun.mapped:
-            return
-        igroup = self.luns.igroup
-        if not lun.mapped or igroup not in (mapping.igroup for mapping in self.client.get_lun_map(lun.path)):
-            LOG.warning("%s is not mapped to %s; mapping it", lun.path, igroup)
-            self.client.map_lun(lun.path, igroup)
-
-    def find_device(self, name: str) -> str | None:
-        """The volume's device on this node, whoever's LUN it may be by now."""
-        settings = self._settings
-        return self._host.find_device(
-            settings.lun_device_path_format, hostname=settings.hostname, pool=settings.pool, name=name
-        )
-
-    def _device_name(self, name: str) -> str:
-        return self._settings.lun_device_path_format.format(
-            hostname=self._settings.hostname, pool=self._settings.pool, name=name
-        )
-
-    def _attach_commands(self) -> Commands:
-        commands = self._settings.attach_commands
-        return ATTACH_COMMANDS[self._settings.storage_protocol] if commands is None else commands
-
-    def _detach_commands(self) -> Commands:
-        """None is the first implementation's own here, too: it left the device where it was."""
-        return self._settings.detach_commands or ()
-
-    def _words(self, name: str, device: str | None = None) -> dict[str, str]:
-        """What may stand in braces in a configured command."""
-        return {"name": name, "device": device or self._device_name(name)}

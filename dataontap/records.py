@@ -70,6 +70,14 @@ class Records:
             return False
         return present.device_lines(recorded) != present.device_lines(now)
 
+    def identities(self, name: str) -> tuple[str, ...]:
+        """The NAA identity of the LUN whose device was proven last, if it has one; the device may be gone."""
+        try:
+            found = present.identity(present.read(present.record_path(self._directory, name)))
+        except (OSError, ValueError):
+            return ()
+        return (found,) if found else ()
+
     def forget(self, name: str) -> None:
         """Let the next attach prove the device anew. What is there and is no file never was a record."""
         try:

@@ -44,6 +44,14 @@ class Lun:
     mapped: bool
 
     @property
+    def naas(self) -> tuple[str, ...]:
+        """The identities that it may show to a host, in 32 hexadecimal digits: a prefix and its serial number.
+
+        Clustered ONTAP's prefix comes first; a LUN that was moved from 7-Mode may have kept that one's.
+        """
+        return tuple(prefix + self.serial.encode().hex() for prefix in ("600a0980", "60a98000"))
+
+    @property
     def pool(self) -> str:
         """Where it is: the filer's volume, or volume/qtree."""
         return self.path[len("/vol/") :].rpartition("/")[0]
@@ -61,6 +69,16 @@ class LunMap:
     path: str
     igroup: str
     lun_id: int
+
+
+@dataclass(frozen=True)
+class IscsiPortal:
+    """An interface of the SVM that serves iSCSI: IP address, TCP port, portal group tag."""
+
+    address: str
+    port: int
+    tag: int
+    enabled: bool
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaElement
-from dataontap.client.client_base import BaseClient, Lun, LunMap, Pool
+from dataontap.client.client_base import BaseClient, IscsiPortal, Lun, LunMap, Pool
 
 # Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
 _PAGE = 100
@@ -34,13 +34,44 @@ class CmodeClient(BaseClient):
 
     def get_lun_map(self, path: str) -> list[LunMap]:
         """Where a LUN is mapped; nothing for an unmapped or absent one."""
+        return self._maps({"path": path})
+
+    def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
+        """All that is mapped to a group."""
+        return self._maps({"initiator-group": igroup_name})
+
+    def _maps(self, query: Arguments) -> list[LunMap]:
         wanted = dict.fromkeys(("path", "initiator-group", "lun-id"), "")
-        records = self._iterate("lun-map-get-iter", "lun-map-info", query={"path": path}, wanted=wanted)
+        records = self._iterate("lun-map-get-iter", "lun-map-info", query=query, wanted=wanted)
         return [
             LunMap(
                 record.get_child_content("path"),
                 record.get_child_content("initiator-group"),
                 record.get_int("lun-id"),
+            )
+            for record in records
+        ]
+
+    def get_iscsi_service_details(self) -> str | None:
+        """The name of the SVM's iSCSI target; None where it has no iSCSI service."""
+        records = self._iterate("iscsi-service-get-iter", "iscsi-service-info", query={}, wanted={"node-name": ""})
+        return next((record.get_child_content("node-name") for record in records), None)
+
+    def get_iscsi_target_details(self) -> list[IscsiPortal]:
+        """The SVM's interfaces that serve iSCSI, the disabled ones among them."""
+        names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled")
+        records = self._iterate(
+            "iscsi-interface-get-iter",
+            "iscsi-interface-list-entry-info",
+            query={},
+            wanted=dict.fromkeys(names, ""),
+        )
+        return [
+            IscsiPortal(
+                record.get_child_content("ip-address"),
+                record.get_int("ip-port"),
+                record.get_int("tpgroup-tag"),
+                _is_true(record, "is-interface-enabled"),
             )
             for record in records
         ]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 NO_SUCH_LUNMAP = "9016"
 NO_SUCH_VDISK = "9017"
+NO_SUCH_INITGROUP = "9003"
+INITGROUP_EXISTS = "9004"
+INITGROUP_HAS_NODE = "9008"  # the initiator is in it already
+# One of the group's initiators sees this LUN, or another one under this id, by way of another group. The tables
+# have it; which of the two a filer sends for an id that is taken in another group is recorded nowhere [?].
+LUN_MAPPING_CONFLICT = "9009"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
+INITGROUP_HAS_LUN = "9024"  # the id is another LUN's in this group
 SIZE_UNCHANGED = "9042"
 EAPIERROR = "13001"
 EAPIPRIVILEGE = "13003"

@@ -8,24 +8,24 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Callable
 
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError, DeviceError
 from dataontap.host import run as programs
+from dataontap.host.holders import is_claimed, openers
+from dataontap.host.sysfs import SECTOR
 
 LOG = logging.getLogger(__name__)
 
-SECTOR = 512  # sysfs counts block devices' sizes in these, whatever their own sector size is
 # Polling a name costs a stat; udev makes it within milliseconds or, on a busy node, seconds.
 _SHORTEST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 # After a failed scan a device hardly comes by itself: do not make the admin wait for the whole deadline.
 _PATIENCE_AFTER_FAILURE = 10.0
 _PATIENCE_WITH_HOLDERS = 3.0
-_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs", "ocfs", "gfs", "lustre")
 
 
 class Host:
@@ -154,14 +154,14 @@ class Host:
         except (OSError, ValueError) as error:
             raise DeviceError(f"{device}: the kernel does not tell its size: {error}") from None
 
-    def agrees(self, device: str, serial: str, size: int) -> bool:
-        """Whether ``device`` shows all ``size`` bytes of the LUN with that serial number.
+    def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
+        """Whether ``device`` shows all ``size`` bytes of the LUN with one of these identities.
 
         Raises DeviceError where it is certainly another one: it is larger, or sysfs knows an identity of it that
-        is not the serial's. That is what it said once; only a live INQUIRY would tell what it says now.
+        is none of these. That is what it said once; only a live INQUIRY tells what it says now.
         """
         naa = self._naa(device)
-        if naa is not None and naa[8:] != serial.encode().hex():
+        if naa is not None and naa not in naas:
             raise DeviceError(f"the device of this name is another LUN's (NAA {naa}); look at multipath -ll")
         seen = self.size(device)
         if seen > size:
@@ -198,11 +198,11 @@ class Host:
     def holders(self, device: str) -> list[str]:
         """Who has ``device`` open or builds upon it, for people; empty if nobody does."""
         number = _number(device)
-        held = [f"process {pid} ({_command_name(pid)})" for pid in _openers(number)]
+        held = openers(number)
         stacked = self._system(device) / "holders"
         if stacked.is_dir():
             held += sorted(entry.name for entry in stacked.iterdir())
-        if not held and _is_claimed(device):
+        if not held and is_claimed(device):
             held.append("the kernel (a mount, swap or the like)")
         return held
 
@@ -226,51 +226,3 @@ def _fill_in(word: str, values: dict[str, str]) -> str:
     for field, value in values.items():
         word = word.replace("{" + field + "}", value)
     return word
-
-
-def _openers(number: int) -> list[int]:
-    """The processes that have the block device ``number`` open, under whatever name (qemu may be in a chroot).
-
-    What lies on a network file system is not looked at: a stat there might hang.
-    """
-    network = _network_mounts()
-    found = set()
-    for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
-        try:
-            target = os.readlink(descriptor)
-            if not target.startswith("/") or target.startswith(network):
-                continue
-            status = os.stat(descriptor)
-        except OSError:
-            continue  # the process ended, or closed it
-        if stat.S_ISBLK(status.st_mode) and status.st_rdev == number:
-            found.add(int(descriptor.split("/")[2]))
-    return sorted(found)
-
-
-def _network_mounts() -> tuple[str, ...]:
-    """Where file systems of other machines, or of programs, are mounted: see proc(5) on mountinfo."""
-    mounts = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-        fields, _, rest = line.partition(" - ")
-        if rest.split(" ", 1)[0].startswith(_NETWORK_FILE_SYSTEMS):
-            mounts.append(fields.split(" ")[4] + "/")
-    return tuple(mounts)
-
-
-def _is_claimed(device: str) -> bool:
-    """Whether something in the kernel has claimed the device: O_EXCL without O_CREAT asks just that (open(2))."""
-    try:
-        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError as error:
-        import errno
-
-        return error.errno == errno.EBUSY
-    return False
-
-
-def _command_name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return "gone by now"

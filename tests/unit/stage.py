@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Callable, NoReturn
 
@@ -11,8 +11,13 @@ from dataontap.client.api import Again, NaElement, NaServer
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.retry import Patience
 from dataontap.deadline import Deadline
+from dataontap.devices import Devices
 from dataontap.errors import DeviceError, TransportError
 from dataontap.host.device import Host
+from dataontap.host.multipath import Multipath
+from dataontap.host.san import San
+from dataontap.host.sysfs import Sysfs
+from dataontap.host.udev import Names
 from dataontap.locks import Locks
 from dataontap.provider import DataOnTapProvider
 from dataontap.records import Records
@@ -61,6 +66,11 @@ def no_programs(*argv: str, timeout: float) -> NoReturn:
     raise AssertionError(argv)
 
 
+def no_paths() -> NoReturn:
+    """Nor may one look for the filer's target: devices come by commands here."""
+    raise AssertionError
+
+
 class Clock:
     """Time that passes only while somebody waits."""
 
@@ -80,6 +90,7 @@ class StageHost(Host):
     While it is ``blind`` a scan finds nothing. ``scans`` has the commands of each.
     """
 
+    ATTACH = (("scan", "{name}"),)
     DETACH = (("drop", "{name}"),)
 
     def __init__(self, filer: Filer) -> None:
@@ -108,7 +119,7 @@ class StageHost(Host):
     def size(self, device: str) -> int:
         return self.devices[device.rpartition("/")[2]]
 
-    def agrees(self, device: str, serial: str, size: int) -> bool:
+    def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
         return self.size(device) >= size
 
     def holders(self, device: str) -> list[str]:
@@ -130,6 +141,7 @@ class Stage:
         self.options: dict[str, object] = {
             "POOL": "vol1",
             "IGROUP": "ganeti",
+            "ISCSI_ATTACH_COMMANDS": StageHost.ATTACH,
             "ISCSI_DETACH_COMMANDS": StageHost.DETACH,
         }
         self.ask("igroup-create", {"initiator-group-name": "ganeti", "initiator-group-type": "iscsi"})
@@ -162,13 +174,18 @@ class Stage:
         # On the machine's own clock unit tests' waits end sooner than they began.
         deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)
         patience = Patience(deadline, clock=clock, sleep=clock.sleep) if clock else None
+        locks = Locks(Deadline(0.5), directory=f"{self.directory}/run", sleep=lambda seconds: None)
+        names = Names(f"{self.directory}/run/udev")
+        san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs), names, deadline)
         return DataOnTapProvider(
             settings,
             cluster="cluster.example",
             deadline=deadline,
             connect=lambda: self._client(patience) if patience else self.client,
-            host=self.host,
-            locks=Locks(Deadline(0.5), directory=f"{self.directory}/run", sleep=lambda seconds: None),
+            devices=lambda client: Devices(
+                settings, host=self.host, san=san, connect=no_paths, locks=locks, deadline=deadline
+            ),
+            locks=locks,
             records=Records({}, directory=f"{self.directory}/run", config_file=__file__),
         )
 

@@ -19,7 +19,7 @@ OWNERS = {
     "six": {"client/api.py"},
     "http.client": {"client/transport.py"},
     "ssl": {"client/transport.py"},
-    "socket": {"client/transport.py", "ssconf.py"},
+    "socket": {"client/transport.py", "host/udev.py", "ssconf.py"},
     "subprocess": {"host/run.py"},
     "oslo_log": {"log.py"},
     "oslo_config": {"log.py"},

@@ -10,8 +10,8 @@ from dataontap.errors import DeviceError
 from dataontap.host.device import Host
 
 DEVICE = "/dev/null"
-SERIAL = "80Tr3$RlhqwE"
 NAA = "600a0980383054723324526c68717745"
+NAAS = (NAA, NAA.replace("600a0980", "60a98000"))
 MIB = 1024 * 1024
 
 
@@ -49,22 +49,22 @@ def sysfs(tmp_path: Path) -> Sysfs:
 )
 def test_it_can_be_the_lun(sysfs: Sysfs, file: str, content: str) -> None:
     sysfs.write(file, content)
-    assert sysfs.host.agrees(DEVICE, SERIAL, 4 * MIB)
-    assert not sysfs.host.agrees(DEVICE, SERIAL, 5 * MIB)
+    assert sysfs.host.agrees(DEVICE, NAAS, 4 * MIB)
+    assert not sysfs.host.agrees(DEVICE, NAAS, 5 * MIB)
 
 
 @pytest.mark.parametrize(("file", "prefix"), [("dm/uuid", "mpath-3"), ("device/wwid", "naa.")])
 def test_it_is_another_lun(sysfs: Sysfs, file: str, prefix: str) -> None:
     sysfs.write(file, prefix + NAA.replace("383054", "383055") + "\n")
     with pytest.raises(DeviceError, match="^the device of this name is another LUN's"):
-        sysfs.host.agrees(DEVICE, SERIAL, 4 * MIB)
+        sysfs.host.agrees(DEVICE, NAAS, 4 * MIB)
 
 
 def test_it_is_too_large(sysfs: Sysfs) -> None:
     with pytest.raises(
         DeviceError, match="^the device of this name is another one: it has 4194304 bytes, the LUN has 3145728"
     ):
-        sysfs.host.agrees(DEVICE, SERIAL, 3 * MIB)
+        sysfs.host.agrees(DEVICE, NAAS, 3 * MIB)
 
 
 @pytest.mark.parametrize("content", ["", "many\n"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -168,7 +168,7 @@ class TestPreMove:
         now = [0.0]
 
         class Slow(StageHost):
-            def agrees(self, device: str, serial: str, size: int) -> bool:
+            def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
                 now[0] += 25
                 return deadline.left(device) > 0
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.versions import DAY, RememberedVersion
+from dataontap.memory import DAY
+from dataontap.versions import RememberedVersion
 
 
 @pytest.fixture

@@ -1,0 +1,178 @@
+"""A volume's block device on this node: found by its name, brought, told its size, taken down.
+
+By the configured commands where there are some, as the first implementation did; by our own hands (``host.san``)
+where *_COMMANDS are None. Knows nothing of the filer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Callable
+
+from dataontap.deadline import Deadline
+from dataontap.errors import DeviceError
+from dataontap.host.device import Host
+from dataontap.host.san import San, Wanted
+from dataontap.host.udev import Events
+
+if TYPE_CHECKING:
+    from dataontap.config import Settings
+    from dataontap.host.sysfs import Nexus
+    from dataontap.literals import Commands
+    from dataontap.locks import Locks
+
+LOG = logging.getLogger(__name__)
+
+# Fibre Channel has no way of its own yet; what the first implementation ran.
+FC_ATTACH_COMMANDS: Commands = (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle"))
+_UNLINK_SECONDS = 5.0
+
+
+class Devices:
+    """The volumes' devices here. ``connect`` says where this node sees the filer's target; it may log in."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        host: Host,
+        san: San,
+        connect: Callable[[], Sequence[Nexus]],
+        locks: Locks,
+        deadline: Deadline,
+    ) -> None:
+        self._settings = settings
+        self._host = host
+        self._san = san
+        self._connect = connect
+        self._locks = locks
+        self._deadline = deadline
+        commands = settings.attach_commands
+        if commands is None and settings.storage_protocol == "fc":
+            commands = FC_ATTACH_COMMANDS
+        self._attach_commands = commands
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether devices come by our own hands, and not by configured commands."""
+        return self._attach_commands is None
+
+    def find(self, name: str) -> str | None:
+        """The volume's device, by its stable name, whoever's LUN it may be by now."""
+        settings = self._settings
+        return self._host.find_device(
+            settings.lun_device_path_format, hostname=settings.hostname, pool=settings.pool, name=name
+        )
+
+    def path(self, name: str) -> str:
+        """The stable name that the volume's device shall have."""
+        settings = self._settings
+        return settings.lun_device_path_format.format(hostname=settings.hostname, pool=settings.pool, name=name)
+
+    def is_proven(self, device: str, wanted: Wanted) -> bool:
+        """Whether ``device`` shows the whole LUN. Raises DeviceError where it certainly is another one's."""
+        if self._attach_commands is None:
+            try:
+                self._san.prove(device, wanted)
+            except DeviceError as error:
+                LOG.warning("%s: %s", device, error)  # what can be mended is, by scanning; or it is said there
+                return False
+            return True
+        agrees = self._host.agrees(device, wanted.naas, wanted.size)
+        if agrees and self._san.identities(device):
+            self._san.prove(device, wanted)
+        return agrees
+
+    def require_life(self, device: str) -> None:
+        """DeviceError if a device's LUN does not answer, where there is somebody to ask."""
+        self._san.prove_alive(device)
+
+    # Call these with the node's lock of scans
+
+    def make_room(self, naas: Collection[str]) -> set[int]:
+        """Let nothing of these LUNs be left here, before one of them is mapped for this node.
+
+        Returns the LUN ids that had better not be chosen: something sits there. A left-over that is held is a
+        DeviceError: what its holder has queued would be written as soon as the LUN is back.
+        """
+        if self._san.is_known(naas):
+            LOG.warning("a device of this LUN is left here, which is not mapped for this node; taking it down")
+            self._san.take_down(naas)
+        return self._san.taken(self._connect()) if self._attach_commands is None else set()
+
+    def scan(self, name: str, wanted: Wanted, lun_ids: Sequence[int]) -> list[str]:
+        """Let this node see the LUN; returns what went wrong, as sentences."""
+        if self._attach_commands is None:
+            self._san.scan(wanted, lun_ids, self._connect())
+            return []
+        return self._host.run_commands(self._attach_commands, self._deadline, **self._words(name))
+
+    # And these without: they wait
+
+    def settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
+        """The device that came by a scan, proven; DeviceError when none came.
+
+        Of a LUN without known identities (``wanted.naas``) it is taken as it comes.
+        """
+        if self.are_ours:
+            return self._san.settle(wanted)
+        device = self._host.await_device(lambda: self.find(name), self._deadline, failed=failed)
+        if wanted.naas and not self.is_proven(device, wanted):
+            self._host.await_size(device, wanted.size, self._deadline, failed=[])
+        return device
+
+    def grow(self, name: str, device: str, wanted: Wanted) -> None:
+        """Let this node see the LUN's new size, if it does not yet."""
+        if self._attach_commands is None:
+            self._san.prove(device, wanted)
+        elif self._host.size(device) < wanted.size:
+            with self._locks.scan():
+                words = self._words(name, device)
+                failed = self._host.run_commands(self._attach_commands, self._deadline, **words)
+            self._host.await_size(device, wanted.size, self._deadline, failed=failed)
+
+    def take_down(self, name: str, naas: Collection[str]) -> None:
+        """Let the volume's device be gone; none here is fine, one that is in use is a DeviceError.
+
+        ``naas`` are identities that the volume's LUN is known to have, or to have had.
+        """
+        device = self.find(name)
+        commands = self._settings.detach_commands
+        if commands is None:
+            self._take_down_ourselves(name, device, naas)
+        elif device is not None:
+            self._take_down_by(commands, name, device)
+
+    def _take_down_ourselves(self, name: str, device: str | None, naas: Collection[str]) -> None:
+        known = {*naas, *(self._san.identities(device) if device else ())}
+        if device is not None and not known:
+            self._host.await_release(device, self._deadline)
+            LOG.warning("%s stays: it is no LUN's disk or map, and no detach commands are configured", device)
+            return
+        if not known:
+            return
+        with self._locks.scan():
+            self._san.take_down(sorted(known))
+        self._await_no_name(name)
+
+    def _await_no_name(self, name: str) -> None:
+        """Wait for udev to take the name away: the number that it leads to is soon another device's."""
+        path = self.path(name)
+        with Events() as events:
+            if not events.until(lambda: not os.path.lexists(path), _UNLINK_SECONDS):
+                LOG.warning("udev has not taken %s away", path)
+
+    def _take_down_by(self, commands: Commands, name: str, device: str) -> None:
+        self._host.await_release(device, self._deadline)
+        if not commands:
+            LOG.warning("%s stays: no detach commands are configured", device)
+            return
+        with self._locks.scan():
+            failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
+        self._host.await_absence(lambda: self.find(name), self._deadline, failed=failed)
+
+    def _words(self, name: str, device: str | None = None) -> dict[str, str]:
+        """What may stand in braces in a configured command."""
+        return {"name": name, "device": device or self.path(name)}

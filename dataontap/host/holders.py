@@ -1,0 +1,77 @@
+"""Who uses a block device: processes that have it open, file systems and swap on it."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs", "ocfs", "gfs", "lustre")
+
+
+def openers(number: int) -> list[str]:
+    """The processes that have the block device ``number`` open, and where it is mounted, for people.
+
+    Opens nothing: the last close of a multipath map without paths would wait for ever.
+    """
+    held = [f"process {pid} ({_command_name(pid)})" for pid in _open_in(number)]
+    return held + [f"a mount at {point}" for point in _mount_points(number)]
+
+
+def is_claimed(device: str) -> bool:
+    """Whether something in the kernel has claimed the device: O_EXCL without O_CREAT asks just that (open(2))."""
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def _open_in(number: int) -> list[int]:
+    """The processes that have it open, under whatever name (qemu may be in a chroot).
+
+    What lies on a network file system is not looked at: a stat there might hang.
+    """
+    network = tuple(mount.point + "/" for mount in _mounts() if mount.kind.startswith(_NETWORK_FILE_SYSTEMS))
+    found = set()
+    for descriptor in glob.iglob("/proc/[0-9]*/fd/*"):
+        try:
+            target = os.readlink(descriptor)
+            if not target.startswith("/") or target.startswith(network):
+                continue
+            status = os.stat(descriptor)
+        except OSError:
+            continue  # the process ended, or closed it
+        if stat.S_ISBLK(status.st_mode) and status.st_rdev == number:
+            found.add(int(descriptor.split("/")[2]))
+    return sorted(found)
+
+
+def _mount_points(number: int) -> list[str]:
+    numbered = f"{os.major(number)}:{os.minor(number)}"
+    return [mount.point for mount in _mounts() if mount.number == numbered]
+
+
+class _Mount:
+    """A line of mountinfo, see proc(5)."""
+
+    def __init__(self, line: str) -> None:
+        fields, _, rest = line.partition(" - ")
+        words = fields.split(" ")
+        self.number, self.point = words[2], words[4]
+        self.kind = rest.split(" ", 1)[0]
+
+
+def _mounts() -> Iterator[_Mount]:
+    text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    return map(_Mount, text.splitlines())
+
+
+def _command_name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "gone by now"

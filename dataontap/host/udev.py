@@ -1,0 +1,105 @@
+"""What udev is told of our LUNs, and being told by udev that something happened. The rules are in ../../udev.
+
+For each LUN of ours there is a file in /run with the name that its device shall have. The rules read it, so no
+program runs inside udev, and a name comes back with every event as long as the file is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Callable
+
+from dataontap.errors import HostError
+
+# The rules name this directory, too.
+DIRECTORY = "/run/ganeti-extstorage-dataontap/udev"
+
+_DEVICES = "/dev/"
+# libudev's multicast group on NETLINK_KOBJECT_UEVENT: events that udev has dealt with, its links made.
+_NETLINK_KOBJECT_UEVENT = 15
+_PROCESSED = 2
+# Events can be lost (a full buffer), or not sent at all (no udev in this namespace): look anyway.
+_LONGEST_WAIT = 0.5
+
+
+class Names:
+    """The names that devices of our LUNs are to have, in files below ``directory``."""
+
+    def __init__(self, directory: str = DIRECTORY) -> None:
+        self._directory = Path(directory)
+
+    def give(self, naa: str, path: str, *, multipath: bool) -> None:
+        """Let the LUN's map, or its disk where no ``multipath`` is wanted, be found at ``path`` below /dev."""
+        wanted, other = self._files(naa) if multipath else reversed(self._files(naa))
+        text = f"DATAONTAP_LINK={path[len(_DEVICES) :]}\n"
+        fresh = self._directory / f".{wanted.name}.{os.getpid()}"
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.write_text(text, encoding="ascii")
+            fresh.replace(wanted)
+            other.unlink(missing_ok=True)
+        except OSError as error:
+            raise HostError(f"udev cannot be told the name {path}: {error}") from None
+
+    def take(self, naa: str) -> None:
+        """The LUN's devices have no name of ours any more, once udev has looked at them again."""
+        for file in self._files(naa):
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+    def _files(self, naa: str) -> tuple[Path, Path]:
+        """As the rules look for them: by a map's dm/uuid, by a SCSI disk's wwid."""
+        return self._directory / f"mpath-3{naa}", self._directory / f"naa.{naa}"
+
+
+def can_name(path: str) -> bool:
+    """Whether udev can make this name: it makes links below /dev only, of the characters that it lets pass."""
+    return path.startswith(_DEVICES) and ".." not in path and all(c.isalnum() or c in "#+-.:=@_/" for c in path)
+
+
+class Events:
+    """udev's events from now on; use it as a context manager."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Events:
+        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        with contextlib.suppress(OSError):  # then ``until`` looks now and then
+            self._socket = socket.socket(socket.AF_NETLINK, kind, _NETLINK_KOBJECT_UEVENT)
+            self._socket.bind((0, _PROCESSED))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``condition`` holds, looking at each event; False if it does not within ``seconds``."""
+        end = self._clock() + seconds
+        while not condition():
+            left = end - self._clock()
+            if left <= 0:
+                return False
+            self._wait(min(left, _LONGEST_WAIT))
+        return True
+
+    def _wait(self, seconds: float) -> None:
+        poll = select.poll()
+        if self._socket is None:
+            poll.poll(seconds * 1000)
+            return
+        poll.register(self._socket, select.POLLIN)
+        if poll.poll(seconds * 1000):
+            with contextlib.suppress(OSError):  # nothing more to read, or more than the buffer could hold
+                while self._socket.recv(65536):
+                    continue  # what happened does not matter, the condition is looked at
