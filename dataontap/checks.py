@@ -12,7 +12,7 @@ from dataontap.errors import DataOntapError, NaApiError, TransportError, VolumeE
 if TYPE_CHECKING:
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
-    from dataontap.luns import Luns
+    from dataontap.igroups import Igroups
 
 
 LOG = logging.getLogger(__name__)
@@ -23,9 +23,9 @@ _ROLE = "see ontap-account-zapi.txt"
 class Checks:
     """One method a check; ``environ.Verification.known`` has their names in order."""
 
-    def __init__(self, client: CmodeClient, luns: Luns, settings: Settings) -> None:
+    def __init__(self, client: CmodeClient, igroups: Igroups, settings: Settings) -> None:
         self._client = client
-        self._luns = luns
+        self._igroups = igroups
         self._settings = settings
 
     def run(self, names: Sequence[str]) -> Iterator[tuple[str, DataOntapError | None]]:
@@ -48,7 +48,7 @@ class Checks:
 
     def config(self) -> None:
         """The configuration file is right, for the same reason; what its options need of each other is here."""
-        self._luns.igroup  # noqa: B018 - raises when IGROUP is missing
+        self._igroups.own  # noqa: B018 - raises when IGROUP is missing
 
     def connection(self) -> None:
         """The filer answers. A refusal is an answer, be it an HTTP status or an errno, whatever it says of us."""
@@ -73,8 +73,7 @@ class Checks:
 
         Only asked for, not tried out: half of them change something.
         """
-        per_node = "{node}" in (self._settings.igroup or "")
-        needed = rights.needed(self._settings.storage_protocol, per_node=per_node)
+        needed = rights.needed(self._settings.storage_protocol, per_node=self._igroups.is_per_node)
         try:
             granted = self._client.get_capabilities()
         except NaApiError as error:
@@ -95,6 +94,5 @@ class Checks:
             raise VolumeError(f"POOL: the SVM has no volume {volume!r}")
 
     def igroup(self) -> None:
-        """The SVM has the initiator group that LUNs are mapped to."""
-        if not self._client.get_igroup_names(self._luns.igroup):
-            raise VolumeError(f"IGROUP: the SVM has no initiator group {self._luns.igroup!r}")
+        """The SVM has the initiator group that LUNs are mapped to, or can be given it."""
+        self._igroups.check()

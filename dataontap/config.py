@@ -26,8 +26,6 @@ OSTYPES = (
     *("vmware", "windows", "windows_2008", "windows_gpt", "xen"),
 )
 _POOL = r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?"
-# 1 to 96 characters, the first a letter or digit (ONTAP's manual of "lun igroup rename").
-_IGROUP = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,95}"
 
 
 def option(read: Reader, **kwargs: Any) -> Any:
@@ -59,9 +57,9 @@ class Settings:
     pool_name_search_pattern: re.Pattern[str] = option(literals.regex, default=re.compile("(.+)"))
     lun_ostype: str = option(literals.one_of(*OSTYPES), default="linux")
     lun_space_reservation: bool = option(literals.yes_no, default=True)
-    igroup: str | None = option(
-        literals.maybe(literals.matching(_IGROUP, "an initiator group's name")), default=None
-    )
+    igroup: str | None = option(literals.maybe(literals.igroup), default=None)
+    former_igroup: str | None = option(literals.maybe(literals.igroup), default=None)
+    fencing: bool = option(literals.yes_no, default=True)
 
     storage_protocol: str = option(literals.one_of("iscsi", "fc"), default="iscsi")
     iscsi_chap_user: str | None = option(literals.maybe(literals.text), default=None)

@@ -31,6 +31,10 @@ class Deadline:
         """Whether more than ``seconds`` are left."""
         return self._end - self._clock() > seconds
 
+    def curtail(self, seconds: float) -> None:
+        """See to it that no more than ``seconds`` are left, for what is not worth more."""
+        self._end = min(self._end, self._clock() + seconds)
+
     def allow(self, seconds: float) -> None:
         """See to it that ``seconds`` are left, for cleaning up after what used up the time."""
         self._end = max(self._end, self._clock() + seconds)

@@ -91,16 +91,21 @@ class Devices:
 
     # Call these with the node's lock of scans
 
-    def make_room(self, naas: Collection[str]) -> set[int]:
-        """Let nothing of these LUNs be left here, before one of them is mapped for this node.
+    def make_room(self, name: str, naas: Collection[str]) -> set[int]:
+        """Let nothing of the volume's LUN be left here, before it is mapped for this node.
 
         Returns the LUN ids that had better not be chosen: something sits there. A left-over that is held is a
         DeviceError: what its holder has queued would be written as soon as the LUN is back.
         """
-        if self._san.is_known(naas):
-            LOG.warning("a device of this LUN is left here, which is not mapped for this node; taking it down")
-            self._san.take_down(naas)
-        return self._san.taken(self._connect()) if self._attach_commands is None else set()
+        device = self.find(name)
+        if device is not None or self._san.is_known(naas):
+            LOG.warning(
+                "a device of this volume is left here, whose LUN is not mapped for this node; it goes first"
+            )
+            if device is not None:
+                self._await_release(device)
+            self._bring_down(name, device, naas)
+        return self._san.taken(self._connect()) if self.are_ours else set()
 
     def scan(self, name: str, wanted: Wanted, lun_ids: Sequence[int]) -> list[str]:
         """Let this node see the LUN; returns what went wrong, as sentences."""
@@ -108,6 +113,25 @@ class Devices:
             self._san.scan(wanted, lun_ids, self._connect())
             return []
         return self._host.run_commands(self._attach_commands, self._deadline, **self._words(name))
+
+    def let_go(self, name: str, naas: Collection[str]) -> bool:
+        """Take down what there is of the volume's LUN on this node, if nobody holds it; whether that is so."""
+        device = self.find(name)
+        look = self._san if device and self._san.identities(device) else self._host
+        held = look.holders(device) if device else []
+        if held:
+            LOG.info("%s stays in its group for now: it is in use by %s", device, ", ".join(held))
+            return False
+        self._bring_down(name, device, naas)
+        return True
+
+    def stop_queueing(self, device: str) -> None:
+        """Let I/O on the device fail, and not wait, when its paths are gone."""
+        self._san.queue(device, False)
+
+    def restore_queueing(self, device: str) -> None:
+        """Let it wait again, as multipath is configured."""
+        self._san.queue(device, True)
 
     # And these without: they wait
 
@@ -139,23 +163,29 @@ class Devices:
         ``naas`` are identities that the volume's LUN is known to have, or to have had.
         """
         device = self.find(name)
-        commands = self._settings.detach_commands
-        if commands is None:
-            self._take_down_ourselves(name, device, naas)
-        elif device is not None:
-            self._take_down_by(commands, name, device)
-
-    def _take_down_ourselves(self, name: str, device: str | None, naas: Collection[str]) -> None:
-        known = {*naas, *(self._san.identities(device) if device else ())}
-        if device is not None and not known:
-            self._host.await_release(device, self._deadline)
-            LOG.warning("%s stays: it is no LUN's disk or map, and no detach commands are configured", device)
-            return
-        if not known:
+        if device is not None:
+            self._await_release(device)
+        elif not naas:
             return
         with self._locks.scan():
-            self._san.take_down(sorted(known))
-        self._await_no_name(name)
+            self._bring_down(name, device, naas)
+
+    def _await_release(self, device: str) -> None:
+        """Where nobody else does: of a LUN's device it is asked without opening it, when it is taken down."""
+        if self._settings.detach_commands is not None or not self._san.identities(device):
+            self._host.await_release(device, self._deadline)
+
+    def _bring_down(self, name: str, device: str | None, naas: Collection[str]) -> None:
+        known = sorted({*naas, *(self._san.identities(device) if device else ())})
+        commands = self._settings.detach_commands
+        if commands is None and known:
+            self._san.take_down(known)
+            self._await_no_name(name)
+        elif device is not None and commands:
+            failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
+            self._host.await_absence(lambda: self.find(name), self._deadline, failed=failed)
+        elif device is not None:
+            LOG.warning("%s stays: no detach commands are configured, and it is no LUN's disk or map", device)
 
     def _await_no_name(self, name: str) -> None:
         """Wait for udev to take the name away: the number that it leads to is soon another device's."""
@@ -163,15 +193,6 @@ class Devices:
         with Events() as events:
             if not events.until(lambda: not os.path.lexists(path), _UNLINK_SECONDS):
                 LOG.warning("udev has not taken %s away", path)
-
-    def _take_down_by(self, commands: Commands, name: str, device: str) -> None:
-        self._host.await_release(device, self._deadline)
-        if not commands:
-            LOG.warning("%s stays: no detach commands are configured", device)
-            return
-        with self._locks.scan():
-            failed = self._host.run_commands(commands, self._deadline, **self._words(name, device))
-        self._host.await_absence(lambda: self.find(name), self._deadline, failed=failed)
 
     def _words(self, name: str, device: str | None = None) -> dict[str, str]:
         """What may stand in braces in a configured command."""

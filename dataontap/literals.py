@@ -8,6 +8,7 @@ import string
 from typing import Any, Callable
 
 Reader = Callable[[Any], Any]
+NODE = "{node}"  # in an initiator group's name: the node's, by Ganeti's word
 Commands = tuple[tuple[str, ...], ...]
 
 
@@ -90,6 +91,18 @@ def matching(pattern: str, what: str) -> Reader:
         return value
 
     return read
+
+
+def igroup(value: object) -> str:
+    """An initiator group's name, or one for each node with ``{node}`` in it once.
+
+    1 to 96 characters, the first a letter or digit (ONTAP's manual of "lun igroup rename"). Beside ``{node}``
+    there has to be something else: by that a cluster's groups are told from all others.
+    """
+    name = value.replace(NODE, "n", 1) if isinstance(value, str) else value
+    if value == NODE or not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,95}", name):
+        raise ValueError(f"expected an initiator group's name, or one such as 'ganeti-{NODE}', not {value!r}")
+    return str(value)
 
 
 def regex(value: object) -> re.Pattern[str]:

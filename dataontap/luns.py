@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Callable
 
 from oslo_utils import excutils
 
+from dataontap import tag
 from dataontap.deadline import Deadline
 from dataontap.environ import Snapshot
-from dataontap.errors import ConfigError, DataOntapError, NaApiError, TransportError, VolumeError
+from dataontap.errors import DataOntapError, NaApiError, TransportError, VolumeError
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
+    from dataontap.igroups import Igroups
 
 LOG = logging.getLogger(__name__)
 
@@ -25,22 +27,18 @@ _UNDO_SECONDS = 20.0
 class Luns:
     """The LUNs that ``settings`` point to, as ``client`` sees them."""
 
-    def __init__(self, client: CmodeClient, settings: Settings, deadline: Deadline) -> None:
+    def __init__(
+        self, client: CmodeClient, settings: Settings, deadline: Deadline, igroups: Igroups, cluster: str
+    ) -> None:
         self._client = client
         self._settings = settings
         self._deadline = deadline
+        self._igroups = igroups
+        self._cluster = cluster
 
     def path(self, name: str) -> str:
         """Where the volume ``name`` belongs."""
         return f"/vol/{self._settings.pool}/{name}"
-
-    @property
-    def igroup(self) -> str:
-        """The initiator group that the LUNs are mapped to."""
-        igroup = self._settings.igroup
-        if igroup is None:
-            raise ConfigError("IGROUP: must be given: the initiator group of this cluster's nodes")
-        return igroup
 
     def existing(self, name: str) -> Lun:
         """The volume's LUN: in its own pool, or else in the one other pool that has it."""
@@ -63,13 +61,15 @@ class Luns:
         """The LUN of this name in another allowed pool, or None; two are a VolumeError.
 
         What FlexClones and mirrors of a pool show under that name are copies, not the volume; and so is what is
-        mapped to nobody: every volume of ours was mapped when it was made, and a copy bears the same tag.
+        mapped to nobody, as long as one group is for all nodes: every volume of ours was mapped when it was made,
+        and a copy bears the same tag. With a group per node, where a stopped instance's LUN is mapped to nobody,
+        its tag has to do.
         """
         found = {}
         for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
             if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
-            if lun.mapped:
+            if lun.mapped or (self._igroups.is_per_node and self._is_tagged(lun)):
                 found[lun.path] = lun
             else:
                 LOG.warning("%s has this name, too, but is mapped to nobody; not taken for the volume", lun.path)
@@ -82,6 +82,10 @@ class Luns:
             pools = ", ".join(lun.pool for lun in luns)
             raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
         return luns[0] if luns else None
+
+    def _is_tagged(self, lun: Lun) -> bool:
+        mark = tag.find(lun.comment)
+        return mark is not None and mark.cluster == self._cluster != "-"
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
         """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
@@ -173,12 +177,11 @@ class Luns:
             LOG.error("%s could not be removed again, look whether it is there: %s", path, error)
 
     def destroy(self, path: str) -> bool:
-        """Unmap a LUN from our group and destroy it; False if there is none, VolumeError if others see it."""
-        igroup = self.igroup
-        groups = [mapping.igroup for mapping in self._client.get_lun_map(path)]
-        others = sorted(set(groups) - {igroup})
+        """Unmap a LUN from our groups and destroy it; False if there is none, VolumeError if others see it."""
+        groups = sorted(mapping.igroup for mapping in self._client.get_lun_map(path))
+        others = [one for one in groups if not (self._igroups.are_ours(one) or self._igroups.are_former(one))]
         if others:
             raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
-        if groups:
+        for igroup in groups:
             self._client.unmap_lun(path, igroup)
         return self._client.destroy_lun(path)

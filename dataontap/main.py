@@ -25,6 +25,8 @@ from dataontap.errors import ContractError, DataOntapError, HostError
 if TYPE_CHECKING:
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.devices import Devices
+    from dataontap.host.iscsi import Iscsi
+    from dataontap.igroups import Igroups
     from dataontap.locks import Locks
     from dataontap.provider import DataOnTapProvider
 
@@ -133,6 +135,7 @@ def compose(settings: Settings, process: Process, deadline: Deadline) -> DataOnT
         deadline=deadline,
         connect=partial(client.connect, settings, deadline),
         devices=partial(_devices, settings, deadline, locks),
+        igroups=partial(_igroups, settings),
         locks=locks,
         records=Records(process.environ, enabled=not settings.debug, config_file=process.config_file),
     )
@@ -140,11 +143,9 @@ def compose(settings: Settings, process: Process, deadline: Deadline) -> DataOnT
 
 def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Callable[[], CmodeClient]) -> Devices:
     """This node."""
-    from dataontap import present
     from dataontap.devices import Devices
     from dataontap.host import run as programs
     from dataontap.host.device import Host
-    from dataontap.host.iscsi import Chap, Iscsi
     from dataontap.host.multipath import Multipath
     from dataontap.host.san import San
     from dataontap.host.sysfs import Sysfs
@@ -152,14 +153,38 @@ def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Calla
     from dataontap.memory import Memory
     from dataontap.targets import IscsiTarget
 
+    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
+    san = San(Sysfs(), Multipath(programs.run), Names(), deadline, wants_maps=settings.multipath)
+    connect = IscsiTarget(client, _iscsi(settings), memory).connect
+    return Devices(settings, host=Host(), san=san, connect=connect, locks=locks, deadline=deadline)
+
+
+def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:
+    """The initiator groups."""
+    from dataontap.host import fc
+    from dataontap.igroups import Igroups
+    from dataontap.memory import Memory
+
+    identity = (settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
+    return Igroups(
+        settings,
+        node=ssconf.node_name,
+        client=client,
+        initiators=fc.initiators if settings.storage_protocol == "fc" else _iscsi(settings).initiators,
+        memory=partial(Memory, "igroup", *identity),
+    )
+
+
+def _iscsi(settings: Settings) -> Iscsi:
+    """This node's iSCSI initiator."""
+    from dataontap import present
+    from dataontap.host import run as programs
+    from dataontap.host.iscsi import Chap, Iscsi
+
     chap = None
     if settings.iscsi_chap_user and settings.iscsi_chap_password:
         chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
-    iscsi = Iscsi(programs.run, failures=f"{present.DIRECTORY}/portal", chap=chap)
-    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
-    san = San(Sysfs(), Multipath(programs.run), Names(), deadline, wants_maps=settings.multipath)
-    connect = IscsiTarget(client, iscsi, memory).connect
-    return Devices(settings, host=Host(), san=san, connect=connect, locks=locks, deadline=deadline)
+    return Iscsi(programs.run, failures=f"{present.DIRECTORY}/portal", chap=chap)
 
 
 def _request(name: str, process: Process) -> Disk:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dataontap.client import codes
-from dataontap.errors import NaApiError, VolumeError
+from dataontap.errors import DataOntapError, NaApiError, VolumeError
 
 if TYPE_CHECKING:
-    from dataontap.client.client_base import Lun
+    from dataontap.client.client_base import Lun, LunMap
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
     from dataontap.devices import Devices
+    from dataontap.igroups import Igroups
 
 LOG = logging.getLogger(__name__)
 
@@ -30,25 +31,38 @@ _GUESSES = 3
 class Masking:
     """The maps of volumes' LUNs, as far as they concern this node. Call it with the node's lock of scans."""
 
-    def __init__(self, client: CmodeClient, settings: Settings, igroup: str, devices: Devices) -> None:
+    def __init__(self, client: CmodeClient, settings: Settings, igroups: Igroups, devices: Devices) -> None:
         self._client = client
         self._settings = settings
-        self._igroup = igroup
+        self._igroups = igroups
+        self._own = igroups.own
         self._devices = devices
 
-    def map_here(self, name: str, lun: Lun, *, any_igroup: bool = False) -> list[int]:
+    def maps(self, lun: Lun, *, any_igroup: bool = False) -> list[LunMap] | None:
+        """Where the LUN is mapped; the filer is not asked where it has just said that it is not.
+
+        None: that does not matter, because ``any_igroup`` will do and configured commands find it by themselves.
+        """
+        if any_igroup and lun.mapped and not (self._devices.are_ours or self._igroups.is_per_node):
+            return None
+        return self._client.get_lun_map(lun.path) if lun.mapped else []
+
+    def map_here(self, name: str, lun: Lun, maps: Sequence[LunMap], *, any_igroup: bool = False) -> list[int]:
         """See to it that this node's group sees the LUN; returns the ids under which this node may find it.
 
-        ``any_igroup``: a map to another group will do, where it is not known which is the volume's.
+        A volume that is still in a group that it is to move from stays there for now. ``any_igroup``: so does one
+        in a group that is not ours at all, where it is not known which is the volume's.
         """
-        if any_igroup and lun.mapped and not self._devices.are_ours:
-            return []  # configured commands find it by themselves
-        maps = self._client.get_lun_map(lun.path) if lun.mapped else []
-        own = [mapping.lun_id for mapping in maps if mapping.igroup == self._igroup]
-        if own or (any_igroup and maps):
-            return own or sorted({mapping.lun_id for mapping in maps})
+        own = [mapping.lun_id for mapping in maps if mapping.igroup == self._own]
+        if own:
+            return own
+        elsewhere = {mapping.lun_id for mapping in maps if self._igroups.are_former(mapping.igroup)}
+        if any_igroup:
+            elsewhere |= {mapping.lun_id for mapping in maps if not self._igroups.are_ours(mapping.igroup)}
+        if elsewhere:
+            return sorted(elsewhere)
         groups = ", ".join(sorted(mapping.igroup for mapping in maps)) or "nobody"
-        LOG.warning("%s is mapped to %s; mapping it to %s", lun.path, groups, self._igroup)
+        LOG.info("%s is mapped to %s; mapping it to %s", lun.path, groups, self._own)
         return [self._map(name, lun.path, lun.naas, elsewhere=bool(maps))]
 
     def map_new(self, name: str, path: str) -> int:
@@ -56,14 +70,24 @@ class Masking:
         return self._map(name, path, (), elsewhere=False)
 
     def _map(self, name: str, path: str, naas: Collection[str], *, elsewhere: bool) -> int:
-        taken = self._devices.make_room(naas)
+        taken = self._devices.make_room(name, naas)
+        self._igroups.ensure()
+        try:
+            return self._map_at_a_free_id(name, path, taken, elsewhere)
+        except NaApiError as error:
+            if error.code != codes.NO_SUCH_INITGROUP or not self._igroups.is_per_node:
+                raise
+        self._igroups.ensure(forget=True)  # somebody has removed it since we saw it
+        return self._map_at_a_free_id(name, path, taken, elsewhere)
+
+    def _map_at_a_free_id(self, name: str, path: str, taken: set[int], elsewhere: bool) -> int:
         for number, lun_id in enumerate(spread(name, self._settings.lun_id_limit)):
             if number == _GUESSES:
-                taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(self._igroup)}
+                taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(self._own)}
             if lun_id in taken:
                 continue
             try:
-                if self._client.map_lun(path, self._igroup, lun_id):
+                if self._client.map_lun(path, self._own, lun_id):
                     return lun_id
             except NaApiError as error:
                 if not _is_about_the_id(error, elsewhere):
@@ -71,15 +95,58 @@ class Masking:
                 LOG.info("LUN id %d is taken: %s", lun_id, error)
                 continue
             return self._mapped_meanwhile(path)
-        raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {path} in {self._igroup}")
+        raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {path} in {self._own}")
 
     def _mapped_meanwhile(self, path: str) -> int:
         """The id under which somebody else has just mapped the LUN to our group."""
         maps = self._client.get_lun_map(path)
-        found = [mapping.lun_id for mapping in maps if mapping.igroup == self._igroup]
+        found = [mapping.lun_id for mapping in maps if mapping.igroup == self._own]
         if not found:
             raise VolumeError(f"{path} is being mapped and unmapped by somebody else; try again")
         return found[0]
+
+    def is_to_move(self, maps: Sequence[LunMap]) -> bool:
+        """Whether the LUN is in a group that volumes are moving away from, and not in this node's own."""
+        former = any(self._igroups.are_former(mapping.igroup) for mapping in maps)
+        return former and not any(mapping.igroup == self._own for mapping in maps)
+
+    def move(self, name: str, lun: Lun, maps: Sequence[LunMap]) -> list[int]:
+        """Take the LUN from the former groups into this node's own; returns its id there.
+
+        Nobody may hold its device here, which goes first. A LUN that cannot be mapped to the new group is mapped
+        back to the old ones.
+        """
+        former = [mapping for mapping in maps if self._igroups.are_former(mapping.igroup)]
+        groups = ", ".join(mapping.igroup for mapping in former)
+        LOG.info("%s moves from %s to %s", lun.path, groups, self._own)
+        for mapping in former:
+            self._client.unmap_lun(lun.path, mapping.igroup)
+        try:
+            return [self._map(name, lun.path, lun.naas, elsewhere=len(maps) > len(former))]
+        except DataOntapError:
+            for mapping in former:
+                LOG.warning("%s cannot be mapped to %s; back to %s", lun.path, self._own, mapping.igroup)
+                self._client.map_lun(lun.path, mapping.igroup, mapping.lun_id)
+            raise
+
+    def exclude_others(self, path: str, maps: Sequence[LunMap]) -> None:
+        """Take the LUN away from every other node of this cluster: fencing, by masking.
+
+        A group that is not ours is none of our business; that it sees the LUN is said.
+        """
+        for mapping in maps:
+            if mapping.igroup == self._own:
+                continue
+            if self._igroups.are_ours(mapping.igroup):
+                LOG.info("taking %s away from %s", path, mapping.igroup)
+                self._client.unmap_lun(path, mapping.igroup)
+            else:
+                LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, mapping.igroup)
+
+    def withdraw(self, path: str) -> None:
+        """Take the LUN away from this node, whose device of it is gone; not from a group of all nodes."""
+        if self._igroups.is_per_node:
+            self._client.unmap_lun(path, self._own)
 
 
 def _is_about_the_id(error: NaApiError, elsewhere: bool) -> bool:

@@ -28,6 +28,8 @@ _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 # What of sysfs tells one block device from the next that gets its number: the kernel's count of devices
 # (Linux 5.15 and later), a device-mapper map's identity, a SCSI device's.
 _IDENTITY = ("diskseq", "dm/uuid", "device/wwid")
+# What is only noted, and not compared: which LUN it is on the filer.
+_LUN = "lun "
 # The ext-params that decide where attach looks.
 _PARAMETERS = ("EXTP_POOL", "EXTP_IGROUP")
 
@@ -63,12 +65,17 @@ def answer(
 def proven(
     name: str, environ: Mapping[str, str], directory: str = DIRECTORY, config_file: str = CONFIG_FILE
 ) -> str:
-    """The device that is on record for a volume and still what it was; OSError or ValueError if there is none."""
+    """The device that is on record for a volume and still what it was; OSError or ValueError if there is none.
+
+    One that this node has closed is not asked: its LUN may have been taken away by the node that has it now, and
+    Ganeti wants the device's name once more, to detach it.
+    """
     recorded = read(record_path(directory, name))
     device = recorded.partition("\n")[2].partition("\n")[0]
-    if recorded != describe(device, environ, config_file):
+    if recorded.partition("\n" + _LUN)[0] != describe(device, environ, config_file):
         raise ValueError(device)
-    _ask(recorded)
+    if not is_closed(directory, name):
+        _ask(recorded)
     return device
 
 
@@ -90,7 +97,6 @@ def describe(device: str, environ: Mapping[str, str], config_file: str = CONFIG_
         *(f"{name} {_sysfs(system, name)}" for name in _IDENTITY),
         f"config {file.st_dev} {file.st_ino} {file.st_size} {file.st_mtime_ns} {file.st_mode} {file.st_uid}",
         *(f"{name} {environ.get(name, '')}" for name in _PARAMETERS),
-        "",
     ]
     return "\n".join(lines)
 
@@ -142,6 +148,16 @@ def device_lines(record: str) -> list[str]:
 def record_path(directory: str, name: str) -> str:
     """Where the record of a volume's device is."""
     return f"{directory}/attached/{name}"
+
+
+def closed_path(directory: str, name: str) -> str:
+    """The file that is there while this node has the volume closed."""
+    return f"{directory}/closed/{name}"
+
+
+def is_closed(directory: str, name: str) -> bool:
+    """Whether this node has closed the volume and not opened it since."""
+    return os.access(closed_path(directory, name), os.F_OK)
 
 
 def lock_path(directory: str, name: str) -> str:

@@ -13,8 +13,9 @@ from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
 from dataontap.devices import Devices
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
-from dataontap.errors import DeadlineError, DeviceError, NaApiError, OntapError, VolumeError
+from dataontap.errors import DataOntapError, DeadlineError, DeviceError, NaApiError, OntapError, VolumeError
 from dataontap.host.san import Wanted
+from dataontap.igroups import Igroups
 from dataontap.locks import Locks
 from dataontap.luns import Luns
 from dataontap.masking import Masking
@@ -22,18 +23,22 @@ from dataontap.records import Records
 from dataontap.tag import Tag
 
 if TYPE_CHECKING:
-    from dataontap.client.client_base import Lun
+    from dataontap.client.client_base import Lun, LunMap
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
 
 LOG = logging.getLogger(__name__)
 
 
+# What detach waits at most for the filer: the device is gone, which is what matters.
+_WITHDRAWAL_SECONDS = 10.0
+
+
 class DataOnTapProvider:
     """One method a verb. All it needs is passed in; it keeps nothing from one verb to the next.
 
     ``cluster`` is the Ganeti cluster's name, for the tag on LUNs. ``connect`` makes the client, at the first
-    use of it, because many an attach needs none; ``devices`` is made with that client for the same reason.
+    use of it, because many an attach needs none; for the same reason ``devices`` and ``igroups`` are made of it.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class DataOnTapProvider:
         deadline: Deadline,
         connect: Callable[[], CmodeClient],
         devices: Callable[[Callable[[], CmodeClient]], Devices],
+        igroups: Callable[[Callable[[], CmodeClient]], Igroups],
         locks: Locks,
         records: Records,
     ) -> None:
@@ -52,6 +58,7 @@ class DataOnTapProvider:
         self._deadline = deadline
         self._connect = connect
         self.devices = devices(lambda: self.client)
+        self._igroups = igroups(lambda: self.client)
         self._locks = locks
         self._records = records
 
@@ -63,11 +70,11 @@ class DataOnTapProvider:
     @cached_property
     def luns(self) -> Luns:
         """The volumes' LUNs on that filer."""
-        return Luns(self.client, self._settings, self._deadline)
+        return Luns(self.client, self._settings, self._deadline, self._igroups, self._cluster)
 
     @cached_property
     def _masking(self) -> Masking:
-        return Masking(self.client, self._settings, self.luns.igroup, self.devices)
+        return Masking(self.client, self._settings, self._igroups, self.devices)
 
     def create(self, volume: Creation) -> None:
         """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged, mapped and visible here.
@@ -129,11 +136,11 @@ class DataOnTapProvider:
 
     def _attach(self, name: str, *, any_igroup: bool = False) -> str:
         device = self.devices.find(name)
+        if device is not None and self._records.is_closed(name):
+            return device  # only to be detached, or opened again
         try:
-            lun = self.luns.existing(name)
-            if not lun.online:
-                raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
-            device = self._bring_up(name, device, lun, any_igroup)
+            lun = self._servable(name)
+            device, _ = self._bring_up(name, device, lun, any_igroup=any_igroup)
         except (VolumeError, DeviceError):
             self._records.forget(name)
             raise
@@ -146,30 +153,64 @@ class DataOnTapProvider:
             self.devices.require_life(device)
             LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)
             return device
-        self._records.keep(name, device)
+        self._records.keep(name, device, _noted(lun))
         return device
 
-    def _bring_up(self, name: str, device: str | None, lun: Lun, any_igroup: bool) -> str:
-        """The device that is the LUN's, mapped for this node and scanned for if need be."""
+    def _servable(self, name: str) -> Lun:
+        lun = self.luns.existing(name)
+        if not lun.online:
+            raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
+        return lun
+
+    def _bring_up(
+        self, name: str, device: str | None, lun: Lun, *, any_igroup: bool = False, move: bool = False
+    ) -> tuple[str, list[LunMap]]:
+        """The device that is the LUN's, mapped for this node and scanned for if need be; and its maps before.
+
+        ``move``: a LUN in a group that volumes are to leave is taken out of it, unless its device is held here.
+        """
         wanted = self._wanted(name, lun)
         with self._locks.scan():
-            lun_ids = self._masking.map_here(name, lun, any_igroup=any_igroup)
+            maps = self._masking.maps(lun, any_igroup=any_igroup)
+            if maps is None:
+                maps, lun_ids = [], []
+            elif move and self._masking.is_to_move(maps) and self.devices.let_go(name, wanted.naas):
+                device, lun_ids = None, self._masking.move(name, lun, maps)
+            else:
+                lun_ids = self._masking.map_here(name, lun, maps, any_igroup=any_igroup)
+                device = self.devices.find(name)  # a left-over went before the LUN was mapped
             if device is not None and self.devices.is_proven(device, wanted):
-                return device
+                return device, maps
             failed = self.devices.scan(name, wanted, lun_ids)
-        return self.devices.settle(name, wanted, failed)
+        return self.devices.settle(name, wanted, failed), maps
 
     def _wanted(self, name: str, lun: Lun) -> Wanted:
         return Wanted(lun.naas, lun.size, self.devices.path(name))
 
     def detach(self, volume: Volume) -> None:
-        """Take the volume's device off this node; none here is fine, one that is in use is an error."""
+        """Take the volume's device off this node; none here is fine, one that is in use is an error.
+
+        Where each node has a group of its own, the LUN is then taken out of this node's; that the filer cannot be
+        told is a warning, because the device is gone.
+        """
         with self._locks.volume(volume.name):
+            noted = self._records.lun(volume.name)
             self._take_down(volume.name)
+            if self._igroups.is_per_node:
+                self._withdraw(noted.partition(" ")[2] if noted else self.luns.path(volume.name))
+
+    def _withdraw(self, path: str) -> None:
+        self._deadline.curtail(_WITHDRAWAL_SECONDS)
+        try:
+            with self._locks.scan():
+                self._masking.withdraw(path)
+        except DataOntapError as error:
+            LOG.warning("%s is still mapped for this node: %s", path, error)
 
     def _take_down(self, name: str, naas: tuple[str, ...] = ()) -> None:
         self.devices.take_down(name, (*naas, *self._records.identities(name)))
         self._records.forget(name)
+        self._records.reopen(name)
 
     def remove(self, volume: Volume) -> None:
         """Remove the LUN, by force never; one that is gone already is fine."""
@@ -239,15 +280,61 @@ class DataOnTapProvider:
         self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
 
     def open(self, volume: Opening) -> None:
-        """Nothing to do: one group for all nodes gives no node a LUN to itself."""
+        """Let this node use the volume: alone if ``exclusive``, which takes the LUN away from every other node.
+
+        What a node that is cut off still writes does not reach the LUN then, nor ever after: it is mapped for
+        that node again only by a verb that runs there and finds nothing of it left. With one group for all nodes,
+        or without FENCING, there is nothing to do; except that a volume may have to move between groups.
+        """
+        fences = self._igroups.is_per_node and self._settings.fencing
+        moves = volume.exclusive and self._settings.former_igroup is not None
+        if not (fences or moves):
+            return
+        with self._locks.volume(volume.name):
+            path, maps = self._known_open(volume.name) or self._open(volume.name, move=moves)
+            if volume.exclusive and fences:
+                with self._locks.scan():
+                    self._masking.exclude_others(path, maps)
+
+    def _known_open(self, name: str) -> tuple[str, list[LunMap]] | None:
+        """The LUN's path and maps, if its device is here, on record and alive, and this node has not closed it.
+
+        Then only the maps are asked for: they also tell which LUN has that path now.
+        """
+        noted = self._records.lun(name)
+        if noted is None or self._records.is_closed(name) or self._records.find(name) is None:
+            return None
+        uuid, _, path = noted.partition(" ")
+        maps = self.client.get_lun_map(path)
+        own = any((mapping.igroup, mapping.uuid) == (self._igroups.own, uuid) for mapping in maps)
+        return (path, maps) if own else None
+
+    def _open(self, name: str, *, move: bool) -> tuple[str, list[LunMap]]:
+        """As attach does it the full way; the mark is taken away when the device is proven."""
+        lun = self._servable(name)
+        device, maps = self._bring_up(name, self.devices.find(name), lun, move=move)
+        self.devices.restore_queueing(device)
+        self._records.reopen(name)
+        self._records.keep(name, device, _noted(lun))
+        return lun.path, maps
 
     def close(self, volume: Volume) -> None:
-        """Nothing to do: see ``open``."""
+        """Let this node not use the volume until it opens it again: no I/O waits for paths any more.
+
+        Neither unmaps nor takes anything down: Ganeti detaches later, or opens again.
+        """
+        if not (self._igroups.is_per_node and self._settings.fencing):
+            return
+        with self._locks.volume(volume.name):
+            device = self.devices.find(volume.name)
+            if device is not None:
+                self._records.close(volume.name)
+                self.devices.stop_queueing(device)
 
     def verify(self, verification: Verification) -> None:
         """Check what a volume's life will need, a log line a check; raises VolumeError if any fails."""
         failed = []
-        for name, problem in Checks(self.client, self.luns, self._settings).run(verification.checks):
+        for name, problem in Checks(self.client, self._igroups, self._settings).run(verification.checks):
             if problem is None:
                 LOG.info("verify %s: fine", name)
             else:
@@ -269,3 +356,8 @@ class DataOnTapProvider:
         """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's."""
         if self.devices.find(name) is not None:
             raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
+
+
+def _noted(lun: Lun) -> str:
+    """What is kept with the record of a LUN's device: see ``_known_open``."""
+    return f"{lun.uuid} {lun.path}"

@@ -43,8 +43,11 @@ class Records:
         except (OSError, ValueError):
             return None
 
-    def keep(self, name: str, device: str) -> None:
-        """Record that ``device`` has just been proven to be the volume's; call with the volume's lock."""
+    def keep(self, name: str, device: str, lun: str) -> None:
+        """Record that ``device`` has just been proven to be the volume's; call with the volume's lock.
+
+        ``lun`` is a word or two on which LUN of the filer's it is: see ``lun``.
+        """
         if not self._enabled:
             self.forget(name)
             return
@@ -54,12 +57,37 @@ class Records:
             text = present.describe(device, self._environ, self._config_file)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
-                file.write(text)
+                file.write(f"{text}\nlun {lun}\n")
             fresh.replace(path)
         except (OSError, ValueError) as error:
             LOG.warning("the next attach will not be a quick one: %s", error)
             with contextlib.suppress(OSError):
                 fresh.unlink()
+
+    def lun(self, name: str) -> str | None:
+        """What was noted of the LUN with ``keep``, last; the device may be gone or another one by now."""
+        try:
+            text = present.read(present.record_path(self._directory, name))
+        except (OSError, ValueError):
+            return None
+        return text.rpartition("\nlun ")[2].strip() or None
+
+    def close(self, name: str) -> None:
+        """Mark the volume as closed on this node; HostError if that cannot be."""
+        path = Path(present.closed_path(self._directory, name))
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise HostError(f"{name} cannot be marked as closed: {error}") from None
+
+    def is_closed(self, name: str) -> bool:
+        """Whether the volume is marked so."""
+        return present.is_closed(self._directory, name)
+
+    def reopen(self, name: str) -> None:
+        """Take the mark away."""
+        self._unlink(present.closed_path(self._directory, name))
 
     def contradict(self, name: str, device: str) -> bool:
         """Whether ``device`` is certainly not what was on record for the volume last."""
@@ -79,10 +107,15 @@ class Records:
         return (found,) if found else ()
 
     def forget(self, name: str) -> None:
-        """Let the next attach prove the device anew. What is there and is no file never was a record."""
+        """Let the next attach prove the device anew."""
+        self._unlink(present.record_path(self._directory, name))
+
+    @staticmethod
+    def _unlink(path: str) -> None:
+        """Remove a file; what is there and is no file never was ours."""
         try:
-            Path(present.record_path(self._directory, name)).unlink()
+            Path(path).unlink()
         except (FileNotFoundError, IsADirectoryError):
             return
         except OSError as error:
-            raise HostError(f"the record of {name} cannot be removed: {error}") from None
+            raise HostError(f"{path} cannot be removed: {error}") from None

@@ -38,6 +38,7 @@ class Lun:
     path: str
     size: int
     serial: str
+    uuid: str
     comment: str
     space_reserved: bool
     online: bool
@@ -67,8 +68,18 @@ class LunMap:
     """A LUN's place in one initiator group."""
 
     path: str
+    uuid: str  # the LUN's, as in Lun
     igroup: str
     lun_id: int
+
+
+@dataclass(frozen=True)
+class Igroup:
+    """An initiator group; ``protocol`` is iscsi, fcp or mixed."""
+
+    name: str
+    protocol: str
+    initiators: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -164,6 +175,17 @@ class BaseClient:
         """Unmap a LUN from a group; False if it was not mapped to it, or is not there at all."""
         arguments: Arguments = {"path": path, "initiator-group": igroup_name}
         return self._unless(codes.NOT_MAPPED | codes.NO_SUCH_LUN, "lun-unmap", arguments)
+
+    def create_igroup(self, igroup_name: str, igroup_type: str, os_type: str) -> None:
+        """Make an initiator group without initiators."""
+        self.server.send_request(
+            "igroup-create",
+            {"initiator-group-name": igroup_name, "initiator-group-type": igroup_type, "os-type": os_type},
+        )
+
+    def add_igroup_initiator(self, igroup_name: str, initiator: str) -> None:
+        """Put an initiator into a group."""
+        self.server.send_request("igroup-add", {"initiator-group-name": igroup_name, "initiator": initiator})
 
     def do_direct_resize(self, path: str, new_size_bytes: int, *, force: bool = False) -> int | None:
         """Resize a LUN; returns its actual size, or None if that is what it had. Only ``force`` shrinks."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaElement
-from dataontap.client.client_base import BaseClient, IscsiPortal, Lun, LunMap, Pool
+from dataontap.client.client_base import BaseClient, Igroup, IscsiPortal, Lun, LunMap, Pool
 
 # Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
 _PAGE = 100
@@ -15,6 +15,7 @@ _LUN_FIELDS = (
     "path",
     "size",
     "serial-number",
+    "uuid",
     "comment",
     "is-space-reservation-enabled",
     "online",
@@ -41,11 +42,12 @@ class CmodeClient(BaseClient):
         return self._maps({"initiator-group": igroup_name})
 
     def _maps(self, query: Arguments) -> list[LunMap]:
-        wanted = dict.fromkeys(("path", "initiator-group", "lun-id"), "")
+        wanted = dict.fromkeys(("path", "lun-uuid", "initiator-group", "lun-id"), "")
         records = self._iterate("lun-map-get-iter", "lun-map-info", query=query, wanted=wanted)
         return [
             LunMap(
                 record.get_child_content("path"),
+                record.get_child_content("lun-uuid"),
                 record.get_child_content("initiator-group"),
                 record.get_int("lun-id"),
             )
@@ -111,15 +113,17 @@ class CmodeClient(BaseClient):
         ]
         return frozenset(name.strip() for name in listed)
 
-    def get_igroup_names(self, name: str) -> list[str]:
-        """The names of the initiator groups that match ``name``."""
+    def get_igroups(self, name: str) -> list[Igroup]:
+        """The initiator groups that match ``name``."""
+        wanted: Arguments = {
+            "initiator-group-name": "",
+            "initiator-group-type": "",
+            "initiators": {"initiator-info": {"initiator-name": ""}},
+        }
         records = self._iterate(
-            "igroup-get-iter",
-            "initiator-group-info",
-            query={"initiator-group-name": name},
-            wanted={"initiator-group-name": ""},
+            "igroup-get-iter", "initiator-group-info", query={"initiator-group-name": name}, wanted=wanted
         )
-        return [record.get_child_content("initiator-group-name") for record in records]
+        return [_igroup(record) for record in records]
 
     def get_pools(self, names: list[str]) -> list[Pool]:
         """Those of the SVM's volumes that have one of these names."""
@@ -178,10 +182,22 @@ def _lun(record: NaElement) -> Lun:
         path=record.get_child_content("path"),
         size=record.get_int("size"),
         serial=record.get_child_content("serial-number"),
+        uuid=record.get_child_content("uuid"),
         comment=record.get_child_content("comment"),
         space_reserved=_is_true(record, "is-space-reservation-enabled"),
         online=_is_true(record, "online"),
         mapped=_is_true(record, "mapped"),
+    )
+
+
+def _igroup(record: NaElement) -> Igroup:
+    # An empty group has no initiators element at all (libstoragemgmt, Cinder).
+    initiators = record.get_child_by_name("initiators")
+    infos = initiators.get_children() if initiators is not None else ()
+    return Igroup(
+        name=record.get_child_content("initiator-group-name"),
+        protocol=record.get_child_content("initiator-group-type"),
+        initiators=tuple(info.get_child_content("initiator-name") for info in infos),
     )
 
 

@@ -407,6 +407,12 @@ class San:
         if within(seconds, partial(_done, self._sysfs.delete, path)) is None:
             LOG.warning("deleting %s failed or is still going on", path)
 
+    def queue(self, device: str, wait: bool) -> None:
+        """Whether I/O on a map shall ``wait`` when it has no paths; for another device there is nothing to do."""
+        found = self._sysfs.map(_kernel_name(device))
+        if found is not None:
+            (self._multipath.restore_queueing if wait else self._multipath.stop_queueing)(found.title)
+
     @property
     def _patience(self) -> float:
         return min(_RELEASE_SECONDS, self._deadline.left("the device to be free"))

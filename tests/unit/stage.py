@@ -18,7 +18,9 @@ from dataontap.host.multipath import Multipath
 from dataontap.host.san import San
 from dataontap.host.sysfs import Sysfs
 from dataontap.host.udev import Names
+from dataontap.igroups import Igroups
 from dataontap.locks import Locks
+from dataontap.memory import Memory
 from dataontap.provider import DataOnTapProvider
 from dataontap.records import Records
 from dataontap.versions import RememberedVersion
@@ -96,6 +98,8 @@ class StageHost(Host):
     def __init__(self, filer: Filer) -> None:
         super().__init__(run=no_programs, sleep=lambda seconds: None)
         self._filer = filer
+        self.node = "node1.example"
+        self.held_by: list[str] = []
         self.blind = False
         self.fails_after_scan = False
         self.scans: list[tuple[tuple[str, ...], ...]] = []
@@ -110,7 +114,8 @@ class StageHost(Host):
             return []
         self.scans.append(tuple(commands))
         if not self.blind:
-            mapped = self._filer.maps.get(("svm1", "ganeti"), {}).values()
+            seen = [("svm1", group) for group in ("ganeti", f"g-{self.node}")]
+            mapped = {path for group in seen for path in self._filer.maps.get(group, {}).values()}
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
         if self.fails_after_scan:
             raise DeviceError("after the scan")
@@ -123,7 +128,7 @@ class StageHost(Host):
         return self.size(device) >= size
 
     def holders(self, device: str) -> list[str]:
-        return []
+        return self.held_by
 
 
 class Stage:
@@ -137,6 +142,8 @@ class Stage:
         self.host = StageHost(self.filer)
         self.clock: Clock | None = None
         self.tunnel: str | None = "svm1"
+        self.node = "node1.example"
+        self._hosts: dict[str, StageHost] = {}
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
         self.options: dict[str, object] = {
             "POOL": "vol1",
@@ -145,6 +152,13 @@ class Stage:
             "ISCSI_DETACH_COMMANDS": StageHost.DETACH,
         }
         self.ask("igroup-create", {"initiator-group-name": "ganeti", "initiator-group-type": "iscsi"})
+
+    def become(self, node: str) -> None:
+        """Act as another node, with devices and records of its own, from now on."""
+        self._hosts[self.node] = self.host
+        self.node = node
+        self.host = self._hosts.get(node) or StageHost(self.filer)
+        self.host.node = node
 
     def remember(self, version: tuple[int, int]) -> None:
         """What this node takes the filer's version for."""
@@ -174,7 +188,7 @@ class Stage:
         # On the machine's own clock unit tests' waits end sooner than they began.
         deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)
         patience = Patience(deadline, clock=clock, sleep=clock.sleep) if clock else None
-        locks = Locks(Deadline(0.5), directory=f"{self.directory}/run", sleep=lambda seconds: None)
+        locks = Locks(Deadline(0.5), directory=f"{self.directory}/{self.node}/run", sleep=lambda seconds: None)
         names = Names(f"{self.directory}/run/udev")
         san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs), names, deadline)
         return DataOnTapProvider(
@@ -185,8 +199,15 @@ class Stage:
             devices=lambda client: Devices(
                 settings, host=self.host, san=san, connect=no_paths, locks=locks, deadline=deadline
             ),
+            igroups=lambda client: Igroups(
+                settings,
+                node=lambda: self.node,
+                client=client,
+                initiators=lambda: [f"iqn.1993-08.org.debian:01:{self.node}"],
+                memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
+            ),
             locks=locks,
-            records=Records({}, directory=f"{self.directory}/run", config_file=__file__),
+            records=Records({}, directory=f"{self.directory}/{self.node}/run", config_file=__file__),
         )
 
     @property

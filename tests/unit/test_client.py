@@ -48,7 +48,8 @@ def test_maps(stage: Stage) -> None:
     stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
     assert stage.client.map_lun("/vol/vol1/v", "ganeti", 7)
     assert not stage.client.map_lun("/vol/vol1/v", "ganeti")
-    assert stage.client.get_lun_map("/vol/vol1/v") == [LunMap("/vol/vol1/v", "ganeti", 7)]
+    uuid = stage.filer.luns["svm1", "/vol/vol1/v"].uuid
+    assert stage.client.get_lun_map("/vol/vol1/v") == [LunMap("/vol/vol1/v", uuid, "ganeti", 7)]
     assert stage.client.unmap_lun("/vol/vol1/v", "ganeti")
     assert not stage.client.unmap_lun("/vol/vol1/v", "ganeti")
 

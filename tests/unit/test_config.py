@@ -81,7 +81,10 @@ def test_a_file_of_the_first_implementation() -> None:
         ("LUN_DEVICE_PATH_FORMAT = '/dev/{name'", "f:4: LUN_DEVICE_PATH_FORMAT: '/dev/{name'"),
         ("ISCSI_ATTACH_COMMANDS = ('multipath', '-r')", "f:4: ISCSI_ATTACH_COMMANDS: expected a tuple of tuples"),
         ("ISCSI_ATTACH_COMMANDS = ((),)", "f:4: ISCSI_ATTACH_COMMANDS: one of the commands in"),
-        ("IGROUP = 'a b'", "f:4: IGROUP: expected an initiator group's name, not 'a b'"),
+        (
+            "IGROUP = 'a b'",
+            "f:4: IGROUP: expected an initiator group's name, or one such as 'ganeti-{node}', not 'a b'",
+        ),
         ("CA_FILE = 'ca.pem'", "f:4: CA_FILE: expected a path that begins with '/', not 'ca.pem'"),
         ("KEY_FILE = '/key'", "f: KEY_FILE: is of no use without CERT_FILE"),
         ("CERT_FILE = '/cert'\nTRANSPORT_TYPE = 'http'", 'f: CERT_FILE: needs TRANSPORT_TYPE = "https"'),

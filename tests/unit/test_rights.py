@@ -33,7 +33,7 @@ from tests.unit.zapi import Refused, ask, texts
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc/ontap-account-zapi.txt"
 # Granted for what is about to come: per-node groups, and scanning for just one LUN's targets.
-NOT_YET = rights.PER_NODE | rights.TARGETS["fc"]
+NOT_YET = rights.TARGETS["fc"]
 EVERYTHING = rights.needed("iscsi", per_node=True) | rights.needed("fc", per_node=True)
 PARAMS = {"pool": "vol1"}
 VOLUME = Volume(PARAMS, "v", "u-1")

@@ -1,0 +1,150 @@
+"""Which initiator groups are this cluster's, and this node's own: found by name, made when it is missing.
+
+Fixed (``IGROUP = "ganeti"``): one group for all nodes, which the storage admin keeps. Per node
+(``IGROUP = "ganeti-{node}"``): a group for each, with that node's initiators and no others, kept by the nodes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Callable
+
+from dataontap.client import codes
+from dataontap.errors import ConfigError, DeviceError, NaApiError, VolumeError
+from dataontap.literals import NODE
+
+if TYPE_CHECKING:
+    from dataontap.client.client_base import Igroup
+    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.config import Settings
+    from dataontap.memory import Memory
+
+LOG = logging.getLogger(__name__)
+
+# 1 to 96 characters (ONTAP's manual of "lun igroup rename"); a node's name is a host name, which fits.
+_LONGEST = 96
+_ANY_NODE = "[A-Za-z0-9][A-Za-z0-9.-]*"
+# What ONTAP calls the protocols of groups, and the type of host; nodes are Linux whatever their LUNs are.
+_PROTOCOLS = {"iscsi": "iscsi", "fc": "fcp"}
+_OSTYPE = "linux"
+
+
+class Igroups:
+    """The groups that ``settings`` mean, on the node called ``node``. Nothing is asked for before it is needed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        node: Callable[[], str],
+        client: Callable[[], CmodeClient],
+        initiators: Callable[[], list[str]],
+        memory: Callable[[str], Memory],
+    ) -> None:
+        self._settings = settings
+        self._node = node
+        self._client = client
+        self._initiators = initiators
+        self._memory = memory
+
+    @property
+    def is_per_node(self) -> bool:
+        """Whether each node has a group of its own."""
+        return NODE in (self._settings.igroup or "")
+
+    @cached_property
+    def own(self) -> str:
+        """The group by which this node sees its LUNs. Raises ConfigError where there can be none."""
+        igroup = self._settings.igroup
+        if igroup is None:
+            raise ConfigError('IGROUP: must be given: an initiator group, or one per node as in "ganeti-{node}"')
+        own = igroup.replace(NODE, self._node()) if NODE in igroup else igroup
+        if len(own) > _LONGEST:
+            raise ConfigError(f"IGROUP: {own} has more than the {_LONGEST} characters that ONTAP takes")
+        return own
+
+    def are_ours(self, igroup: str) -> bool:
+        """Whether it is this cluster's: IGROUP, or IGROUP of whatever node."""
+        return _fits(igroup, self._settings.igroup)
+
+    def are_former(self, igroup: str) -> bool:
+        """Whether it is one that volumes are moving away from: FORMER_IGROUP, not being ours."""
+        return _fits(igroup, self._settings.former_igroup) and not self.are_ours(igroup)
+
+    def ensure(self, *, forget: bool = False) -> None:
+        """See to it that the node's own group exists with its initiators, and with no others.
+
+        What was seen so is remembered for a day, unless ``forget``. A fixed group is the storage admin's: nothing
+        is looked at. Raises VolumeError for a group that has other machines' initiators, for their sake.
+        """
+        if not self.is_per_node:
+            return
+        initiators = self._initiators()
+        if not initiators:
+            where = (
+                "/etc/iscsi/initiatorname.iscsi" if self._settings.storage_protocol == "iscsi" else "FC adapters"
+            )
+            raise DeviceError(f"this node has no initiator name; see {where}")
+        memory = self._memory(self.own)
+        seen = "\n".join(sorted(initiators))
+        if memory.get() == seen and not forget:
+            return
+        self._make(initiators)
+        memory.put(seen)
+
+    def check(self) -> None:
+        """VolumeError unless the group is there, or can be made, and is fit for this node."""
+        found = self._find()
+        if found is not None and self.is_per_node:
+            self._require_fit(found, self._initiators())
+        elif found is None and not self.is_per_node:
+            raise VolumeError(f"IGROUP: the SVM has no initiator group {self.own!r}")
+
+    def _make(self, initiators: list[str]) -> None:
+        found = self._find() or self._create()
+        for initiator in self._require_fit(found, initiators):
+            LOG.info("adding %s to the initiator group %s", initiator, found.name)
+            self._unless(codes.INITGROUP_HAS_NODE, self._client().add_igroup_initiator, found.name, initiator)
+
+    def _require_fit(self, found: Igroup, initiators: list[str]) -> list[str]:
+        """The node's initiators that the group lacks; VolumeError for one that can never be this node's."""
+        wanted = _PROTOCOLS[self._settings.storage_protocol]
+        if found.protocol not in {wanted, "mixed"}:
+            raise VolumeError(f"IGROUP: {found.name} is a group for {found.protocol}, not for {wanted}")
+        known = {initiator.lower() for initiator in found.initiators}
+        others = sorted(known - set(initiators))
+        if others:
+            raise VolumeError(
+                f"IGROUP: {found.name} has {', '.join(others)}, which is not this node; "
+                f"see lun igroup remove -igroup {found.name}"
+            )
+        return sorted(set(initiators) - known)
+
+    def _find(self) -> Igroup | None:
+        return next(iter(self._client().get_igroups(self.own)), None)
+
+    def _create(self) -> Igroup:
+        LOG.info("making the initiator group %s", self.own)
+        protocol = _PROTOCOLS[self._settings.storage_protocol]
+        self._unless(codes.INITGROUP_EXISTS, self._client().create_igroup, self.own, protocol, _OSTYPE)
+        found = self._find()
+        if found is None:
+            raise VolumeError(f"IGROUP: {self.own} was made and is gone again; is somebody removing it?")
+        return found
+
+    @staticmethod
+    def _unless(expected: str, call: Callable[..., None], *arguments: str) -> None:
+        """Do it, unless it has just been done: by another verb, or by a request whose answer was lost."""
+        try:
+            call(*arguments)
+        except NaApiError as error:
+            if error.code != expected:
+                raise
+
+
+def _fits(igroup: str, form: str | None) -> bool:
+    if form is None:
+        return False
+    return re.fullmatch(_ANY_NODE.join(map(re.escape, form.split(NODE))), igroup) is not None

@@ -1,0 +1,262 @@
+"""Who sees a LUN: groups per node, ids, fencing, and moving between groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dataontap.environ import Creation, Opening, Snapshot, Volume
+from dataontap.errors import ConfigError, DeviceError, VolumeError
+from dataontap.masking import spread
+from tests.unit.stage import Stage
+
+MIB = 1024 * 1024
+CREATION = Creation({}, "v", "u-1", 64 * MIB)
+VOLUME = Volume({}, "v", "u-1")
+PATH = "/vol/vol1/v"
+EXCLUSIVE = Opening({}, "v", "u-1", True)
+SHARED = Opening({}, "v", "u-1", False)
+NODE1, NODE2 = "g-node1.example", "g-node2.example"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Two nodes with a group each, of which node1 acts until told otherwise."""
+    stage = Stage(tmp_path)
+    stage.options["IGROUP"] = "g-{node}"
+    return stage
+
+
+@pytest.fixture
+def made(stage: Stage) -> Stage:
+    stage.provider.create(CREATION)
+    return stage
+
+
+def on(stage: Stage, node: str) -> Stage:
+    """The same stage, acting as that node."""
+    stage.become(node)
+    return stage
+
+
+class TestGroups:
+    def test_the_group_is_made_with_the_nodes_initiator_alone(self, made: Stage) -> None:
+        group = made.filer.igroups["svm1", NODE1]
+        assert (group.protocol, group.ostype) == ("iscsi", "linux")
+        assert group.initiators == ("iqn.1993-08.org.debian:01:node1.example",)
+        assert made.groups(PATH) == [NODE1]
+
+    def test_it_is_looked_at_once_a_day(self, made: Stage) -> None:
+        made.provider.create(Creation({}, "w", "u-2", 64 * MIB))
+        assert "igroup-get-iter" not in made.wire.calls
+
+    def test_one_that_was_removed_meanwhile_is_made_again(self, made: Stage) -> None:
+        made.provider.remove(VOLUME)
+        made.ask("igroup-destroy", {"initiator-group-name": NODE1})
+        made.provider.create(CREATION)
+        assert made.groups(PATH) == [NODE1]
+
+    def test_a_race_for_making_it(self, stage: Stage) -> None:
+        group: dict[str, object] = {"initiator-group-name": NODE1}
+        stage.wire.meanwhile(
+            "igroup-create", lambda: stage.ask("igroup-create", {**group, "initiator-group-type": "iscsi"})
+        )
+        initiator: dict[str, object] = {**group, "initiator": "iqn.1993-08.org.debian:01:node1.example"}
+        stage.wire.meanwhile("igroup-add", lambda: stage.ask("igroup-add", initiator))
+        stage.provider.create(CREATION)
+        assert stage.groups(PATH) == [NODE1]
+
+    def test_one_with_another_machines_initiator_is_refused(self, stage: Stage) -> None:
+        stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "iscsi"})
+        stage.ask("igroup-add", {"initiator-group-name": NODE1, "initiator": "iqn.1993-08.org.debian:01:else"})
+        with pytest.raises(
+            VolumeError, match="has iqn.1993-08.org.debian:01:else, which is not this node; see lun"
+        ):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_one_of_another_protocol_is_refused(self, stage: Stage) -> None:
+        stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "fcp"})
+        with pytest.raises(VolumeError, match=f"^IGROUP: {NODE1} is a group for fcp, not for iscsi$"):
+            stage.provider.create(CREATION)
+
+    def test_a_name_that_gets_too_long(self, stage: Stage) -> None:
+        stage.become("n" * 95)
+        with pytest.raises(ConfigError, match="has more than the 96 characters that ONTAP takes"):
+            stage.provider.create(CREATION)
+
+    def test_an_initiator_that_is_missing_is_added(self, stage: Stage) -> None:
+        stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "iscsi"})
+        stage.provider.create(CREATION)
+        assert len(stage.filer.igroups["svm1", NODE1].initiators) == 1
+
+
+class TestIds:
+    def test_every_id_comes_once(self) -> None:
+        assert sorted(spread("v", 300)) == list(range(1, 301))
+        assert next(spread("v", 4095)) != next(spread("w", 4095))
+
+    def test_it_is_asked_for(self, made: Stage) -> None:
+        assert made.filer.luns["svm1", PATH].maps == {NODE1: next(spread("v", 4095))}
+
+    def test_the_next_one_if_it_is_taken(self, stage: Stage) -> None:
+        stage.options["LUN_ID_LIMIT"] = 6
+        for number in range(6):
+            stage.provider.create(Creation({}, f"v{number}", None, 64 * MIB))
+        assert sorted(stage.filer.maps["svm1", NODE1]) == [1, 2, 3, 4, 5, 6]
+        with pytest.raises(VolumeError, match="no LUN id up to LUN_ID_LIMIT is free for /vol/vol1/v in g-node1"):
+            stage.provider.create(CREATION)
+
+
+class TestLife:
+    def test_attach_maps_and_takes_nobodys_away(self, made: Stage) -> None:
+        on(made, "node2.example").provider.attach(VOLUME)
+        assert made.groups(PATH) == [NODE1, NODE2]
+
+    def test_detach_unmaps_last(self, made: Stage) -> None:
+        made.provider.attach(VOLUME)
+        made.provider.detach(VOLUME)
+        assert (made.groups(PATH), made.host.devices) == ([], {})
+        made.provider.detach(VOLUME)
+
+    def test_detach_does_not_need_the_filer(self, made: Stage) -> None:
+        made.wire.lose("lun-unmap", after=False)
+        made.provider.detach(VOLUME)
+        assert (made.groups(PATH), made.host.devices) == ([NODE1], {})
+
+    def test_remove_unmaps_our_groups_only(self, made: Stage) -> None:
+        on(made, "node2.example").provider.attach(VOLUME)
+        made.provider.remove(VOLUME)
+        assert made.paths == []
+
+    def test_remove_spares_what_a_stranger_sees(self, made: Stage) -> None:
+        made.ask("igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"})
+        made.ask("lun-map", {"path": PATH, "initiator-group": "backup"})
+        with pytest.raises(VolumeError, match="its LUN is mapped to backup too"):
+            made.provider.remove(VOLUME)
+        assert made.groups(PATH) == ["backup", NODE1]
+
+    def test_a_held_leftover_refuses_the_map(self, made: Stage) -> None:
+        made.host.held_by = ["process 7 (qemu)"]
+        made.ask("lun-unmap", {"path": PATH, "initiator-group": NODE1})
+        with pytest.raises(DeviceError, match="its device is in use by process 7"):
+            made.provider.attach(VOLUME)
+        assert made.groups(PATH) == []
+
+    def test_a_snapshot_is_mapped_for_the_node(self, made: Stage) -> None:
+        made.provider.snapshot(Snapshot({}, "v", None, "v.snap", 64 * MIB))
+        assert made.groups("/vol/vol1/v.snap") == [NODE1]
+
+    def test_a_stopped_volume_in_another_pool_is_found_by_its_tag(self, stage: Stage) -> None:
+        stage.options["POOL"] = "vol2"
+        stage.provider.create(CREATION)
+        stage.provider.detach(VOLUME)
+        stage.options["POOL"] = "vol1"
+        stage.provider.attach(VOLUME)
+        assert stage.groups("/vol/vol2/v") == [NODE1]
+
+
+class TestFencing:
+    @pytest.fixture
+    def shared(self, made: Stage) -> Stage:
+        """Attached on both nodes, in the hands of node2."""
+        made.provider.attach(VOLUME)
+        on(made, "node2.example").provider.attach(VOLUME)
+        return made
+
+    def test_an_exclusive_open_takes_it_from_every_other_node(self, shared: Stage) -> None:
+        shared.provider.open(EXCLUSIVE)
+        assert shared.groups(PATH) == [NODE2]
+        assert len(shared.wire.calls) <= 3
+
+    def test_a_shared_one_does_not(self, shared: Stage) -> None:
+        shared.provider.open(SHARED)
+        assert shared.groups(PATH) == [NODE1, NODE2]
+
+    def test_without_fencing_it_does_not_either(self, shared: Stage) -> None:
+        shared.options["FENCING"] = False
+        shared.provider.open(EXCLUSIVE)
+        shared.provider.close(VOLUME)
+        assert (shared.groups(PATH), shared.wire.calls) == ([NODE1, NODE2], [])
+
+    def test_a_group_that_is_not_ours_keeps_it(self, shared: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        shared.ask("igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"})
+        shared.ask("lun-map", {"path": PATH, "initiator-group": "backup"})
+        shared.provider.open(EXCLUSIVE)
+        assert shared.groups(PATH) == ["backup", NODE2]
+        assert f"{PATH} is mapped to backup too, which is not ours" in caplog.text
+
+    def test_open_maps_what_was_taken_away(self, shared: Stage) -> None:
+        shared.provider.open(EXCLUSIVE)
+        on(shared, "node1.example").provider.open(EXCLUSIVE)
+        assert shared.groups(PATH) == [NODE1]
+
+    def test_a_closed_volume_is_named_without_asking_or_mapping(self, shared: Stage) -> None:
+        shared.provider.close(VOLUME)
+        on(shared, "node1.example").provider.open(EXCLUSIVE)
+        on(shared, "node2.example")
+        provider = shared.provider
+        assert provider.attach(VOLUME) == "/dev/disk/v"
+        assert (shared.wire.calls, shared.groups(PATH)) == ([], [NODE1])
+
+    def test_open_and_detach_take_the_mark_away(self, shared: Stage) -> None:
+        shared.provider.close(VOLUME)
+        shared.provider.open(SHARED)
+        provider = shared.provider
+        provider.attach(VOLUME)
+        assert "lun-get-iter" in shared.wire.calls
+        shared.provider.close(VOLUME)
+        shared.provider.detach(VOLUME)
+        provider = shared.provider
+        provider.attach(VOLUME)
+        assert "lun-get-iter" in shared.wire.calls
+
+    def test_a_fixed_group_fences_nobody(self, shared: Stage) -> None:
+        shared.options["IGROUP"] = "ganeti"
+        provider = shared.provider
+        provider.open(EXCLUSIVE)
+        provider.close(VOLUME)
+        assert shared.wire.calls == []
+
+
+class TestMoving:
+    @pytest.fixture
+    def fixed(self, stage: Stage) -> Stage:
+        """A volume made in a group of all nodes, which volumes are to leave now."""
+        stage.options["IGROUP"] = "ganeti"
+        initiator = "iqn.1993-08.org.debian:01:node1.example"
+        stage.ask("igroup-add", {"initiator-group-name": "ganeti", "initiator": initiator})
+        stage.provider.create(CREATION)
+        stage.options.update(IGROUP="g-{node}", FORMER_IGROUP="ganeti")
+        return stage
+
+    def test_attach_leaves_it_there(self, fixed: Stage) -> None:
+        fixed.provider.attach(VOLUME)
+        assert fixed.groups(PATH) == ["ganeti"]
+
+    def test_an_exclusive_open_moves_it(self, fixed: Stage) -> None:
+        fixed.provider.open(EXCLUSIVE)
+        assert fixed.groups(PATH) == [NODE1]
+
+    def test_a_shared_one_does_not(self, fixed: Stage) -> None:
+        fixed.provider.open(SHARED)
+        assert fixed.groups(PATH) == ["ganeti"]
+
+    def test_a_running_instance_stays(self, fixed: Stage) -> None:
+        fixed.host.held_by = ["process 7 (qemu)"]
+        fixed.provider.open(EXCLUSIVE)
+        assert fixed.groups(PATH) == ["ganeti"]
+
+    def test_a_map_that_is_refused_puts_the_old_one_back(self, fixed: Stage) -> None:
+        before = fixed.filer.luns["svm1", PATH].maps
+        fixed.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "fcp"})
+        with pytest.raises(VolumeError, match="is a group for fcp"):
+            fixed.provider.open(EXCLUSIVE)
+        assert fixed.filer.luns["svm1", PATH].maps == before
+
+    def test_and_back(self, fixed: Stage) -> None:
+        fixed.provider.open(EXCLUSIVE)
+        fixed.options.update(IGROUP="ganeti", FORMER_IGROUP="g-{node}")
+        fixed.provider.open(EXCLUSIVE)
+        assert fixed.groups(PATH) == ["ganeti"]
