@@ -34,11 +34,17 @@ class Locks:
 
     @contextlib.contextmanager
     def volume(self, name: str) -> Iterator[None]:
-        """Nobody else changes this volume's device here; attach's hot path waits for nobody and steps aside."""
-        with self._locked(
-            present.lock_path(self._directory, name), f"the lock of {name}, which another script has"
-        ):
-            yield
+        """Nobody else changes this volume's device here; attach's hot path waits for nobody and steps aside.
+
+        The lock's file stays only as long as there is a record for the hot path, so that none is left in the end.
+        """
+        path = present.lock_path(self._directory, name)
+        with self._locked(path, f"the lock of {name}, which another script has"):
+            try:
+                yield
+            finally:
+                if not os.path.lexists(present.record_path(self._directory, name)):
+                    Path(path).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def scan(self) -> Iterator[None]:
@@ -51,19 +57,23 @@ class Locks:
     @contextlib.contextmanager
     def _locked(self, path: str, step: str) -> Iterator[None]:
         """flock has no time limit, and a signal that would end it is the process's affair: so ask repeatedly."""
-        try:
-            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise HostError(f"cannot lock {path}: {error.strerror}") from None
-        try:
-            pause = _SHORTEST_PAUSE
-            while not _taken(descriptor):
-                self._sleep(min(pause, self._deadline.left(step)))
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            yield
-        finally:
-            os.close(descriptor)
+        pause = _SHORTEST_PAUSE
+        while True:
+            try:
+                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise HostError(f"cannot lock {path}: {error.strerror}") from None
+            try:
+                while not _taken(descriptor):
+                    self._sleep(min(pause, self._deadline.left(step)))
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                if os.fstat(descriptor).st_nlink == 0:
+                    continue  # who had it before us removed the file; whoever comes after us makes a new one
+                yield
+                return
+            finally:
+                os.close(descriptor)
 
 
 def _taken(descriptor: int) -> bool:

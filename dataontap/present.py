@@ -52,6 +52,8 @@ def answer(
     try:
         lock = os.open(lock_path(directory, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         flock(lock, LOCK_SH | LOCK_NB)
+        if not os.fstat(lock).st_nlink:
+            raise ValueError(name)  # the lock of a volume that has just left this node
         line = os.fsencode(proven(name, environ, directory, config_file) + "\n")
         if os.write(output, line) == len(line):
             return True

@@ -228,6 +228,12 @@ class TestLocks:
         assert [child.returncode for child in children] == [0] * 3
         assert len(simulator.requests()) == before + 2
 
+    def test_no_lock_file_outlives_its_volume(self, attached: Node) -> None:
+        assert attached.path(present.lock_path(RUN, "v")).exists()
+        for verb in ("detach", "attach", "remove"):
+            attached.script(verb, **VOLUME)
+            assert attached.path(present.lock_path(RUN, "v")).exists() == (verb == "attach")
+
     def test_nothing_is_left_locked(self, attached: Node) -> None:
         for verb in ("attach", "detach", "attach"):
             attached.script(verb, **VOLUME)

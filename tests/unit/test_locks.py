@@ -1,0 +1,77 @@
+"""Locks whose files come and go. That they exclude, between processes, is the contract level's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from dataontap import present
+from dataontap.deadline import Deadline
+from dataontap.locks import Locks
+
+
+def locked(path: Path) -> IO[str]:
+    """The file of a lock that another process has, as far as flock can tell: it goes by open files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def is_held(path: Path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return Path(present.lock_path(str(tmp_path), "v"))
+
+
+@pytest.mark.parametrize("is_attached", [True, False])
+def test_a_lock_file_stays_with_the_record_only(tmp_path: Path, path: Path, is_attached: bool) -> None:
+    with Locks(Deadline(5), directory=str(tmp_path)).volume("v"):
+        assert is_held(path)
+        if is_attached:
+            record = Path(present.record_path(str(tmp_path), "v"))
+            record.parent.mkdir()
+            record.touch()
+    assert path.exists() == is_attached
+
+
+def test_nor_does_it_stay_after_a_failure(tmp_path: Path, path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Locks(Deadline(5), directory=str(tmp_path)).volume("v"):
+        raise ZeroDivisionError
+    assert not path.exists()
+
+
+def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path: Path, path: Path) -> None:
+    """Or two would have it: who waited for the old file, and who made a new one."""
+    files = [locked(path)]
+
+    def sleep(_: float) -> None:
+        if len(files) == 1:  # the one before us leaves, and another one is quicker than we
+            path.unlink()
+            files.append(locked(path))
+            files[0].close()
+        else:
+            files[1].close()
+
+    with Locks(Deadline(5), directory=str(tmp_path), sleep=sleep).volume("v"):
+        assert len(files) == 2
+        assert files[1].closed
+        assert is_held(path)
+
+
+def test_the_scan_lock_stays(tmp_path: Path) -> None:
+    with Locks(Deadline(5), directory=str(tmp_path)).scan():
+        pass
+    assert os.listdir(tmp_path) == ["scan.lock"]
