@@ -15,6 +15,7 @@ from typing import Callable, TypeVar
 
 Key = TypeVar("Key")
 
+_DYING_MS = 100
 _LIMIT = 65536  # an answer's bytes: what a pipe takes without a reader
 
 
@@ -25,12 +26,14 @@ def each_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[
     "+" goes through the pipe, so that a child that dies has none.
     """
     children = {key: _start(work) for key, work in works.items()}
+    answers: dict[Key, str] = {}
     try:
-        return _answers(children, time.monotonic() + seconds)
+        _collect(children, time.monotonic() + seconds, answers)
     finally:
-        for pid, descriptor in children.values():
+        for key, (pid, descriptor) in children.items():
             os.close(descriptor)
-            _end(pid)
+            _end(pid, has_answered=key in answers)
+    return answers
 
 
 def within(seconds: float, work: Callable[[], str]) -> str | None:
@@ -58,12 +61,11 @@ def _start(work: Callable[[], str]) -> tuple[int, int]:
         os._exit(0)
 
 
-def _answers(children: Mapping[Key, tuple[int, int]], end: float) -> dict[Key, str]:
+def _collect(children: Mapping[Key, tuple[int, int]], end: float, answers: dict[Key, str]) -> None:
     waiting = {descriptor: key for key, (_, descriptor) in children.items()}
     poll = select.poll()
     for descriptor in waiting:
         poll.register(descriptor, select.POLLIN)
-    answers: dict[Key, str] = {}
     while waiting and (left := end - time.monotonic()) > 0:
         for descriptor, _ in poll.poll(left * 1000):
             poll.unregister(descriptor)
@@ -71,15 +73,18 @@ def _answers(children: Mapping[Key, tuple[int, int]], end: float) -> dict[Key, s
             answer = os.read(descriptor, _LIMIT)
             if answer.startswith(b"+"):
                 answers[key] = answer[1:].decode()
-    return answers
 
 
-def _end(pid: int) -> None:
-    """Collect the child if it has ended or can be killed; else it is init's when we end."""
-    if os.waitpid(pid, os.WNOHANG)[0]:
-        return
-    os.kill(pid, signal.SIGKILL)
-    for _ in range(20):
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return
-        time.sleep(0.005)
+def _end(pid: int, *, has_answered: bool) -> None:
+    """Collect the child. One that cannot even be killed is init's when we end."""
+    if not has_answered:
+        os.kill(pid, signal.SIGKILL)
+        process = os.pidfd_open(pid)
+        try:
+            poll = select.poll()
+            poll.register(process, select.POLLIN)
+            if not poll.poll(_DYING_MS):
+                return
+        finally:
+            os.close(process)
+    os.waitpid(pid, 0)

@@ -21,7 +21,7 @@ from dataontap.host.holders import openers
 from dataontap.host.limit import each_within, within
 from dataontap.host.multipath import Multipath
 from dataontap.host.sysfs import RUNNING, Map, Nexus, ScsiPath, Sysfs
-from dataontap.host.udev import Events, Names, can_name
+from dataontap.host.udev import Events, Names
 
 LOG = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class San:
 
     def _prepare(self, naa: str, path: str) -> None:
         """Tell udev the LUN's name and multipath that it may have a map, before its paths come."""
-        if can_name(path):
+        if self._names.can_give(path):
             self._names.give(naa, path, multipath=self._wants_maps)
         if self._wants_maps:
             self._multipath.allow(naa)
@@ -273,9 +273,7 @@ class San:
         return (os.major(number), os.minor(number)) == self._sysfs.number(name)
 
     def _name_path(self, naa: str, path: str) -> str:
-        if can_name(path):
-            return path
-        return f"/dev/disk/by-id/dm-uuid-mpath-3{naa}" if self._wants_maps else f"/dev/disk/by-id/scsi-3{naa}"
+        return path if self._names.can_give(path) else self._names.by_id(naa, multipath=self._wants_maps)
 
     def stable_name(self, name: str, naa: str, path: str) -> str:
         """The name to give away for the block device ``name``; raises DeviceError if it leads elsewhere."""

@@ -20,7 +20,6 @@ from dataontap.errors import HostError
 # The rules name this directory, too.
 DIRECTORY = "/run/ganeti-extstorage-dataontap/udev"
 
-_DEVICES = "/dev/"
 # libudev's multicast group on NETLINK_KOBJECT_UEVENT: events that udev has dealt with, its links made.
 _NETLINK_KOBJECT_UEVENT = 15
 _PROCESSED = 2
@@ -29,15 +28,26 @@ _LONGEST_WAIT = 0.5
 
 
 class Names:
-    """The names that devices of our LUNs are to have, in files below ``directory``."""
+    """The names that devices of our LUNs are to have, in files below ``directory``; ``dev`` is for /dev."""
 
-    def __init__(self, directory: str = DIRECTORY) -> None:
+    def __init__(self, directory: str = DIRECTORY, dev: str = "/dev") -> None:
         self._directory = Path(directory)
+        self._dev = dev
+
+    def can_give(self, path: str) -> bool:
+        """Whether udev can make this name: it makes links below /dev only, of the characters that it lets pass."""
+        plain = all(c.isalnum() or c in "#+-.:=@_/" for c in path)
+        return path.startswith(f"{self._dev}/") and ".." not in path and plain
+
+    def by_id(self, naa: str, *, multipath: bool) -> str:
+        """The name that udev gives the LUN's map or disk by itself."""
+        kind = "dm-uuid-mpath" if multipath else "scsi"
+        return f"{self._dev}/disk/by-id/{kind}-3{naa}"
 
     def give(self, naa: str, path: str, *, multipath: bool) -> None:
-        """Let the LUN's map, or its disk where no ``multipath`` is wanted, be found at ``path`` below /dev."""
+        """Let the LUN's map, or its disk where no ``multipath`` is wanted, be found at ``path``."""
         wanted, other = self._files(naa) if multipath else reversed(self._files(naa))
-        text = f"DATAONTAP_LINK={path[len(_DEVICES) :]}\n"
+        text = f"DATAONTAP_LINK={path[len(self._dev) + 1 :]}\n"
         fresh = self._directory / f".{wanted.name}.{os.getpid()}"
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,11 +66,6 @@ class Names:
     def _files(self, naa: str) -> tuple[Path, Path]:
         """As the rules look for them: by a map's dm/uuid, by a SCSI disk's wwid."""
         return self._directory / f"mpath-3{naa}", self._directory / f"naa.{naa}"
-
-
-def can_name(path: str) -> bool:
-    """Whether udev can make this name: it makes links below /dev only, of the characters that it lets pass."""
-    return path.startswith(_DEVICES) and ".." not in path and all(c.isalnum() or c in "#+-.:=@_/" for c in path)
 
 
 class Events:

@@ -1,0 +1,162 @@
+"""A LUN comes, is proven, grows and goes, on a node made of files: what may never happen, and in which order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dataontap.errors import DeviceError
+from dataontap.host.san import Wanted
+from tests.unit.sysfs import HOSTS, LENDERS, NEXUSES, FakeNode
+
+MIB = 1024 * 1024
+NAA = "600a0980383054723324526c68717745"
+OTHER = "600a0980383054723324526c68717746"
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> FakeNode:
+    return FakeNode(tmp_path)
+
+
+def wanted(node: FakeNode, naa: str = NAA, size: int = 64 * MIB) -> Wanted:
+    seven_mode = naa.replace("600a0980", "60a98000")
+    return Wanted((naa, seven_mode), size, f"{node.dev}/disk/filer/vol1/{naa[-2:]}")
+
+
+def attach(node: FakeNode, lun: int = 5, naa: str = NAA, size: int = 64 * MIB) -> str:
+    one = wanted(node, naa, size)
+    node.san.scan(one, [lun], NEXUSES)
+    return node.san.settle(one)
+
+
+@pytest.fixture
+def attached(node: FakeNode) -> FakeNode:
+    """A LUN at number 5, on two paths."""
+    node.show(5, NAA, 64 * MIB)
+    assert attach(node) == f"{node.dev}/disk/filer/vol1/45"
+    return node
+
+
+class TestAttach:
+    def test_scans_for_the_one_lun_on_each_path(self, attached: FakeNode) -> None:
+        assert sorted(attached.happened("scanned")) == ["2:0:0:5", "3:0:0:5"]
+        assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
+        assert attached.happened("ran") == [f"multipath -a 3{NAA}"]
+
+    def test_again_scans_nothing(self, attached: FakeNode) -> None:
+        attach(attached)
+        assert len(attached.happened("scanned")) == 2
+
+    def test_one_path_is_enough(self, node: FakeNode) -> None:
+        node.show(5, NAA, 64 * MIB, hosts=HOSTS[:1])
+        assert attach(node)
+
+    def test_a_large_id_is_looked_for_both_ways(self, node: FakeNode) -> None:
+        node.show(300 | 0x4000, NAA, 64 * MIB)
+        attach(node, lun=300)
+        node.show(301, OTHER, 64 * MIB)
+        attach(node, lun=301, naa=OTHER)
+        assert node.san.taken(NEXUSES) == {300, 300 | 0x4000, 301}
+
+    def test_no_lun_there(self, node: FakeNode) -> None:
+        node.deadline.curtail(0.2)
+        with pytest.raises(DeviceError, match="^no device came up: the LUN does not answer"):
+            attach(node)
+
+    def test_no_map_without_multipathd(self, node: FakeNode) -> None:
+        node.served = False
+        node.show(5, NAA, 64 * MIB)
+        node.deadline.curtail(0.5)
+        with pytest.raises(DeviceError, match="multipathd does not run; start it"):
+            attach(node)
+
+    def test_a_lun_that_kept_its_identity_from_7_mode(self, node: FakeNode) -> None:
+        kept = NAA.replace("600a0980", "60a98000")
+        node.show(5, kept, 64 * MIB)
+        attach(node)
+        assert node.happened("ran") == [f"multipath -a 3{NAA}", f"multipath -a 3{kept}"]
+
+    def test_another_size_than_the_filer_says(self, node: FakeNode) -> None:
+        node.show(5, NAA, 32 * MIB)
+        with pytest.raises(DeviceError, match="has 33554432 bytes, its LUN 67108864 according to the filer"):
+            attach(node)
+
+    def test_a_map_of_the_old_size_is_resized(self, attached: FakeNode) -> None:
+        attached.show(5, NAA, 96 * MIB)
+        attach(attached, size=96 * MIB)
+        assert sorted(attached.happened("rescanned")) == ["sdc5", "sdd5"]
+        assert f"multipathd resize map 3{NAA}" in attached.happened("ran")
+
+
+class TestAnotherLunCameToItsPlace:
+    """The hazard: the LUN was destroyed behind the node's back, and a new one got its number."""
+
+    @pytest.fixture
+    def swapped(self, attached: FakeNode) -> FakeNode:
+        attached.show(5, OTHER, 64 * MIB)
+        return attached
+
+    def test_the_old_name_is_never_given_away(self, swapped: FakeNode) -> None:
+        with pytest.raises(DeviceError, match=f"a path of 3{NAA}, leads to LUN 3{OTHER} by now"):
+            swapped.san.prove("dm-0", wanted(swapped))
+
+    def test_the_new_one_gets_a_map_of_its_own(self, swapped: FakeNode) -> None:
+        name = attach(swapped, naa=OTHER)
+        assert Path(name).readlink() == Path(LENDERS[0])
+        assert f"multipathd disablequeueing map 3{NAA}" in swapped.happened("ran")
+        assert [one.naa for one in (swapped.san._sysfs.map(name) for name in swapped.devices()) if one] == [OTHER]
+
+    def test_not_while_somebody_holds_the_old_one(self, swapped: FakeNode) -> None:
+        (swapped.sysfs / "block/dm-0/holders/dm-7").mkdir()
+        swapped.deadline.curtail(0.5)
+        with pytest.raises(DeviceError, match="its device is in use by dm-7"):
+            attach(swapped, naa=OTHER)
+        assert swapped.happened("deleted") == []
+
+    def test_growing_the_old_name_does_not_take_the_new_size(self, swapped: FakeNode) -> None:
+        with pytest.raises(DeviceError, match="leads to LUN"):
+            swapped.san.prove("dm-0", wanted(swapped, size=96 * MIB))
+        assert swapped.happened("rescanned") == []
+
+    def test_a_single_stale_path_goes_alone(self, attached: FakeNode) -> None:
+        attached.show(5, OTHER, 64 * MIB, hosts=HOSTS[1:])
+        attached.show(6, NAA, 64 * MIB)
+        attach(attached, lun=6)
+        assert attached.happened("deleted") == ["sdd5"]
+        assert not any(command.startswith("multipath -f") for command in attached.happened("ran"))
+
+
+class TestTakeDown:
+    def test_map_paths_name_and_permission_go(self, attached: FakeNode) -> None:
+        attached.san.take_down([NAA])
+        assert attached.devices() == []
+        assert list((attached.directory / "udev").iterdir()) == []
+        assert attached.happened("ran")[-1] == f"multipath -f 3{NAA}"
+        attached.san.take_down([NAA])
+
+    def test_a_dead_one_stops_queueing_first(self, attached: FakeNode) -> None:
+        attached.hide(5)
+        attached.san.take_down([NAA])
+        ran = attached.happened("ran")
+        assert ran[-2:] == [f"multipathd disablequeueing map 3{NAA}", f"multipath -f 3{NAA}"]
+
+    def test_a_path_that_is_not_running_is_not_asked(self, attached: FakeNode) -> None:
+        for name in ("sdc5", "sdd5"):
+            (attached.sysfs / "block" / name).resolve().parents[1].joinpath("state").write_text("blocked\n")
+        with pytest.raises(DeviceError, match=f"^none of the paths of 3{NAA} answers"):
+            attached.san.prove("dm-0", wanted(attached))
+
+    def test_one_in_use_stays_whole(self, attached: FakeNode) -> None:
+        (attached.sysfs / "block/dm-0/in-use").touch()
+        attached.deadline.curtail(0.5)
+        with pytest.raises(DeviceError, match=r"in use by the kernel \(a mount, swap or the like\): .*map in use"):
+            attached.san.take_down([NAA])
+        assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
+
+    def test_others_stay(self, attached: FakeNode) -> None:
+        attached.show(6, OTHER, 64 * MIB)
+        attach(attached, lun=6, naa=OTHER)
+        attached.san.take_down([NAA])
+        assert attached.devices() == ["dm-1", "sdc6", "sdd6"]
