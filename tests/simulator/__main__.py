@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.simulator import certificates, provision, typed
+from tests.simulator import certificates, lio, provision, typed
 from tests.simulator.control import ControlServer
 from tests.simulator.filer import NEWEST, Filer
 from tests.simulator.requestlog import RequestLog
@@ -55,6 +55,18 @@ def _volume(text: str) -> tuple[str, str, int]:
     return vserver, name, int(size) if equals else provision.VOLUME_SIZE
 
 
+def _pair(form: str, separator: str) -> Callable[[str], tuple[str, str]]:
+    """A reader of ``form``, which is two words with the separator between them."""
+
+    def read(text: str) -> tuple[str, str]:
+        first, found, second = text.partition(separator)
+        if not (first and found and second):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {form}")
+        return first, second
+
+    return read
+
+
 def _account(text: str) -> tuple[str, str, str | None]:
     login, colon, password = text.partition(":")
     vserver, _, name = login.rpartition("/")
@@ -77,6 +89,15 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seed", help="make the same identities again, in a new state directory")
     parser.add_argument("--clones-without-comment", action="store_true", help="a clone starts without a comment")
+    parser.add_argument(
+        "--iscsi",
+        type=_pair("ADDRESS,ADDRESS", ","),
+        metavar="ADDRESS,ADDRESS",
+        help="export the LUNs by this kernel's own iSCSI target (LIO), with these as every vserver's portals",
+    )
+    parser.add_argument(
+        "--chap", type=_pair("USER:SECRET", ":"), metavar="USER:SECRET", help="what initiators have to log in with"
+    )
     parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
     more = parser.add_argument_group("made unless they are there already")
     for name, read, form in (
@@ -142,8 +163,11 @@ def main(arguments: list[str]) -> None:
         ontapi=options.ontapi,
         seed=options.seed,
         clones_keep_comment=not options.clones_without_comment,
+        portals=options.iscsi or (),
     )
     _provision(filer, options)
+    if options.iscsi:
+        lio.Exporter(filer.state, options.iscsi, lio.Chap(*options.chap) if options.chap else None)
     if not options.http:
         certificates.ensure(options.state)
     tls = None if options.http else certificates.context(options.state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +37,23 @@ class Filer:
 
     ``ontapi`` is the minor ONTAPI version it claims (180 is release 9.8); arguments newer than that are
     unknown to it.  ``seed`` makes all identities the same again.  Whether a clone inherits its source's
-    comment is not known of real filers: ``clones_keep_comment`` chooses.
+    comment is not known of real filers: ``clones_keep_comment`` chooses.  ``portals`` are the addresses of each
+    vserver's iSCSI interfaces, if its LUNs are exported there.
     """
 
     def __init__(
-        self, state: Path, *, ontapi: int = NEWEST, seed: str | None = None, clones_keep_comment: bool = True
+        self,
+        state: Path,
+        *,
+        ontapi: int = NEWEST,
+        seed: str | None = None,
+        clones_keep_comment: bool = True,
+        portals: Sequence[str] = (),
     ) -> None:
         handlers.load()
         self.ontapi = ontapi
         self.clones_keep_comment = clones_keep_comment
+        self.portals = portals
         self.state = State(state)
         self._one_at_a_time = threading.Lock()
         provision(self.state, seed)

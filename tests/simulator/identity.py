@@ -15,6 +15,7 @@ ALPHABET = string.ascii_letters + string.digits + "/-#$%&*+<=>?[!]^~@"
 NASTY = "&<>*?[]$"
 LENGTH = 12
 NAA_PREFIX = "600a0980"
+PORTAL_GROUP = 1027  # an iSCSI interface's tag is this and its number
 
 
 def _bytes(cluster: str, number: int, purpose: str) -> bytes:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Callable, cast
 
 from tests.simulator.contents import Contents
 from tests.simulator.journal import Journal
@@ -43,6 +43,7 @@ class State:
         self.luns = cast(dict[Key, Lun], self._tables[Lun.kind])
         self.igroups = cast(dict[Key, Igroup], self._tables[Igroup.kind])
         self.maps: dict[Key, dict[int, str]] = {}
+        self._watchers: list[Callable[[list[Record]], None]] = []
         self.contents = Contents(directory / "luns")
         for lun in self.luns.values():
             self._index(lun)
@@ -65,6 +66,12 @@ class State:
             table[record.key] = record
             if isinstance(record, Lun):
                 self._index(record)
+        for watcher in self._watchers:
+            watcher([*dropped, *put])
+
+    def watch(self, watcher: Callable[[list[Record]], None]) -> None:
+        """Let ``watcher`` know of every change, when it is made and before it is answered."""
+        self._watchers.append(watcher)
 
     def _index(self, lun: Lun) -> None:
         for igroup, lun_id in lun.maps.items():

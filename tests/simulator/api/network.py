@@ -1,27 +1,30 @@
 """Where hosts reach the LUNs: iSCSI and FC services, interfaces and ports.
 
 Each vserver has both services on and two interfaces of each kind; the addresses are those reserved for
-documentation.
+documentation, unless the filer's LUNs are exported in earnest (see lio).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tests.simulator.api.system import NODE
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
-from tests.simulator.identity import iscsi_name, wwpn
+from tests.simulator.filer import Filer
+from tests.simulator.identity import PORTAL_GROUP, iscsi_name, wwpn
 from tests.simulator.iterator import ITERATOR, Fields, Listing
 from tests.simulator.model import Vserver
 
 INTERFACES = (1, 2)
-PORTAL_GROUP = 1027
 
 
-def address(vserver: Vserver, interface: int) -> str:
-    """An iSCSI interface's address: 192.0.2.x for the first vservers, 198.51.100.x after them."""
+def address(filer: Filer, vserver: Vserver, interface: int) -> str:
+    """An iSCSI interface's address: a portal, or 192.0.2.x for the first vservers, 198.51.100.x after them."""
+    if filer.portals:
+        return filer.portals[interface - 1]
     place = 2 * vserver.number + interface
     return f"192.0.2.{place}" if place < 255 else f"198.51.100.{place % 255}"
 
@@ -41,12 +44,12 @@ def _service(vserver: Vserver) -> Tree:
     }
 
 
-def _iscsi_interface(vserver: Vserver, interface: int) -> Tree:
+def _iscsi_interface(filer: Filer, vserver: Vserver, interface: int) -> Tree:
     return {
         "current-node": NODE,
         "current-port": f"e0{chr(ord('b') + interface)}",
         "interface-name": f"{vserver.name}_iscsi_{interface}",
-        "ip-address": address(vserver, interface),
+        "ip-address": address(filer, vserver, interface),
         "ip-port": 3260,
         "is-interface-enabled": True,
         "relative-port-id": interface,
@@ -56,9 +59,9 @@ def _iscsi_interface(vserver: Vserver, interface: int) -> Tree:
     }
 
 
-def _ip_interface(vserver: Vserver, interface: int) -> Tree:
+def _ip_interface(filer: Filer, vserver: Vserver, interface: int) -> Tree:
     return {
-        "address": address(vserver, interface),
+        "address": address(filer, vserver, interface),
         "administrative-status": "up",
         "current-node": NODE,
         "current-port": f"e0{chr(ord('b') + interface)}",
@@ -159,13 +162,13 @@ def iscsi_service_get_iter(call: Call) -> Tree:
 @api("iscsi-interface-get-iter", optional=ITERATOR, tunnelled=False)
 def iscsi_interface_get_iter(call: Call) -> Tree:
     """Where iSCSI initiators log in."""
-    return ISCSI_INTERFACES.answer(call, _each(call, _iscsi_interface, "interface-name"))
+    return ISCSI_INTERFACES.answer(call, _each(call, partial(_iscsi_interface, call.filer), "interface-name"))
 
 
 @api("net-interface-get-iter", optional=ITERATOR, tunnelled=False)
 def net_interface_get_iter(call: Call) -> Tree:
     """The data interfaces with IP addresses."""
-    return IP_INTERFACES.answer(call, _each(call, _ip_interface, "interface-name"))
+    return IP_INTERFACES.answer(call, _each(call, partial(_ip_interface, call.filer), "interface-name"))
 
 
 @api("fcp-interface-get-iter", optional=ITERATOR, tunnelled=False)
