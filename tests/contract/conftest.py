@@ -27,7 +27,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Product:
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
     """A filer with the SVM svm1, its volume vol1 and an igroup for the nodes; vol2 and a qtree beside them."""
-    with Simulator(tmp_path / "filer", "--volume", "svm1/vol2", "--qtree", "svm1/vol1/q1") as running:
+    with Simulator(tmp_path / "filer", "--volume", "svm1/vol2", "--qtree", "svm1/vol1/q1", "--strict") as running:
         with filer.admin(running) as admin:
             filer.make_igroup(admin, "ganeti", "iqn.1993-08.org.debian:01:node1")
         yield running

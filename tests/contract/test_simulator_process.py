@@ -99,7 +99,7 @@ def test_options_made_vservers_volumes_qtrees_and_accounts(clients: Clients, run
     assert PASSED in post(connection, in_qtree)[1]
     login = {"Authorization": "Basic " + base64.b64encode(b"vsadmin:pw").decode()}
     status, body = post(connection, document("volume-get-iter", vserver=None), login)
-    assert (status, re.findall(rb"<name>(.*?)</name>", body)) == (200, [b"vol2"])
+    assert (status, re.findall(rb"<name>(.*?)</name>", body)) == (200, [b"svm2_root", b"vol2"])
     assert b"<size>1073741824</size>" in body
 
 

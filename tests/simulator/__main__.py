@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.simulator import certificates, lio, provision, typed
 from tests.simulator.control import ControlServer
-from tests.simulator.filer import NEWEST, Filer
+from tests.simulator.filer import LICENCES, LUNS_PER_VOLUME, NEWEST, Filer
 from tests.simulator.requestlog import RequestLog
 from tests.simulator.server import Server
 
@@ -98,6 +98,14 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--chap", type=_pair("USER:SECRET", ":"), metavar="USER:SECRET", help="what initiators have to log in with"
     )
+    parser.add_argument("--strict", action="store_true", help="refuse unknown fields in queries, as none does")
+    parser.add_argument(
+        "--map-conflict", type=int, choices=(9009, 9039), default=9009, help="a LUN mapped twice to an initiator"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], choices=sorted(LICENCES), help="a licence that the filer lacks"
+    )
+    parser.add_argument("--luns-per-volume", type=int, default=LUNS_PER_VOLUME, metavar="N")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
     more = parser.add_argument_group("made unless they are there already")
     for name, read, form in (
@@ -105,6 +113,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         ("--volume", _volume, "VSERVER/VOLUME[=BYTES]"),
         ("--qtree", _names("VSERVER/VOLUME/QTREE"), "VSERVER/VOLUME/QTREE"),
         ("--account", _account, "[VSERVER/]NAME:PASSWORD"),
+        ("--initiator", _names("VSERVER/INITIATOR"), "VSERVER/INITIATOR"),
     ):
         more.add_argument(name, action="append", default=[], type=read, metavar=form)
     more.add_argument(
@@ -127,6 +136,8 @@ def _provision(filer: Filer, options: argparse.Namespace) -> None:
         provision.add_qtree(filer.state, *names)
     for name, password, owner in options.account:
         provision.add_account(filer.state, name, password, owner)
+    for names in options.initiator:
+        provision.add_session(filer.state, *names)
     for file in options.commands:
         typed.run(filer.state, file.read_text(encoding="utf-8").splitlines())
 
@@ -164,6 +175,10 @@ def main(arguments: list[str]) -> None:
         seed=options.seed,
         clones_keep_comment=not options.clones_without_comment,
         portals=options.iscsi or (),
+        map_conflict=options.map_conflict,
+        licences=LICENCES - set(options.without),
+        luns_per_volume=options.luns_per_volume,
+        strict=options.strict,
     )
     _provision(filer, options)
     if options.iscsi:

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.simulator.documents import Node, Tree
-from tests.simulator.errnos import API_ERROR, INVALID_INPUT, NO_SUCH_IGROUP, NO_SUCH_LUN, Refusal
+from tests.simulator.errnos import (
+    API_ERROR,
+    INVALID_INPUT,
+    NO_SUCH_IGROUP,
+    NO_SUCH_LUN,
+    VOLUME_OFFLINE,
+    VSERVER_NOT_FOUND,
+    Refusal,
+)
 from tests.simulator.model import Account, Igroup, Lun
 
 if TYPE_CHECKING:
@@ -95,6 +103,15 @@ class Call:
             raise AssertionError(f"{self.api.name} is not declared as tunnelled")
         return self.scope
 
+    def named_vserver(self, argument: str = "vserver") -> str:
+        """The vserver of an API that works on the cluster, too, where an argument names it."""
+        name = self.text(argument) or self.scope
+        if name is None:
+            raise Refusal(API_ERROR, "Vserver API missing vserver parameter.")
+        if (name,) not in self.filer.vservers or self.scope not in {None, name}:
+            raise Refusal(VSERVER_NOT_FOUND, "Specified vserver not found")
+        return name
+
     def container(self, name: str) -> Node | None:
         """A structured argument (``query``, ``desired-attributes``), if given."""
         return self._given.get(name)
@@ -107,6 +124,10 @@ class Call:
         if node.children:
             raise Refusal(INVALID_INPUT, f"Invalid value for {name}: a single value was expected")
         return node.text
+
+    def texts(self, *names: str) -> dict[str, str]:
+        """Those of these string arguments that say something, by name."""
+        return {name: self.text(name) for name in names if self.text(name)}
 
     def number(self, name: str, default: int = 0) -> int:
         """An integer argument: decimal digits, not negative."""
@@ -140,6 +161,8 @@ class Call:
         if lun is None:
             reason = "entry doesn't exist" if errno != NO_SUCH_LUN else f"No such LUN exists: {path}"
             raise Refusal(errno, reason)
+        if self.filer.volumes[lun.vserver, lun.volume].state != "online":
+            raise Refusal(VOLUME_OFFLINE, f"Volume {lun.volume} is not online")
         return lun
 
     def igroup(self, argument: str = "initiator-group-name") -> Igroup:

@@ -25,6 +25,10 @@ class Contents:
         """The file that holds this LUN's data."""
         return self._directory / uuid
 
+    def allocated(self, uuid: str) -> int:
+        """How much of the data is no hole, in bytes."""
+        return self.path(uuid).stat().st_blocks * 512
+
     def create(self, uuid: str, size: int) -> None:
         """An empty LUN: a file that is one hole."""
         with self.path(uuid).open("wb") as file:
@@ -40,6 +44,16 @@ class Contents:
             new.truncate(size)
             for start, end in _data(old.fileno(), size):
                 _copy_range(old.fileno(), new.fileno(), start, end)
+
+    def copy_range(self, source: str, target: str, start: int, to: int, length: int) -> None:
+        """A part of one LUN's data over a part of another's, or of its own."""
+        with self.path(source).open("rb") as old, self.path(target).open("r+b") as new:
+            while length:
+                data = os.pread(old.fileno(), min(CHUNK, length), start)
+                if not data:
+                    raise OSError(errno.EIO, "a LUN's content ended early")
+                os.pwrite(new.fileno(), data, to)
+                start, to, length = start + len(data), to + len(data), length - len(data)
 
     def remove(self, uuid: str) -> None:
         """Forget the data; a loop device that still has the file open keeps it until it lets go."""

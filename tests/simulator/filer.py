@@ -10,13 +10,24 @@ from pathlib import Path
 from tests.simulator import api as handlers
 from tests.simulator import documents, rights
 from tests.simulator.call import APIS, Call
-from tests.simulator.errnos import API_AUTHENTICATION, API_ERROR, API_NOT_FOUND, VSERVER_NOT_FOUND, Refusal
+from tests.simulator.errnos import (
+    API_AUTHENTICATION,
+    API_ERROR,
+    API_NOT_FOUND,
+    LUN_MAPPING_CONFLICT,
+    VSERVER_NOT_FOUND,
+    Refusal,
+)
 from tests.simulator.identity import object_uuid, serial
 from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
 from tests.simulator.provision import provision
 from tests.simulator.state import State
 
 NEWEST = 180
+# What a filer with SAN is licensed for.
+LICENCES = frozenset({"base", "iscsi", "fcp", "flexclone", "snaprestore", "snapmirror"})
+# Real ones take some hundreds, by model; programs that keep thousands in a volume shall be tried, too.
+LUNS_PER_VOLUME = 100_000
 ARGUMENTS_SHOWN = 200
 
 
@@ -37,8 +48,11 @@ class Filer:
 
     ``ontapi`` is the minor ONTAPI version it claims (180 is release 9.8); arguments newer than that are
     unknown to it.  ``seed`` makes all identities the same again.  Whether a clone inherits its source's
-    comment is not known of real filers: ``clones_keep_comment`` chooses.  ``portals`` are the addresses of each
-    vserver's iSCSI interfaces, if its LUNs are exported there.
+    comment is not known of real filers: ``clones_keep_comment`` chooses.  Nor is the errno of mapping a LUN
+    to an initiator that has it by another igroup: ``map_conflict`` is one of the two that it may be, 9009 and
+    9039.  Without the licence ``flexclone`` nothing is cloned.  A ``strict`` one refuses fields of a query that
+    do not exist; real ones pass over them, or Ansible's na_ontap_volume would not work.  ``portals`` are the
+    addresses of each vserver's iSCSI interfaces, if its LUNs are exported there.
     """
 
     def __init__(
@@ -49,12 +63,21 @@ class Filer:
         seed: str | None = None,
         clones_keep_comment: bool = True,
         portals: Sequence[str] = (),
+        map_conflict: int = LUN_MAPPING_CONFLICT,
+        licences: frozenset[str] = LICENCES,
+        luns_per_volume: int = LUNS_PER_VOLUME,
+        strict: bool = False,
     ) -> None:
         handlers.load()
         self.ontapi = ontapi
         self.clones_keep_comment = clones_keep_comment
         self.portals = portals
+        self.map_conflict = map_conflict
+        self.licences = licences
+        self.luns_per_volume = luns_per_volume
+        self.strict = strict
         self.state = State(state)
+        self.begun: set[int] = set()  # consistency groups that are not committed
         self._one_at_a_time = threading.Lock()
         provision(self.state, seed)
 
@@ -141,9 +164,11 @@ class Filer:
         return api.handler(Call(self, request.call, api, login, scope))
 
     def _scope(self, vfiler: str | None, login: Account) -> str | None:
-        """The vserver that a request is for; a vserver's own login can reach no other."""
+        """The vserver that a request is for, None for the cluster's own; a vserver's login can reach no other."""
         if vfiler is None:
             return login.vserver
+        if vfiler == self.cluster.name and login.vserver is None:
+            return None
         if (vfiler,) not in self.vservers or login.vserver not in {None, vfiler}:
             raise Refusal(VSERVER_NOT_FOUND, "Specified vserver not found")
         return vfiler

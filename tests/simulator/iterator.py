@@ -20,35 +20,45 @@ DEFAULT_RECORDS = 20
 # The fields a record may have: name -> None for a leaf, or the fields inside.
 Fields = Mapping[str, Union["Fields", None]]
 Record = TypeVar("Record")
+
+
+def fields(names: str, containers: Mapping[str, Fields] | None = None) -> Fields:
+    """Fields by their names, and the fields inside of those that are containers."""
+    return {**dict.fromkeys(names.split()), **(containers or {})}
+
+
 ITERATOR = ("max-records", "query", "desired-attributes", "tag")
 
 
 @dataclass(frozen=True)
 class Listing(Generic[Record]):
     """How records of one type are listed: the element each becomes, the fields that make its key, all its
-    fields.
+    fields; None where nobody knows them all, and so any may be asked for.
     """
 
     item: str
     key: tuple[str, ...]
-    fields: Fields
+    fields: Fields | None
     describe: Callable[[Record], Tree]
 
     def query(self, call: Call) -> Query:
-        """What the call asks for; a field that does not exist is refused."""
-        items = _items(call.container("query"), self.item)
-        for item in items:
-            check(item, self.fields)
-        return Query(items)
+        """What the call asks for."""
+        return Query(self._known(call, "query"))
+
+    def _known(self, call: Call, argument: str) -> list[Node]:
+        """An argument's items without the fields that do not exist; those are refused if the filer is strict."""
+        items = _items(call.container(argument), self.item)
+        if call.filer.strict:
+            for item in items:
+                check(item, self.fields)
+        return [prune(item, self.fields) for item in items]
 
     def answer(self, call: Call, records: Mapping[tuple[str, ...], Record], query: Query | None = None) -> Tree:
         """The records (by key) that match, a page of them; the key orders them and tells where to go on.
 
         No match is ``num-records`` 0 without ``attributes-list``, as filers answer.
         """
-        wanted = _items(call.container("desired-attributes"), self.item)
-        for node in wanted:
-            check(node, self.fields)
+        wanted = self._known(call, "desired-attributes")
         query = query or self.query(call)
         limit = call.number("max-records", DEFAULT_RECORDS)
         if not limit:
@@ -87,16 +97,35 @@ class Listing(Generic[Record]):
         return select(tree, [*chosen, *(tuple(field.split("/")) for field in self.key)])
 
 
-def check(node: Node, fields: Fields) -> None:
+def trees(item: str, key: tuple[str, ...], known: Fields | None = None) -> Listing[Tree]:
+    """A listing of what is described already."""
+    return Listing(item, key, known, lambda tree: tree)
+
+
+def check(node: Node, known: Fields | None) -> None:
     """Refuse a query or desired-attributes element that names no field of this type."""
+    if known is None:
+        return
     for child in node.children:
-        if child.name not in fields:
+        if child.name not in known:
             raise Refusal(API_ERROR, f"Extra input: {child.name}")
-        inner = fields[child.name]
+        inner = known[child.name]
         if inner is not None:
             check(child, inner)
         elif child.children:
             raise Refusal(API_ERROR, f"Extra input: {child.children[0].name}")
+
+
+def prune(node: Node, known: Fields | None) -> Node:
+    """A query or desired-attributes element without the fields that this type does not have."""
+    if known is None:
+        return node
+    children = [
+        child if known[child.name] is None else prune(child, known[child.name])
+        for child in node.children
+        if child.name in known
+    ]
+    return Node(node.name, node.text, tuple(children))
 
 
 def select(tree: Tree, ways: list[tuple[str, ...]]) -> Tree:

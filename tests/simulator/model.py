@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Union, cast
 Key = tuple[str, ...]
 
 MIB = 1 << 20
+GIB = 1 << 30
 TIB = 1 << 40
 
 
@@ -63,13 +64,33 @@ class Role:
 
 
 @dataclass(frozen=True)
+class Aggregate:
+    """The disks that volumes are on; of ``node`` are the volumes' LUNs."""
+
+    kind: ClassVar[str] = "aggregate"
+    name: str
+    uuid: str
+    size: int
+    node: str
+
+    @property
+    def key(self) -> Key:
+        """Aggregate names are unique in the cluster."""
+        return (self.name,)
+
+
+@dataclass(frozen=True)
 class Vserver:
-    """A storage virtual machine; ``number`` is the N of its iSCSI name's ``vs.N`` and of its addresses."""
+    """A storage virtual machine; ``number`` is the N of its iSCSI name's ``vs.N`` and of its addresses.
+
+    ``stopped`` has those of its services ("iscsi", "fcp") that do not run.
+    """
 
     kind: ClassVar[str] = "vserver"
     name: str
     uuid: str
     number: int
+    stopped: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -79,7 +100,11 @@ class Vserver:
 
 @dataclass(frozen=True)
 class Volume:
-    """A flexible volume of a vserver: ``type`` is rw, or dp for a mirror; a FlexClone has a ``parent``."""
+    """A flexible volume of a vserver: ``type`` is rw, or dp for a mirror; a FlexClone has a ``parent``.
+
+    ``guarantee`` is "volume" when its whole size is set aside in the aggregate, "none" when only what is used;
+    ``reserve`` the per cent of it that are kept for snapshots.
+    """
 
     kind: ClassVar[str] = "volume"
     vserver: str
@@ -89,6 +114,15 @@ class Volume:
     created: int
     type: str = "rw"
     parent: str = ""
+    parent_snapshot: str = ""
+    aggregate: str = "aggr1"
+    guarantee: str = "volume"
+    reserve: int = 0
+    state: str = "online"
+    junction: str = ""
+    comment: str = ""
+    is_root: bool = False
+    qos_policy_group: str = ""
 
     @property
     def key(self) -> Key:
@@ -113,7 +147,7 @@ class Qtree:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot's name; the simulator keeps no content for it."""
+    """A volume's LUNs as they once were: the name of each content file -> the LUN's record then, as JSON."""
 
     kind: ClassVar[str] = "snapshot"
     vserver: str
@@ -121,6 +155,8 @@ class Snapshot:
     name: str
     created: int
     comment: str = ""
+    uuid: str = ""
+    luns: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:
@@ -130,7 +166,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Lun:
-    """A LUN with its maps; ``maps`` is igroup name -> LUN id, so a rename takes the maps along."""
+    """A LUN with its maps; ``maps`` is igroup name -> LUN id, so a rename takes the maps along.
+
+    ``reporting`` is igroup name -> the nodes that report the LUN to it, where these are not all of them.
+    """
 
     kind: ClassVar[str] = "lun"
     vserver: str
@@ -152,7 +191,9 @@ class Lun:
     application: str = ""
     caching_policy: str = ""
     qos_policy_group: str = ""
+    qos_adaptive_policy_group: str = ""
     maps: dict[str, int] = field(default_factory=dict)
+    reporting: dict[str, list[str]] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -188,6 +229,10 @@ class Igroup:
     ostype: str = "default"
     portset: str = ""
     initiators: tuple[str, ...] = ()
+    alua: bool = True
+    report_scsi_name: bool = True
+    throttle_reserve: int = 0
+    throttle_borrow: bool = False
 
     @property
     def key(self) -> Key:
@@ -195,10 +240,89 @@ class Igroup:
         return (self.vserver, self.name)
 
 
-Record = Union[Cluster, Account, Role, Vserver, Volume, Qtree, Snapshot, Lun, Igroup]
-KINDS: dict[str, type[Record]] = {
-    kind.kind: kind for kind in (Cluster, Account, Role, Vserver, Volume, Qtree, Snapshot, Lun, Igroup)
-}
+@dataclass(frozen=True)
+class Portset:
+    """The interfaces by which the igroups that are bound to it see their LUNs."""
+
+    kind: ClassVar[str] = "portset"
+    vserver: str
+    name: str
+    uuid: str
+    protocol: str
+    ports: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """Portset names are unique in their vserver."""
+        return (self.vserver, self.name)
+
+
+@dataclass(frozen=True)
+class Session:
+    """An initiator that is logged in to an interface of a vserver."""
+
+    kind: ClassVar[str] = "session"
+    vserver: str
+    initiator: str
+    interface: str
+
+    @property
+    def key(self) -> Key:
+        """One for each initiator and interface."""
+        return (self.vserver, self.initiator, self.interface)
+
+
+@dataclass(frozen=True)
+class PolicyGroup:
+    """A limit to what LUNs and volumes may do in a second; ``adaptive`` ones go with the size."""
+
+    kind: ClassVar[str] = "policy-group"
+    vserver: str
+    name: str
+    uuid: str
+    adaptive: bool = False
+    limits: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Policy groups' names are unique in the vserver, for here."""
+        return (self.vserver, self.name)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A copy or a move of a LUN that was asked for; here they are done at once."""
+
+    kind: ClassVar[str] = "job"
+    vserver: str
+    uuid: str
+    action: str
+    source: str
+    destination: str
+
+    @property
+    def key(self) -> Key:
+        """Jobs are known by their UUIDs."""
+        return (self.uuid,)
+
+
+Record = Union[
+    Cluster,
+    Account,
+    Role,
+    Aggregate,
+    Vserver,
+    Volume,
+    Qtree,
+    Snapshot,
+    Lun,
+    Igroup,
+    Portset,
+    Session,
+    PolicyGroup,
+    Job,
+]
+KINDS: dict[str, type[Record]] = {kind.kind: kind for kind in Record.__args__}  # type: ignore[attr-defined]
 
 
 def to_json(record: Record) -> dict[str, Any]:

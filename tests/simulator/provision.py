@@ -4,23 +4,56 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 
 from tests.simulator.identity import object_uuid
-from tests.simulator.model import TIB, Account, Cluster, Qtree, Record, Role, Volume, Vserver
+from tests.simulator.model import (
+    GIB,
+    TIB,
+    Account,
+    Aggregate,
+    Cluster,
+    Qtree,
+    Record,
+    Role,
+    Session,
+    Volume,
+    Vserver,
+)
+from tests.simulator.nodes import NODES
 from tests.simulator.state import State
 
 CLUSTER = "cluster1"
 ADMIN = Account("admin", "secret")
 VOLUME_SIZE = TIB
+AGGREGATE_SIZE = 100 * TIB
+ROOT_SIZE = GIB
 
 
 def provision(state: State, seed: str | None = None) -> None:
     """In a state directory never used before: a cluster, admin / secret, vserver svm1 and its volume vol1."""
     if state.cluster is not None:
+        _add_aggregates(state)
         return
     identity = uuid.uuid5(uuid.NAMESPACE_DNS, seed) if seed is not None else uuid.uuid4()
     state.commit(Cluster(CLUSTER, str(identity)), ADMIN)
+    _add_aggregates(state)
     add_volume(state, "svm1", "vol1")
+
+
+def _add_aggregates(state: State) -> None:
+    """One on each node; also where an older simulator has been."""
+    for number, node in enumerate(NODES, start=1):
+        add_aggregate(state, f"aggr{number}", node=node)
+
+
+def add_aggregate(state: State, name: str, size: int = AGGREGATE_SIZE, *, node: str = NODES[0]) -> None:
+    """An aggregate, unless it is there."""
+    if (name,) not in state.aggregates:
+        cluster = _cluster(state)
+        # Numbers of their own: an aggregate more must not change every serial number that a seed makes.
+        uuid = object_uuid(cluster.uuid, -1 - len(state.aggregates))
+        state.commit(Aggregate(name, uuid, size, node))
 
 
 def add_account(state: State, name: str, password: str, vserver: str | None = None, *, role: str = "") -> None:
@@ -31,6 +64,13 @@ def add_account(state: State, name: str, password: str, vserver: str | None = No
         state.commit(Account(name, password, vserver, role))
 
 
+def add_session(state: State, vserver: str, initiator: str) -> None:
+    """An initiator that is logged in to every interface of its kind."""
+    add_vserver(state, vserver)
+    kind = "iscsi" if initiator.startswith("iqn.") else "fc"
+    state.commit(*(Session(vserver, initiator, f"{vserver}_{kind}_{interface}") for interface in (1, 2)))
+
+
 def add_right(state: State, vserver: str | None, role: str, command: str, level: str) -> None:
     """One right more for a role, which is made with the first one; None is the cluster's."""
     before = state.roles.get((vserver or "", role), Role(vserver or "", role))
@@ -38,11 +78,15 @@ def add_right(state: State, vserver: str | None, role: str, command: str, level:
 
 
 def add_vserver(state: State, name: str) -> None:
-    """A vserver with its iSCSI and FC services and interfaces, unless it is there."""
+    """A vserver with its root volume and its iSCSI and FC services and interfaces, unless it is there."""
     if (name,) not in state.vservers:
         identity, counted = _identity(state)
         number = 1 + max((vserver.number for vserver in state.vservers.values()), default=1)
-        state.commit(Vserver(name, identity, number), counted)
+        root = f"{name}_root"
+        volume = Volume(name, root, str(uuid.uuid5(uuid.UUID(identity), root)), ROOT_SIZE, int(time.time()))
+        state.commit(
+            Vserver(name, identity, number), replace(volume, is_root=True, junction="/", reserve=5), counted
+        )
 
 
 def add_volume(
@@ -62,9 +106,13 @@ def add_qtree(state: State, vserver: str, volume: str, name: str) -> None:
         state.commit(Qtree(vserver, volume, name))
 
 
-def _identity(state: State) -> tuple[str, Record]:
-    cluster = state.cluster
-    if cluster is None:
+def _cluster(state: State) -> Cluster:
+    if state.cluster is None:
         raise AssertionError("provision() comes first")
+    return state.cluster
+
+
+def _identity(state: State) -> tuple[str, Record]:
+    cluster = _cluster(state)
     number = cluster.made + 1
     return object_uuid(cluster.uuid, number), Cluster(cluster.name, cluster.uuid, number)

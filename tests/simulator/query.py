@@ -1,15 +1,23 @@
-"""ONTAP's query language, as far as clients use it: ``*``, ``a|b``, ``!x``, ``low..high``; an empty leaf says
-nothing.
+"""ONTAP's query language, as far as clients use it: ``*``, ``a|b``, ``!x``, ``low..high``, ``<n``, ``>=n``; an
+empty leaf says nothing.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tests.simulator.documents import Node, Tree, Value, text
 
 Way = tuple[str, ...]
+COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 class Query:
@@ -27,14 +35,21 @@ class Query:
             for item in self._items
         )
 
+    def alternatives(self, *way: str) -> list[str] | None:
+        """The patterns one of which a field must match, if the query says so; none of them is a negation."""
+        if len(self._items) != 1:
+            return None
+        patterns = self._items[0].get(way, [])
+        if len(patterns) != 1 or "!" in patterns[0]:
+            return None
+        return [pattern.strip() for pattern in patterns[0].split("|")]
+
     def plain(self, *way: str) -> str | None:
         """The one literal value that a field must have, if the query says so: then a look-up does for a
         search.
         """
-        if len(self._items) != 1:
-            return None
-        patterns = self._items[0].get(way, [])
-        if len(patterns) != 1 or re.search(r"[*|!]|\.\.", patterns[0]):
+        patterns = self.alternatives(*way) or []
+        if len(patterns) != 1 or re.search(r"\*|\.\.", patterns[0]):
             return None
         return patterns[0]
 
@@ -89,6 +104,8 @@ def _number(value: int, pattern: str) -> bool:
     if span is not None:
         low, high = span.groups()
         return (not low or int(low) <= value) and (not high or value <= int(high))
-    if re.fullmatch(r"-?\d{1,18}", pattern):
-        return int(pattern) == value
+    bound = re.fullmatch(r"([<>]=?)?(-?\d{1,18})", pattern)
+    if bound is not None:
+        sign, number = bound.groups()
+        return COMPARISONS[sign or "="](value, int(number))
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), str(value)) is not None

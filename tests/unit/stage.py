@@ -136,7 +136,7 @@ class Stage:
 
     def __init__(self, directory: Path, *, ontapi: int = 180) -> None:
         self.directory = directory
-        self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage")
+        self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage", strict=True)
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
         self.host = StageHost(self.filer)

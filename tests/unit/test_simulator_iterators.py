@@ -17,7 +17,7 @@ NAMES = ["a", "b", "c.1", "d", "e"]
 @pytest.fixture
 def filer(tmp_path: Path) -> Filer:
     """A filer with five LUNs of 10 to 50 MiB on svm1, and one of 10 MiB on svm2."""
-    filer = Filer(tmp_path, seed="test")
+    filer = Filer(tmp_path, seed="test", strict=True)
     add_volume(filer.state, "svm2", "vol2")
     for number, name in enumerate(NAMES, 1):
         size = 10 * number << 20
@@ -127,7 +127,8 @@ def test_desired_attributes_come_with_the_key(filer: Filer) -> None:
 
 def test_a_desired_container_comes_whole(filer: Filer) -> None:
     desired = {"volume-attributes": {"volume-space-attributes": "", "volume-id-attributes": {"uuid": ""}}}
-    listed = ask(filer, "volume-get-iter", {"desired-attributes": desired})
+    query = {"volume-attributes": {"volume-id-attributes": {"name": "vol1"}}}
+    listed = ask(filer, "volume-get-iter", {"desired-attributes": desired, "query": query})
     (volume,) = listed.iter("volume-attributes")
     assert [group.tag for group in volume] == ["volume-id-attributes", "volume-space-attributes"]
     assert [field.tag for field in volume[0]] == ["name", "owning-vserver-name", "uuid"]
@@ -176,3 +177,26 @@ def test_services_and_interfaces_belong_to_their_vserver(filer: Filer) -> None:
         ports = texts(ask(filer, "fcp-port-name-get-iter", vserver=vserver), "port-name")
         assert texts(ask(filer, "fcp-interface-get-iter", vserver=vserver), "port-name") == ports
     assert len(names) == 3
+
+
+def test_unknown_fields_are_passed_over_unless_the_filer_is_strict(tmp_path: Path) -> None:
+    """Ansible's na_ontap_volume asks for a field "vserver" of volume-id-attributes, which does not exist."""
+    filer = Filer(tmp_path, seed="lenient")
+    query = {"volume-attributes": {"volume-id-attributes": {"name": "vol1", "vserver": "svm1"}}}
+    desired = {"volume-attributes": {"volume-id-attributes": {"name": "", "colour": ""}}}
+    listed = ask(filer, "volume-get-iter", {"query": query, "desired-attributes": desired})
+    assert (texts(listed, "name"), texts(listed, "size")) == (["vol1"], [])
+
+
+@pytest.mark.parametrize(
+    ("size", "names"),
+    [
+        (f">{40 << 20}", ["e"]),
+        (f">={40 << 20}", ["d", "e"]),
+        (f"<{20 << 20}", ["a"]),
+        (f"<={20 << 20}", ["a", "b"]),
+        (f"{10 << 20}|>{40 << 20}", ["a", "e"]),
+    ],
+)
+def test_numbers_have_bounds(filer: Filer, size: str, names: list[str]) -> None:
+    assert found(filer, {"size": size}) == names

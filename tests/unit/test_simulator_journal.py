@@ -80,7 +80,8 @@ def test_contents_follow_the_journal(tmp_path: Path) -> None:
     content.write_bytes(b"data")
     (tmp_path / "luns" / "stray").write_bytes(b"left by a kill between create and commit")
     Filer(tmp_path)
-    assert [file.name for file in (tmp_path / "luns").iterdir()] == [lun.uuid]
+    kept = [content for snapshot in filer.state.snapshots.values() for content in snapshot.luns]
+    assert sorted(file.name for file in (tmp_path / "luns").iterdir()) == sorted([lun.uuid, *kept])
     assert (content.stat().st_size, content.read_bytes()[:4]) == (lun.size, b"data")
 
 

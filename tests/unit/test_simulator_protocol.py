@@ -111,7 +111,13 @@ def test_a_vservers_login_reaches_that_vserver_only(filer: Filer) -> None:
     add_account(filer.state, "vsadmin", "x", "svm1")
     seen = ask(filer, "vserver-get-iter", vserver=None, account="vsadmin")
     assert texts(seen, "vserver-name") == ["svm1"]
-    assert texts(ask(filer, "vserver-get-iter", vserver=None), "vserver-name") == ["cluster1", "svm1", "svm2"]
+    assert texts(ask(filer, "vserver-get-iter", vserver=None), "vserver-name") == [
+        "cluster1",
+        "cluster1-01",
+        "cluster1-02",
+        "svm1",
+        "svm2",
+    ]
     with pytest.raises(Refused, match="15698"):
         ask(filer, "vserver-get", vserver="svm2", account="vsadmin")
     with pytest.raises(Refused, match="13002"):
@@ -120,7 +126,7 @@ def test_a_vservers_login_reaches_that_vserver_only(filer: Filer) -> None:
 
 def test_versions_decide_what_is_understood(tmp_path: Path) -> None:
     old = Filer(tmp_path / "old", ontapi=31)
-    assert texts(ask(old, "system-get-ontapi-version"), "minor-version") == ["31", "31"]
+    assert set(texts(ask(old, "system-get-ontapi-version"), "minor-version")) == {"31"}
     assert "NetApp Release 8.3:" in texts(ask(old, "system-get-version"), "version")[0]
     assert errno_of(old, "lun-create-by-size", {**LUN, "use-exact-size": "true"}) == 13001
     assert errno_of(old, "lun-create-by-size", {**LUN, "comment": "x"}) == 13001

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import (
     API_ERROR,
     IGROUP_EXISTS,
+    IGROUP_INVALID_ATTRIBUTE,
     IGROUP_MAPS_EXIST,
     INITIATOR_ALREADY_IN_IGROUP,
     INITIATOR_NOT_IN_IGROUP,
     INVALID_INPUT,
     LUN_MAPPING_CONFLICT,
     NO_SUCH_MAP,
+    NO_SUCH_PORTSET,
     Refusal,
 )
 from tests.simulator.filer import Filer
@@ -69,8 +72,11 @@ def igroup_create(call: Call) -> Tree:
         raise Refusal(INVALID_INPUT, f"Invalid value for initiator-group-name: {name!r}")
     if (call.vserver, name) in call.filer.igroups:
         raise Refusal(IGROUP_EXISTS, f"Initiator group already exists: {name}")
+    portset = call.text("bind-portset")
+    if portset and (call.vserver, portset) not in call.filer.state.portsets:
+        raise Refusal(NO_SUCH_PORTSET, f"No such portset: {portset}")
     uuid, _, counted = call.filer.identity()
-    igroup = Igroup(call.vserver, name, uuid, protocol, ostype, call.text("bind-portset"))
+    igroup = Igroup(call.vserver, name, uuid, protocol, ostype, portset)
     call.filer.state.commit(igroup, counted)
     return {}
 
@@ -136,6 +142,51 @@ def igroup_destroy(call: Call) -> Tree:
 def _refuse_with_maps(call: Call, igroup: Igroup, force: bool) -> None:
     if call.filer.maps.get(igroup.key) and not force:
         raise Refusal(IGROUP_MAPS_EXIST, "LUN maps for this initiator group exist")
+
+
+@api("igroup-rename", "initiator-group-name", "initiator-group-new-name")
+def igroup_rename(call: Call) -> Tree:
+    """Another name; its maps stay."""
+    igroup, name = call.igroup(), call.text("initiator-group-new-name")
+    if NAME.fullmatch(name) is None:
+        raise Refusal(INVALID_INPUT, f"Invalid value for initiator-group-new-name: {name!r}")
+    if (call.vserver, name) in call.filer.igroups:
+        raise Refusal(IGROUP_EXISTS, f"Initiator group already exists: {name}")
+    luns = [call.filer.luns[call.vserver, path] for path in call.filer.maps.get(igroup.key, {}).values()]
+    moved = [
+        replace(lun, maps={name if each == igroup.name else each: lun_id for each, lun_id in lun.maps.items()})
+        for lun in luns
+    ]
+    call.filer.state.commit(replace(igroup, name=name), *moved, gone=[igroup])
+    return {}
+
+
+ATTRIBUTES = {
+    "alua": "alua",
+    "os_type": "ostype",
+    "report_scsi_name": "report_scsi_name",
+    "throttle_borrow": "throttle_borrow",
+    "throttle_reserve": "throttle_reserve",
+}
+
+
+@api("igroup-set-attribute", "initiator-group-name", "attribute", "value", optional=("force",))
+def igroup_set_attribute(call: Call) -> Tree:
+    """One of the settings that igroup-get-iter shows."""
+    igroup, attribute, value = call.igroup(), call.text("attribute"), call.text("value")
+    call.flag("force")
+    changed: Any
+    if attribute in {"os_type", "ostype"}:
+        changed = call.choice("value", OSTYPES, "")
+    elif attribute == "throttle_reserve":
+        changed = call.number("value")
+    elif attribute in ATTRIBUTES:
+        words = {"yes": True, "no": False, "on": True, "off": False}
+        changed = words[value] if value in words else call.flag("value")
+    else:
+        raise Refusal(IGROUP_INVALID_ATTRIBUTE, f"Invalid attribute {attribute!r}")
+    call.filer.state.commit(replace(igroup, **{ATTRIBUTES.get(attribute, "ostype"): changed}))
+    return {}
 
 
 @api("igroup-lookup-lun", "initiator-group-name", "lun-id")

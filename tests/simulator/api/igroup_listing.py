@@ -36,13 +36,13 @@ def describe(igroup: Igroup) -> Tree:
     Cinder).
     """
     tree: dict[str, Value] = {
-        "initiator-group-alua-enabled": True,
+        "initiator-group-alua-enabled": igroup.alua,
         "initiator-group-delete-on-unmap": False,
         "initiator-group-name": igroup.name,
         "initiator-group-os-type": igroup.ostype,
-        "initiator-group-report-scsi-name-enabled": True,
-        "initiator-group-throttle-borrow": False,
-        "initiator-group-throttle-reserve": 0,
+        "initiator-group-report-scsi-name-enabled": igroup.report_scsi_name,
+        "initiator-group-throttle-borrow": igroup.throttle_borrow,
+        "initiator-group-throttle-reserve": igroup.throttle_reserve,
         "initiator-group-type": igroup.protocol,
         "initiator-group-use-partner": True,
         "initiator-group-uuid": igroup.uuid,
@@ -64,3 +64,14 @@ def igroup_get_iter(call: Call) -> Tree:
     """Igroups of one vserver or of the cluster."""
     seen = {key: igroup for key, igroup in call.filer.igroups.items() if call.scope in {None, igroup.vserver}}
     return IGROUPS.answer(call, seen)
+
+
+@api("igroup-list-info", optional=("initiator-group-name",))
+def igroup_list_info(call: Call) -> Tree:
+    """Igroups as 7-Mode lists them; clustered ONTAP answers this, too [?]."""
+    if call.container("initiator-group-name"):
+        found = [call.igroup()]
+    else:
+        found = [igroup for key, igroup in sorted(call.filer.igroups.items()) if key[0] == call.vserver]
+    groups = [describe(igroup) for igroup in found]
+    return {"initiator-groups": {"initiator-group-info": groups} if groups else {}}

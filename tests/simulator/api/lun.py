@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from tests.simulator.api.volume import reserved
+from tests.simulator import space
+from tests.simulator.api.qos import require as policy_group
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import (
     FORCE_REQUIRED,
     INVALID_INPUT,
     LUN_IS_MAPPED,
-    NO_SPACE,
     NOT_IN_SAME_VOLUME,
     OBJECT_NOT_FOUND,
     RESIZE_TOO_LARGE,
@@ -22,7 +22,7 @@ from tests.simulator.errnos import (
     Refusal,
 )
 from tests.simulator.geometry import LARGEST, SECTOR, SMALLEST, cylinder_for, largest_growth, round_up
-from tests.simulator.model import Lun, Volume
+from tests.simulator.model import Lun
 from tests.simulator.paths import place_for
 
 # NetApp's generated API libraries and its REST client.
@@ -74,12 +74,6 @@ def comment_of(call: Call) -> str:
     return comment
 
 
-def require_space(call: Call, volume: Volume, more: int) -> None:
-    """Refuse a space reservation that the volume cannot keep."""
-    if reserved(call.filer, volume) + more > volume.size:
-        raise Refusal(NO_SPACE, f"No space left on volume {volume.name}")
-
-
 def _real_size(size: int, exact: bool) -> int:
     if size < SMALLEST:
         raise Refusal(SIZE_TOO_SMALL, "LUN size too small")
@@ -101,7 +95,7 @@ def lun_create_by_size(call: Call) -> Tree:
         raise Refusal(INVALID_INPUT, "Invalid value for prefix-size")
     keep = call.flag("space-reservation-enabled", True)
     if keep:
-        require_space(call, volume, size)
+        space.require(call.filer, volume, size)
     uuid, serial, counted = call.filer.identity()
     lun = Lun(
         vserver=call.vserver,
@@ -120,7 +114,8 @@ def lun_create_by_size(call: Call) -> Tree:
         prefix_size=call.number("prefix-size"),
         application=call.text("application"),
         caching_policy=call.text("caching-policy"),
-        qos_policy_group=call.text("qos-policy-group"),
+        qos_policy_group=policy_group(call, "qos-policy-group"),
+        qos_adaptive_policy_group=policy_group(call, "qos-adaptive-policy-group"),
     )
     call.filer.state.contents.create(uuid, size)
     call.filer.state.commit(lun, counted)
@@ -157,7 +152,7 @@ def lun_resize(call: Call) -> Tree:
     if size < lun.size and not force:
         raise Refusal(FORCE_REQUIRED, "The force option is required to reduce a LUN's size")
     if size > lun.size and lun.reserved:
-        require_space(call, call.filer.volumes[call.vserver, lun.volume], size - lun.size)
+        space.require(call.filer, call.filer.volumes[call.vserver, lun.volume], size - lun.size)
     contents, resized = call.filer.state.contents, replace(lun, size=size)
     if size > lun.size:
         contents.resize(lun.uuid, size)

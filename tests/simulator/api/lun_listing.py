@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tests.simulator.api.system import NODE
+from tests.simulator import space
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
+from tests.simulator.filer import Filer
 from tests.simulator.iterator import ITERATOR, Fields, Listing
 from tests.simulator.model import Lun
+from tests.simulator.nodes import node_of
+from tests.simulator.query import Query
 
 FIELDS: Fields = dict.fromkeys(
     [
@@ -53,11 +56,13 @@ FIELDS: Fields = dict.fromkeys(
     ]
 )
 # Fields that real filers leave out when there is nothing to say.
-ONLY_IF_SET = ("application", "caching-policy", "comment", "qos-policy-group")
+ONLY_IF_SET = ("application", "caching-policy", "comment", "qos-policy-group", "qos-adaptive-policy-group")
 
 
-def describe(lun: Lun) -> Tree:
+def describe(filer: Filer, lun: Lun) -> Tree:
     """A LUN, as lun-info (the fields and constants of an answer recorded by Cinder)."""
+    volume = filer.volumes[lun.vserver, lun.volume]
+    online = lun.online and volume.state == "online"
     tree: dict[str, str | int] = {
         "alignment": "indeterminate",
         "application": lun.application,
@@ -74,19 +79,20 @@ def describe(lun: Lun) -> Tree:
         "is-space-reservation-enabled": lun.reserved,
         "mapped": bool(lun.maps),
         "multiprotocol-type": lun.ostype,
-        "node": NODE,
-        "online": lun.online,
+        "node": node_of(filer, volume),
+        "online": online,
         "path": lun.path,
         "prefix-size": lun.prefix_size,
+        "qos-adaptive-policy-group": lun.qos_adaptive_policy_group,
         "qos-policy-group": lun.qos_policy_group,
         "qtree": lun.qtree,
         "read-only": False,
         "serial-number": lun.serial,
         "share-state": "none",
         "size": lun.size,
-        "size-used": lun.size if lun.reserved else 0,
+        "size-used": space.lun_used(filer, lun),
         "staging": False,
-        "state": "online" if lun.online else "offline",
+        "state": "online" if online else "offline",
         "suffix-size": 0,
         "uuid": lun.uuid,
         "volume": lun.volume,
@@ -95,7 +101,7 @@ def describe(lun: Lun) -> Tree:
     return {name: value for name, value in tree.items() if value != "" or name not in ONLY_IF_SET}
 
 
-LUNS: Listing[Lun] = Listing("lun-info", ("vserver", "path", "volume", "qtree"), FIELDS, describe)
+KEY = ("vserver", "path", "volume", "qtree")
 
 
 def key(lun: Lun) -> tuple[str, ...]:
@@ -103,14 +109,39 @@ def key(lun: Lun) -> tuple[str, ...]:
     return (lun.vserver, lun.path, lun.volume, lun.qtree, lun.name)
 
 
+def candidates(filer: Filer, query: Query, vservers: list[str]) -> list[Lun]:
+    """The LUNs that can match: those at the paths, or of the names, or in the volumes, that the query tells.
+
+    Only if it tells none of these are all LUNs looked at.
+    """
+    paths = query.alternatives("path")
+    if paths is not None:
+        found = [_at(filer, vserver, path) for vserver in vservers for path in paths]
+        if None not in found:
+            return list({lun.uuid: lun for luns in found for lun in luns or ()}.values())
+    volume = query.plain("volume")
+    if volume is not None:
+        inside = filer.state.indexes.in_volume
+        return [filer.luns[name, path] for name in vservers for path in inside.get((name, volume), ())]
+    return [lun for lun in filer.luns.values() if lun.vserver in vservers]
+
+
+def _at(filer: Filer, vserver: str, pattern: str) -> list[Lun] | None:
+    """The LUNs that a path, or a pattern that ends in a LUN's name, can mean; None if it could be any."""
+    if "*" not in pattern:
+        lun = filer.luns.get((vserver, pattern))
+        return [lun] if lun is not None else []
+    name = pattern.rpartition("/")[2]
+    if "*" in name or not name or "/" not in pattern:
+        return None
+    return [filer.luns[vserver, path] for path in filer.state.indexes.named.get((vserver, name), ())]
+
+
 @api("lun-get-iter", optional=ITERATOR, tunnelled=False)
 def lun_get_iter(call: Call) -> Tree:
-    """LUNs of one vserver or of the cluster; one that is asked for by its path is looked up, not searched."""
-    query = LUNS.query(call)
-    path = query.plain("path")
-    if path is None:
-        found = list(call.filer.luns.values())
-    else:
-        places = [(vserver, path) for (vserver,) in call.filer.vservers]
-        found = [call.filer.luns[place] for place in places if place in call.filer.luns]
-    return LUNS.answer(call, {key(lun): lun for lun in found if call.scope in {None, lun.vserver}}, query)
+    """LUNs of one vserver or of the cluster."""
+    filer = call.filer
+    luns: Listing[Lun] = Listing("lun-info", KEY, FIELDS, lambda lun: describe(filer, lun))
+    query = luns.query(call)
+    vservers = [name for (name,) in filer.vservers if call.scope in {None, name}]
+    return luns.answer(call, {key(lun): lun for lun in candidates(filer, query, vservers)}, query)

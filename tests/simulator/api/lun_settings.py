@@ -1,10 +1,12 @@
-"""Single settings of a LUN: comment, state, reservation, attributes; and what can be asked of one."""
+"""Single settings of a LUN: comment, state, reservation, policy group, attributes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.simulator.api.lun import OSTYPES, comment_of, require_space
+from tests.simulator import space
+from tests.simulator.api.lun import comment_of
+from tests.simulator.api.qos import require as policy_group
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import (
@@ -14,7 +16,6 @@ from tests.simulator.errnos import (
     NO_SUCH_ATTRIBUTE,
     Refusal,
 )
-from tests.simulator.geometry import SECTOR, SMALLEST, Geometry, largest_growth
 
 # NetApp's generated API libraries: name and value together.
 ATTRIBUTE_LENGTH = 4092
@@ -59,37 +60,28 @@ def lun_set_space_reservation_info(call: Call) -> Tree:
     """Keep space for the whole LUN, or no longer."""
     lun, enable = call.lun(), call.flag("enable")
     if enable and not lun.reserved:
-        require_space(call, call.filer.volumes[call.vserver, lun.volume], lun.size)
+        volume = call.filer.volumes[call.vserver, lun.volume]
+        # What it holds already is counted already.
+        space.require(call.filer, volume, lun.size - space.lun_used(call.filer, lun))
     call.filer.state.commit(replace(lun, reserved=enable))
     return {}
 
 
-@api("lun-get-serial-number", "path")
-def lun_get_serial_number(call: Call) -> Tree:
-    """The serial number, which is the LUN's identity for hosts."""
-    return {"serial-number": call.lun().serial}
+@api("lun-get-space-reservation-info", "path")
+def lun_get_space_reservation_info(call: Call) -> Tree:
+    """Whether space is kept for the whole LUN."""
+    return {"is-enabled": call.lun().reserved}
 
 
-@api("lun-get-geometry", "path")
-def lun_get_geometry(call: Call) -> Tree:
-    """How hosts may divide the LUN, and how far it can grow."""
+@api("lun-set-qos-policy-group", "path", optional=("qos-policy-group", "qos-adaptive-policy-group"))
+def lun_set_qos_policy_group(call: Call) -> Tree:
+    """Another policy group, of one family or the other; "none" takes it away."""
     lun = call.lun()
-    geometry = Geometry(lun.cylinder, lun.size)
-    return {
-        "bytes-per-sector": SECTOR,
-        "cylinders": geometry.cylinders,
-        "max-resize-size": largest_growth(lun.cylinder, call.filer.ontapi),
-        "sectors-per-track": geometry.sectors_per_track,
-        "size": lun.size,
-        "tracks-per-cylinder": geometry.tracks_per_cylinder,
-    }
-
-
-@api("lun-get-minsize", "type")
-def lun_get_minsize(call: Call) -> Tree:
-    """The smallest LUN: the same for every type."""
-    call.choice("type", OSTYPES, "")
-    return {"min-size": SMALLEST}
+    if call.container("qos-policy-group") and call.container("qos-adaptive-policy-group"):
+        raise Refusal(INVALID_INPUT, "Only one of qos-policy-group and qos-adaptive-policy-group can be given")
+    plain, adaptive = policy_group(call, "qos-policy-group"), policy_group(call, "qos-adaptive-policy-group")
+    call.filer.state.commit(replace(lun, qos_policy_group=plain, qos_adaptive_policy_group=adaptive))
+    return {}
 
 
 @api("lun-get-attribute", "path", "name")
@@ -108,4 +100,15 @@ def lun_set_attribute(call: Call) -> Tree:
     if len(name) + len(value) > ATTRIBUTE_LENGTH:
         raise Refusal(INVALID_INPUT, "The attribute is too long")
     call.filer.state.commit(replace(lun, attributes={**lun.attributes, name: value}))
+    return {}
+
+
+@api("lun-unset-attribute", "path", "name")
+def lun_unset_attribute(call: Call) -> Tree:
+    """Take an attribute away."""
+    lun, name = call.lun(), call.text("name")
+    if name not in lun.attributes:
+        raise Refusal(NO_SUCH_ATTRIBUTE, "No such attribute")
+    left = {each: value for each, value in lun.attributes.items() if each != name}
+    call.filer.state.commit(replace(lun, attributes=left))
     return {}

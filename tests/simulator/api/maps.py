@@ -10,19 +10,21 @@ from dataclasses import dataclass, replace
 
 from tests.simulator.api.igroup import related
 from tests.simulator.api.igroup_listing import describe as describe_igroup
-from tests.simulator.api.system import NODE
+from tests.simulator.api.lun_listing import candidates
+from tests.simulator.api.reporting import reporting_nodes
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import (
     INVALID_INPUT,
     LUN_ALREADY_MAPPED,
     LUN_ID_TAKEN,
-    LUN_MAPPING_CONFLICT,
     NO_SUCH_MAP,
     Refusal,
 )
+from tests.simulator.filer import Filer
 from tests.simulator.iterator import ITERATOR, Fields, Listing
 from tests.simulator.model import Igroup, Lun
+from tests.simulator.nodes import node_of
 
 HIGHEST_LUN_ID = 4095
 
@@ -68,7 +70,7 @@ def lun_map(call: Call) -> Tree:
         raise Refusal(LUN_ALREADY_MAPPED, "LUN already mapped to this group")
     others = related(call.filer, igroup)
     if any(other.name in lun.maps for other in others):
-        raise Refusal(LUN_MAPPING_CONFLICT, "LUN already mapped to an initiator of this group")
+        raise Refusal(call.filer.map_conflict, "LUN already mapped to an initiator of this group")
     choose = _wanted_id if call.container("lun-id") else _free_id
     lun_id = choose(call, [igroup, *others])
     call.filer.state.commit(replace(lun, maps={**lun.maps, igroup.name: lun_id}))
@@ -82,31 +84,30 @@ def lun_unmap(call: Call) -> Tree:
     if igroup.name not in lun.maps:
         raise Refusal(NO_SUCH_MAP, "LUN is not mapped to this group")
     maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup.name}
-    call.filer.state.commit(replace(lun, maps=maps))
+    reporting = {name: nodes for name, nodes in lun.reporting.items() if name != igroup.name}
+    call.filer.state.commit(replace(lun, maps=maps, reporting=reporting))
     return {}
 
 
+KEY = ("vserver", "path", "initiator-group")
 FIELDS: Fields = {
     **dict.fromkeys(["initiator-group", "initiator-group-uuid", "lun-id", "lun-uuid", "node", "path", "vserver"]),
     "reporting-nodes": {"node-name": None},
 }
 
 
-def describe(lun_map: LunMap) -> Tree:
-    """A map, as lun-map-info."""
+def describe(filer: Filer, lun_map: LunMap) -> Tree:
+    """A map, as lun-map-info; both nodes of the HA pair report it (selective LUN map's default)."""
     return {
         "initiator-group": lun_map.igroup.name,
         "initiator-group-uuid": lun_map.igroup.uuid,
         "lun-id": lun_map.lun_id,
         "lun-uuid": lun_map.lun.uuid,
-        "node": NODE,
+        "node": node_of(filer, filer.volumes[lun_map.lun.vserver, lun_map.lun.volume]),
         "path": lun_map.lun.path,
-        "reporting-nodes": {"node-name": [NODE]},
+        "reporting-nodes": {"node-name": reporting_nodes(lun_map.lun, lun_map.igroup.name)},
         "vserver": lun_map.lun.vserver,
     }
-
-
-MAPS: Listing[LunMap] = Listing("lun-map-info", ("vserver", "path", "initiator-group"), FIELDS, describe)
 
 
 def _maps_of(call: Call, luns: list[Lun]) -> Iterator[LunMap]:
@@ -117,19 +118,18 @@ def _maps_of(call: Call, luns: list[Lun]) -> Iterator[LunMap]:
 
 @api("lun-map-get-iter", optional=ITERATOR, tunnelled=False)
 def lun_map_get_iter(call: Call) -> Tree:
-    """Maps; those of one path or one igroup are looked up, not searched."""
-    query = MAPS.query(call)
-    path, igroup = query.plain("path"), query.plain("initiator-group")
-    luns = call.filer.luns
-    vservers = [name for (name,) in call.filer.vservers if call.scope in {None, name}]
-    if path is not None:
-        found = [luns[vserver, path] for vserver in vservers if (vserver, path) in luns]
-    elif igroup is not None:
+    """Maps; those of some paths or of one igroup are looked up, not searched."""
+    filer = call.filer
+    maps: Listing[LunMap] = Listing("lun-map-info", KEY, FIELDS, lambda one: describe(filer, one))
+    query = maps.query(call)
+    igroup = query.plain("initiator-group")
+    vservers = [name for (name,) in filer.vservers if call.scope in {None, name}]
+    if query.alternatives("path") is None and igroup is not None:
         groups = [(vserver, igroup) for vserver in vservers]
-        found = [luns[key[0], path] for key in groups for path in call.filer.maps.get(key, {}).values()]
+        found = [filer.luns[key[0], path] for key in groups for path in filer.maps.get(key, {}).values()]
     else:
-        found = [lun for lun in luns.values() if lun.vserver in vservers]
-    return MAPS.answer(
+        found = candidates(filer, query, vservers)
+    return maps.answer(
         call, {(one.lun.vserver, one.lun.path, one.igroup.name): one for one in _maps_of(call, found)}, query
     )
 

@@ -1,24 +1,28 @@
 """Where hosts reach the LUNs: iSCSI and FC services, interfaces and ports.
 
-Each vserver has both services on and two interfaces of each kind; the addresses are those reserved for
+Each vserver has two interfaces of each kind, one on each node; the addresses are those reserved for
 documentation, unless the filer's LUNs are exported in earnest (see lio).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from tests.simulator.api.system import NODE
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.filer import Filer
 from tests.simulator.identity import PORTAL_GROUP, iscsi_name, wwpn
-from tests.simulator.iterator import ITERATOR, Fields, Listing
+from tests.simulator.iterator import ITERATOR, fields, trees
 from tests.simulator.model import Vserver
+from tests.simulator.nodes import node_of_interface
 
 INTERFACES = (1, 2)
+
+
+def interface_names(vserver: str) -> set[str]:
+    """The names of a vserver's interfaces."""
+    return {f"{vserver}_{kind}_{interface}" for kind in ("iscsi", "fc") for interface in INTERFACES}
 
 
 def address(filer: Filer, vserver: Vserver, interface: int) -> str:
@@ -32,7 +36,7 @@ def address(filer: Filer, vserver: Vserver, interface: int) -> str:
 def _service(vserver: Vserver) -> Tree:
     return {
         "alias-name": vserver.name,
-        "is-available": True,
+        "is-available": "iscsi" not in vserver.stopped,
         "login-timeout": 15,
         "max-cmds-per-session": 128,
         "max-conn-per-session": 4,
@@ -46,12 +50,12 @@ def _service(vserver: Vserver) -> Tree:
 
 def _iscsi_interface(filer: Filer, vserver: Vserver, interface: int) -> Tree:
     return {
-        "current-node": NODE,
+        "current-node": node_of_interface(interface),
         "current-port": f"e0{chr(ord('b') + interface)}",
         "interface-name": f"{vserver.name}_iscsi_{interface}",
         "ip-address": address(filer, vserver, interface),
         "ip-port": 3260,
-        "is-interface-enabled": True,
+        "is-interface-enabled": "iscsi" not in vserver.stopped,
         "relative-port-id": interface,
         "tpgroup-name": f"{vserver.name}_iscsi_{interface}",
         "tpgroup-tag": PORTAL_GROUP + interface,
@@ -63,10 +67,10 @@ def _ip_interface(filer: Filer, vserver: Vserver, interface: int) -> Tree:
     return {
         "address": address(filer, vserver, interface),
         "administrative-status": "up",
-        "current-node": NODE,
+        "current-node": node_of_interface(interface),
         "current-port": f"e0{chr(ord('b') + interface)}",
         "data-protocols": {"data-protocol": ["iscsi"]},
-        "home-node": NODE,
+        "home-node": node_of_interface(interface),
         "home-port": f"e0{chr(ord('b') + interface)}",
         "interface-name": f"{vserver.name}_iscsi_{interface}",
         "is-home": True,
@@ -80,7 +84,7 @@ def _ip_interface(filer: Filer, vserver: Vserver, interface: int) -> Tree:
 
 def _fc_interface(vserver: Vserver, interface: int) -> Tree:
     return {
-        "current-node": NODE,
+        "current-node": node_of_interface(interface),
         "current-port": f"0{chr(ord('a') + interface)}",
         "interface-name": f"{vserver.name}_fc_{interface}",
         "node-name": wwpn(vserver.number, 0),
@@ -100,46 +104,41 @@ def _fc_port(vserver: Vserver, interface: int) -> Tree:
     }
 
 
-def _same(tree: Tree) -> Tree:
-    return tree
-
-
-def _listing(
-    item: str, key: tuple[str, ...], names: str, lists: Mapping[str, Fields] | None = None
-) -> Listing[Any]:
-    fields: Fields = {**dict.fromkeys(names.split()), **(lists or {})}
-    return Listing(item, key, fields, _same)
-
-
-SERVICES = _listing(
+SERVICES = trees(
     "iscsi-service-info",
     ("vserver",),
-    "alias-name is-available login-timeout max-cmds-per-session max-conn-per-session max-error-recovery-level"
-    " node-name retain-timeout tcp-window-size vserver",
+    fields(
+        "alias-name is-available login-timeout max-cmds-per-session max-conn-per-session max-error-recovery-level"
+        " node-name retain-timeout tcp-window-size vserver"
+    ),
 )
-ISCSI_INTERFACES = _listing(
+ISCSI_INTERFACES = trees(
     "iscsi-interface-list-entry-info",
     ("vserver", "interface-name"),
-    "current-node current-port interface-name ip-address ip-port is-interface-enabled relative-port-id"
-    " sendtargets-fqdn tpgroup-name tpgroup-tag vserver",
+    fields(
+        "current-node current-port interface-name ip-address ip-port is-interface-enabled relative-port-id"
+        " sendtargets-fqdn tpgroup-name tpgroup-tag vserver"
+    ),
 )
-IP_INTERFACES = _listing(
+IP_INTERFACES = trees(
     "net-interface-info",
     ("vserver", "interface-name"),
-    "address address-family administrative-status comment current-node current-port"
-    " dns-domain-name extended-status"
-    " failover-group failover-policy firewall-policy home-node home-port interface-name"
-    " ipspace is-auto-revert is-home"
-    " lif-uuid netmask netmask-length operational-status role routing-group-name service-policy subnet-name"
-    " use-failover-group vserver wwpn",
-    {"data-protocols": {"data-protocol": None}, "service-names": {"lif-service-name": None}},
+    fields(
+        "address address-family administrative-status comment current-node current-port dns-domain-name"
+        " extended-status failover-group failover-policy firewall-policy force-subnet-association home-node"
+        " home-port interface-name ipspace is-auto-revert is-dns-update-enabled is-home is-ipv4-link-local is-vip"
+        " lif-uuid listen-for-dns-query netmask netmask-length operational-status probe-port role"
+        " routing-group-name service-policy subnet-name use-failover-group vserver wwpn",
+        {"data-protocols": fields("data-protocol"), "service-names": fields("lif-service-name")},
+    ),
 )
-FC_INTERFACES = _listing(
+FC_INTERFACES = trees(
     "fcp-interface-info",
     ("vserver", "interface-name"),
-    "current-node current-port interface-name node-name port-address port-name relative-port-id vserver",
+    fields("current-node current-port interface-name node-name port-address port-name relative-port-id vserver"),
 )
-FC_PORTS = _listing("fcp-port-name-info", ("vserver", "port-name"), "fcp-adapter is-used port-name vserver")
+FC_SERVICES = trees("fcp-service-info", ("vserver",), fields("is-available node-name vserver"))
+FC_PORTS = trees("fcp-port-name-info", ("vserver", "port-name"), fields("fcp-adapter is-used port-name vserver"))
 
 
 def _seen(call: Call) -> list[Vserver]:
@@ -155,7 +154,7 @@ def iscsi_node_get_name(call: Call) -> Tree:
 
 @api("iscsi-service-get-iter", optional=ITERATOR, tunnelled=False)
 def iscsi_service_get_iter(call: Call) -> Tree:
-    """One service a vserver, always available."""
+    """One service a vserver."""
     return SERVICES.answer(call, {(vserver.name,): _service(vserver) for vserver in _seen(call)})
 
 
@@ -175,6 +174,28 @@ def net_interface_get_iter(call: Call) -> Tree:
 def fcp_interface_get_iter(call: Call) -> Tree:
     """The data interfaces with world-wide port names."""
     return FC_INTERFACES.answer(call, _each(call, _fc_interface, "interface-name"))
+
+
+@api("fcp-node-get-name")
+def fcp_node_get_name(call: Call) -> Tree:
+    """The vserver's world-wide node name."""
+    return {"node-name": wwpn(call.filer.vservers[call.vserver,].number, 0)}
+
+
+@api("fcp-service-get-iter", optional=ITERATOR, tunnelled=False)
+def fcp_service_get_iter(call: Call) -> Tree:
+    """One service a vserver."""
+    return FC_SERVICES.answer(
+        call,
+        {
+            (vserver.name,): {
+                "is-available": "fcp" not in vserver.stopped,
+                "node-name": wwpn(vserver.number, 0),
+                "vserver": vserver.name,
+            }
+            for vserver in _seen(call)
+        },
+    )
 
 
 @api("fcp-port-name-get-iter", optional=ITERATOR, tunnelled=False)

@@ -7,6 +7,7 @@ from tests.simulator.commands import object_and_operation
 from tests.simulator.documents import Tree, Value
 from tests.simulator.errnos import INVALID_INPUT, Refusal
 from tests.simulator.iterator import ITERATOR, Fields, Listing
+from tests.simulator.nodes import NODES
 from tests.simulator.rights import allows, rights_of
 
 # ONTAPI minor -> release.  8.1 to 8.3 and 9.4 to 9.8 are known from Cinder's feature flags; the others follow
@@ -35,7 +36,6 @@ RELEASES = {
 }
 BUILT = "Fri Dec 11 12:00:00 UTC 2020"
 BUILD_TIMESTAMP = 1607688000
-NODE = "cluster1-01"
 
 
 def release(ontapi: int) -> str:
@@ -47,8 +47,8 @@ def release(ontapi: int) -> str:
 def ontapi_version(call: Call) -> Tree:
     """The version clients should speak; asked first and untunnelled by most."""
     version: dict[str, Value] = {"major-version": 1, "minor-version": call.filer.ontapi}
-    detail: Tree = {"node-name": NODE, **version}
-    return {**version, "node-ontapi-details": {"node-ontapi-detail-info": [detail]}}
+    details: list[Tree] = [{"node-name": node, **version} for node in NODES]
+    return {**version, "node-ontapi-details": {"node-ontapi-detail-info": details}}
 
 
 @api("system-get-version", tunnelled=False)
@@ -58,16 +58,19 @@ def system_version(call: Call) -> Tree:
     generation, major, minor = (*name.split("."), "0")[:3]
     version_tuple: Tree = {"generation": generation, "major": major, "minor": minor}
     full = f"NetApp Release {name}: {BUILT}"
-    detail: Tree = {
-        "build-timestamp": BUILD_TIMESTAMP,
-        "node-name": NODE,
-        "version": full,
-        "version-tuple": {"system-version-tuple": version_tuple},
-    }
+    details: list[Tree] = [
+        {
+            "build-timestamp": BUILD_TIMESTAMP,
+            "node-name": node,
+            "version": full,
+            "version-tuple": {"system-version-tuple": version_tuple},
+        }
+        for node in NODES
+    ]
     return {
         "build-timestamp": BUILD_TIMESTAMP,
         "is-clustered": True,
-        "node-version-details": {"node-version-detail-info": [detail]},
+        "node-version-details": {"node-version-detail-info": details},
         "version": full,
         "version-tuple": {"system-version-tuple": version_tuple},
     }

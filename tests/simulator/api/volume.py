@@ -1,196 +1,175 @@
-"""Volumes, and snapshots of them."""
+"""volume-get-iter: what there is to know of volumes."""
 
 from __future__ import annotations
 
-import time
-
-from tests.simulator.api.system import NODE
-from tests.simulator.api.vserver import AGGREGATE
+from tests.simulator import space
+from tests.simulator.api.volume_fields import VOLUME
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
-from tests.simulator.errnos import SNAPSHOT_EXISTS, VOLUME_DOES_NOT_EXIST, Refusal
+from tests.simulator.errnos import VOLUME_DOES_NOT_EXIST, Refusal
 from tests.simulator.filer import Filer
-from tests.simulator.iterator import ITERATOR, Fields, Listing
+from tests.simulator.iterator import ITERATOR, Listing
 from tests.simulator.model import Snapshot, Volume
 
-FIELDS: Fields = {
-    "encrypt": None,
-    "volume-id-attributes": {
-        **dict.fromkeys(
-            [
-                "application",
-                "application-uuid",
-                "comment",
-                "containing-aggregate-name",
-                "containing-aggregate-uuid",
-                "creation-time",
-                "dsid",
-                "extent-size",
-                "flexgroup-index",
-                "flexgroup-msid",
-                "flexgroup-uuid",
-                "fsid",
-                "instance-uuid",
-                "junction-parent-name",
-                "junction-path",
-                "msid",
-                "name",
-                "name-ordinal",
-                "node",
-                "owning-vserver-name",
-                "owning-vserver-uuid",
-                "provenance-uuid",
-                "style",
-                "style-extended",
-                "type",
-                "uuid",
-            ]
-        ),
-        "aggr-list": {"aggr-name": None},
-        "nodes": {"node-name": None},
-    },
-    "volume-clone-attributes": {
-        "clone-child-count": None,
-        "volume-clone-parent-attributes": dict.fromkeys(["name", "uuid", "vserver-name"]),
-    },
-    "volume-space-attributes": dict.fromkeys(
-        [
-            "expected-available",
-            "filesystem-size",
-            "is-filesys-size-fixed",
-            "is-space-guarantee-enabled",
-            "overwrite-reserve",
-            "percentage-fractional-reserve",
-            "percentage-size-used",
-            "percentage-snapshot-reserve",
-            "physical-used",
-            "size",
-            "size-available",
-            "size-available-for-snapshots",
-            "size-total",
-            "size-used",
-            "size-used-by-snapshots",
-            "snapshot-reserve-available",
-            "snapshot-reserve-size",
-            "space-full-threshold-percent",
-            "space-guarantee",
-            "space-mgmt-option-try-first",
-            "space-nearly-full-threshold-percent",
-        ]
-    ),
-    "volume-state-attributes": dict.fromkeys(
-        [
-            "is-cluster-volume",
-            "is-constituent",
-            "is-flexgroup",
-            "is-inconsistent",
-            "is-invalid",
-            "is-junction-active",
-            "is-moving",
-            "is-node-root",
-            "is-nvfail-enabled",
-            "is-quiesced-in-memory",
-            "is-quiesced-on-disk",
-            "is-unrecoverable",
-            "is-volume-in-cutover",
-            "is-vserver-root",
-            "state",
-        ]
-    ),
-}
+LANGUAGE = {"language": "C.UTF-8", "language-code": "c.utf_8"}
 
 
-def reserved(filer: Filer, volume: Volume) -> int:
-    """How much of a volume its space-reserved LUNs take; thin ones take nothing here, whatever they hold."""
-    return sum(
-        lun.size
-        for lun in filer.luns.values()
-        if lun.reserved and lun.vserver == volume.vserver and lun.volume == volume.name
-    )
+def find(call: Call, argument: str = "volume") -> Volume:
+    """The volume that an argument names."""
+    return find_volume(call, call.text(argument))
+
+
+def find_volume(call: Call, name: str) -> Volume:
+    """The volume of that name."""
+    volume = call.filer.volumes.get((call.vserver, name))
+    if volume is None:
+        raise Refusal(VOLUME_DOES_NOT_EXIST, f"No volume named {name!r} exists.")
+    return volume
+
+
+def snapshots_of(filer: Filer, volume: Volume) -> list[Snapshot]:
+    """A volume's snapshots, the oldest first."""
+    found = [each for each in filer.state.snapshots.values() if (each.vserver, each.volume) == volume.key]
+    return sorted(found, key=lambda each: (each.created, each.name))
+
+
+def _identity(filer: Filer, volume: Volume) -> Tree:
+    aggregate = filer.state.aggregates[volume.aggregate,]
+    tree: dict[str, str | int] = {
+        "comment": volume.comment,
+        "containing-aggregate-name": volume.aggregate,
+        "containing-aggregate-uuid": aggregate.uuid,
+        "creation-time": volume.created,
+        "instance-uuid": volume.uuid,
+        "junction-path": volume.junction,
+        "name": volume.name,
+        "node": aggregate.node,
+        "owning-vserver-name": volume.vserver,
+        "owning-vserver-uuid": filer.vservers[volume.vserver,].uuid,
+        "style": "flex",
+        "style-extended": "flexvol",
+        "type": volume.type,
+        "uuid": volume.uuid,
+    }
+    return {name: value for name, value in tree.items() if value != ""}
+
+
+def _clone(filer: Filer, volume: Volume) -> Tree:
+    children = [
+        other for other in filer.volumes.values() if (other.vserver, other.parent) == (volume.vserver, volume.name)
+    ]
+    tree: dict[str, int | Tree] = {"clone-child-count": len(children)}
+    parent = filer.volumes.get((volume.vserver, volume.parent))
+    if parent is not None:
+        attributes = {"name": parent.name, "uuid": parent.uuid, "vserver-name": parent.vserver}
+        if volume.parent_snapshot:
+            attributes["snapshot-name"] = volume.parent_snapshot
+        tree["volume-clone-parent-attributes"] = attributes
+    return tree
+
+
+def _space(filer: Filer, volume: Volume) -> Tree:
+    used, usable = space.used(filer, volume), space.usable(volume)
+    kept = volume.size - usable
+    return {
+        "expected-available": usable - used,
+        "filesystem-size": volume.size,
+        "is-filesys-size-fixed": False,
+        "is-space-guarantee-enabled": True,
+        "overwrite-reserve": 0,
+        "percentage-fractional-reserve": 100 if volume.guarantee == "volume" else 0,
+        "percentage-size-used": used * 100 // usable if usable else 0,
+        "percentage-snapshot-reserve": volume.reserve,
+        "percentage-snapshot-reserve-used": 0,
+        "physical-used": used,
+        "size": volume.size,
+        "size-available": space.available(filer, volume),
+        "size-available-for-snapshots": kept + usable - used,
+        "size-total": usable,
+        "size-used": used,
+        "size-used-by-snapshots": 0,
+        "snapshot-reserve-available": kept,
+        "snapshot-reserve-size": kept,
+        "space-full-threshold-percent": 98,
+        "space-guarantee": volume.guarantee,
+        "space-mgmt-option-try-first": "volume_grow",
+        "space-nearly-full-threshold-percent": 95,
+    }
 
 
 def describe(filer: Filer, volume: Volume) -> Tree:
-    """An online flexible volume, as volume-attributes."""
-    used = reserved(filer, volume)
-    parent = filer.volumes.get((volume.vserver, volume.parent))
-    return {
-        "volume-clone-attributes": {
-            "clone-child-count": sum(
-                other.parent == volume.name for other in filer.volumes.values() if other.vserver == volume.vserver
-            ),
-            **(
-                {
-                    "volume-clone-parent-attributes": {
-                        "name": parent.name,
-                        "uuid": parent.uuid,
-                        "vserver-name": parent.vserver,
-                    }
-                }
-                if parent is not None
-                else {}
-            ),
+    """A flexible volume, as volume-attributes."""
+    mirror = volume.type == "dp"
+    tree: dict[str, Tree | bool] = {
+        "encrypt": False,
+        "volume-autosize-attributes": {"is-enabled": False, "maximum-size": volume.size, "mode": "off"},
+        "volume-clone-attributes": _clone(filer, volume),
+        "volume-export-attributes": {"policy": "default"},
+        "volume-id-attributes": _identity(filer, volume),
+        "volume-language-attributes": {
+            **LANGUAGE,
+            "is-convert-ucode-enabled": True,
+            "is-create-ucode-enabled": True,
         },
-        "volume-id-attributes": {
-            "containing-aggregate-name": AGGREGATE,
-            "creation-time": volume.created,
-            "name": volume.name,
-            "node": NODE,
-            "owning-vserver-name": volume.vserver,
-            "owning-vserver-uuid": filer.vservers[volume.vserver,].uuid,
-            "style": "flex",
-            "style-extended": "flexvol",
-            "type": volume.type,
-            "uuid": volume.uuid,
+        "volume-mirror-attributes": {
+            "is-data-protection-mirror": mirror,
+            "is-load-sharing-mirror": False,
+            "is-move-mirror": False,
+            "is-replica-volume": mirror,
+            "mirror-transfer-in-progress": False,
         },
-        "volume-space-attributes": {
-            "is-space-guarantee-enabled": True,
-            "percentage-size-used": used * 100 // volume.size,
-            "percentage-snapshot-reserve": 0,
-            "size": volume.size,
-            "size-available": volume.size - used,
-            "size-total": volume.size,
-            "size-used": used,
-            "space-guarantee": "volume",
+        "volume-qos-attributes": {"policy-group-name": volume.qos_policy_group} if volume.qos_policy_group else {},
+        "volume-security-attributes": {
+            "style": "unix",
+            "volume-security-unix-attributes": {"group-id": 0, "permissions": 755, "user-id": 0},
         },
+        "volume-sis-attributes": {"is-sis-state-enabled": False, "is-sis-volume": False, "total-space-saved": 0},
+        "volume-snaplock-attributes": {"snaplock-type": "non_snaplock"},
+        "volume-snapshot-attributes": {
+            "auto-snapshots-enabled": False,
+            "snapdir-access-enabled": True,
+            "snapshot-count": len(snapshots_of(filer, volume)),
+            "snapshot-policy": "none",
+        },
+        "volume-space-attributes": _space(filer, volume),
         "volume-state-attributes": {
             "is-cluster-volume": True,
+            "is-constituent": False,
+            "is-flexgroup": False,
             "is-inconsistent": False,
             "is-invalid": False,
+            "is-junction-active": bool(volume.junction),
+            "is-moving": False,
             "is-node-root": False,
-            "is-vserver-root": False,
-            "state": "online",
+            "is-nvfail-enabled": False,
+            "is-vserver-root": volume.is_root,
+            "state": volume.state,
         },
     }
+    return {name: value for name, value in tree.items() if value != {}}
 
 
 KEY = ("volume-id-attributes/owning-vserver-name", "volume-id-attributes/name")
 
 
+def listing(filer: Filer) -> Listing[Volume]:
+    """How this filer lists its volumes."""
+    return Listing("volume-attributes", KEY, VOLUME, lambda volume: describe(filer, volume))
+
+
+def seen(call: Call, names: list[str] | None = None) -> dict[tuple[str, ...], Volume]:
+    """The volumes that a call concerns, of these names if some are given."""
+    volumes = call.filer.volumes
+    return {
+        key: volumes[key] for key in volumes if call.scope in {None, key[0]} and (names is None or key[1] in names)
+    }
+
+
 @api("volume-get-iter", optional=ITERATOR, tunnelled=False)
 def volume_get_iter(call: Call) -> Tree:
     """Volumes, of one vserver or of the cluster."""
-    listing: Listing[Volume] = Listing(
-        "volume-attributes", KEY, FIELDS, lambda volume: describe(call.filer, volume)
-    )
-    volumes = call.filer.volumes
-    query = listing.query(call)
-    name = query.plain("volume-id-attributes", "name")
-    return listing.answer(
-        call,
-        {key: volumes[key] for key in volumes if call.scope in {None, key[0]} and name in {None, key[1]}},
-        query,
-    )
-
-
-@api("snapshot-create", "volume", "snapshot", optional=("async", "comment", "snapmirror-label"))
-def snapshot_create(call: Call) -> Tree:
-    """A snapshot's name; its content is not kept."""
-    call.flag("async")
-    volume, name = call.text("volume"), call.text("snapshot")
-    if (call.vserver, volume) not in call.filer.volumes:
-        raise Refusal(VOLUME_DOES_NOT_EXIST, f"No volume named {volume!r} exists.")
-    snapshot = Snapshot(call.vserver, volume, name, int(time.time()), call.text("comment"))
-    if snapshot.key in call.filer.state.snapshots:
-        raise Refusal(SNAPSHOT_EXISTS, f"Snapshot {name!r} already exists.")
-    call.filer.state.commit(snapshot)
-    return {}
+    volumes = listing(call.filer)
+    query = volumes.query(call)
+    names = query.alternatives("volume-id-attributes", "name")
+    plain = None if names is None or any("*" in name for name in names) else names
+    return volumes.answer(call, seen(call, plain), query)

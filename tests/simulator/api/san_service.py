@@ -1,0 +1,33 @@
+"""The iSCSI and FC services of a vserver, switched off and on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tests.simulator.call import Call, api
+from tests.simulator.documents import Tree
+
+
+def _switching(service: str, *, on: bool) -> Callable[[Call], Tree]:
+    def switch(call: Call) -> Tree:
+        """Once more is no harm [?]."""
+        vserver = call.filer.vservers[call.vserver,]
+        others = tuple(each for each in vserver.stopped if each != service)
+        call.filer.state.commit(replace(vserver, stopped=others if on else (*others, service)))
+        return {}
+
+    return switch
+
+
+def _status(service: str) -> Callable[[Call], Tree]:
+    def status(call: Call) -> Tree:
+        return {"is-available": service not in call.filer.vservers[call.vserver,].stopped}
+
+    return status
+
+
+for each in ("iscsi", "fcp"):
+    api(f"{each}-service-start")(_switching(each, on=True))
+    api(f"{each}-service-stop")(_switching(each, on=False))
+    api(f"{each}-service-status")(_status(each))
