@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from types import FrameType
@@ -46,9 +47,19 @@ def filers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Thousands, Thousan
 
 
 def work(filer: Filer, api: str, arguments: Arguments) -> int:
-    """How many calls of functions, Python's and C's, a request takes."""
+    """How many calls of functions, Python's and C's, a request takes; the least of a few times."""
     request = document(api, arguments)
     assert b'status="passed"' in filer(request), "and whatever is done once is done"
+    gc.collect()
+    gc.disable()  # what it would call has nothing to do with the request
+    try:
+        return min(counted(filer, request) for _ in range(3))
+    finally:
+        gc.enable()
+
+
+def counted(filer: Filer, request: bytes) -> int:
+    """How many calls of functions this request takes this time."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
