@@ -133,7 +133,9 @@ def snapshot_get_iter(call: Call) -> Tree:
 @api("snapshot-list-info", optional=("volume", "target-name", "target-type", "terse"))
 def snapshot_list_info(call: Call) -> Tree:
     """A volume's snapshots, as older programs ask for them."""
-    snapshots: list[Tree] = [describe(each, False) for each in snapshots_of(call.filer, find(call))]
+    call.choice("target-type", frozenset({"volume", "aggregate"}), "volume")
+    volume = find(call, "volume" if call.text("volume") else "target-name")
+    snapshots: list[Tree] = [describe(each, False) for each in snapshots_of(call.filer, volume)]
     return {"snapshots": {"snapshot-info": snapshots} if snapshots else {}}
 
 
