@@ -8,6 +8,7 @@ also where the command starts, and the product is installed as the package does 
 from __future__ import annotations
 
 import argparse
+import py_compile
 import shlex
 import shutil
 import subprocess
@@ -18,11 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.simulator import certificates
 from tests.testbed import product
 from tests.testbed.product import ROOT
 from tests.vm.image import Image, image
 
 TIME_IS_UP = 124  # as timeout(1) says it
+COMPILED = f".{sys.implementation.cache_tag}.pyc"
 NEVER_STARTED = 125  # the guest did not come to its command, or not to the end of it
 LIMIT = 600
 
@@ -138,12 +141,23 @@ def _mac(name: str, number: int) -> str:
     return f"{sum(name.encode()) & 255:02x}:{len(name):02x}:{number:02x}"
 
 
-def install_product(directory: Path) -> None:
-    """The product for guests to take: ``library`` and ``share``, as setup.py installs them, in ``directory``."""
+def prepare(directory: Path) -> None:
+    """What guests take from this machine, in ``directory``, because it costs less here than there.
+
+    ``product``: its library and share directories, as setup.py installs them.  ``compiled``: the repository's
+    modules.  ``certificates``: a simulated filer's.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
     with tempfile.TemporaryDirectory() as temporary:
         installed = product.install(Path(temporary))
-        shutil.copytree(installed.library, directory / "library")
-        shutil.copytree(installed.extstorage.parents[1], directory / "share")
+        shutil.copytree(installed.library, directory / "product/library")
+        shutil.copytree(installed.extstorage.parents[1], directory / "product/share")
+    for package in ("tests", "dataontap"):
+        for source in (ROOT / package).rglob("*.py"):
+            compiled = directory / "compiled/src" / source.relative_to(ROOT).with_suffix(COMPILED)
+            py_compile.compile(str(source), str(compiled), f"/src/{source.relative_to(ROOT)}", quiet=2)
+    (directory / "certificates").mkdir()
+    certificates.ensure(directory / "certificates")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -159,8 +173,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         out = (options.out or Path(directory)).resolve()
         out.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(out / "product", ignore_errors=True)
-        install_product(out / "product")
+        prepare(out / "prepared")
         guest = Guest(options.command, out, name=options.name)
         try:
             guest.start(image(), sys.stdout.buffer)

@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,10 @@ def image() -> Image:
                 work = Path(directory)
                 finished = _build(work, sources)
                 for old in CACHE.glob("*/root.ext4"):
-                    shutil.rmtree(old.parent)
+                    if old.parent.stat().st_mtime < time.time() - 24 * 60 * 60:  # another tree's may be in use
+                        shutil.rmtree(old.parent)
                 finished.rename(found.directory)
+        os.utime(found.directory)
     return found
 
 
