@@ -100,6 +100,15 @@ LEVELS = {
     "contract": Level(
         tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
     ),
+    "package": Level(
+        tests(
+            "package",
+            "-q",
+            "-n",
+            "logical",
+        ),
+        "the Debian package, in clean Debian roots",
+    ),
     "bench": Level(bench, "what each verb costs, against tests/bench/baseline.json"),
 }
 
