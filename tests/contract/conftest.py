@@ -19,8 +19,10 @@ MakeNode = Callable[..., Node]
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Product:
-    """The product, installed by setup.py."""
+def installed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Product:
+    """The product, installed by setup.py, or by the Debian package."""
+    if request.config.getoption("--packaged"):
+        return product.PACKAGED
     return product.install(tmp_path_factory.mktemp("product") / "installed")
 
 

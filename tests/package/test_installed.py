@@ -39,6 +39,7 @@ RIGHTS = {
     "/lib/systemd/system/ganeti-extstorage-dataontap.service": PLAIN,
     "/lib/systemd/system/ganeti-extstorage-dataontap.timer": PLAIN,
     "/usr/lib/python3/dist-packages/dataontap/main.py": PLAIN,
+    "/usr/lib/udev/rules.d/57-ganeti-extstorage-dataontap.rules": PLAIN,
     "/usr/share/doc/ganeti-extstorage-dataontap/examples/multipath.conf": PLAIN,
     f"{PROVIDER}/parameters.list": PLAIN,
     **{f"{PROVIDER}/{verb}": PROGRAM for verb in VERBS},
@@ -114,8 +115,10 @@ def test_set_up_as_readme_says_verify_finds_all_well(root: Root, simulator: Simu
 
 
 def test_the_example_for_multipath_can_be_copied_and_is_understood(root: Root) -> None:
-    (command,) = [block for block in readme.blocks("Set it up") if block.startswith("cp ")]
-    root.run(command)
+    (commands,) = [block for block in readme.blocks("Set it up") if block.startswith("cp ")]
+    copy, reconfigure = commands.splitlines()
+    root.run(copy)
+    assert reconfigure == "multipathd reconfigure"  # which there is none here to hear
     said = root.run("multipath -t")
     assert re.search(r'find_multipaths "?(off|no)"?$', said, re.M)
     assert re.search(r'recheck_wwid "?yes"?$', said, re.M)

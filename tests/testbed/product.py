@@ -1,4 +1,4 @@
-"""The product as setup.py installs it, in a directory of its own: what the tests run is what an admin gets."""
+"""The product as setup.py installs it, in a directory of its own; or what the Debian package has installed."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class Product:
     def hooks(self) -> Path:
         """Where the links in /etc/ganeti/hooks lead."""
         return self.extstorage.parents[1] / "ganeti-extstorage-dataontap/hooks"
+
+
+# Where the Debian package puts it.
+PACKAGED = Product(Path("/usr/share/ganeti/extstorage"), Path("/usr/lib/python3/dist-packages"))
 
 
 def install(directory: Path) -> Product:
