@@ -16,7 +16,7 @@ SETTINGS = {
     "etc/apt/apt.conf.d/99tests": 'APT::Get::Assume-Yes "true";\nDPkg::Use-Pty "false";\n',
 }
 ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-PATIENCE = 300  # seconds for one command
+PATIENCE = 900  # seconds for one command: installing takes 20 on an idle machine
 
 
 class Root:
