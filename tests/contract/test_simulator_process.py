@@ -130,10 +130,11 @@ def test_other_urls_and_methods(clients: Clients, running: Simulator) -> None:
 
 
 def test_a_body_has_a_length_and_a_limit(clients: Clients, running: Simulator) -> None:
-    for headers, status in (
+    cases: tuple[tuple[dict[str, str], int], ...] = (
         ({"Content-Length": str(17 << 20)}, 413),
-        ({"Transfer-Encoding": "chunked"}, 411),
-    ):
+        ({}, 411),
+    )
+    for headers, status in cases:
         connection = clients.connect(running)
         connection.putrequest("POST", URL)
         for name, value in headers.items():
@@ -141,6 +142,19 @@ def test_a_body_has_a_length_and_a_limit(clients: Clients, running: Simulator) -
         connection.endheaders()
         assert connection.getresponse().status == status
         connection.close()
+
+
+def test_a_body_may_come_in_chunks(clients: Clients, running: Simulator) -> None:
+    connection = clients.connect(running)
+    request = document("vserver-get")
+    for cut in (1, 50, len(request)):
+        pieces = (request[start : start + cut] for start in range(0, len(request), cut))
+        connection.request("POST", URL, body=pieces, headers=ADMIN, encode_chunked=True)
+        response = connection.getresponse()
+        assert (response.status, PASSED in response.read()) == (200, True)
+    broken = {**ADMIN, "Transfer-Encoding": "chunked"}
+    connection.request("POST", URL, body=b"nonsense\r\n", headers=broken, encode_chunked=False)
+    assert connection.getresponse().status == 400
 
 
 def test_one_connection_carries_many_requests_and_the_log_tells(clients: Clients, running: Simulator) -> None:

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.simulator import documents, malice
+from tests.simulator import chunks, documents, malice
 from tests.simulator.faults import Faults
 from tests.simulator.filer import Answer, Filer
 from tests.simulator.requestlog import Logged, RequestLog
@@ -144,6 +144,12 @@ class Connection(BaseHTTPRequestHandler):
 
     def _body(self) -> tuple[bytes, Reply | None]:
         """The request's body, or why there is none; then the connection cannot go on."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            try:
+                return chunks.read(self.rfile, LARGEST_BODY), None
+            except chunks.ChunkError as error:
+                self.close_connection = True
+                return b"", Reply(HTTPStatus.BAD_REQUEST, str(error).encode())
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdecimal()):
             self.close_connection = True

@@ -136,6 +136,24 @@ def test_versions_decide_what_is_understood(tmp_path: Path) -> None:
     assert errno_of(new, "lun-create-by-size", {**LUN, "use-exact-size": "true", "comment": "x"}) == 0
 
 
+def test_what_older_releases_lack(tmp_path: Path) -> None:
+    mapped = {"path": LUN["path"], "initiator-group": "g"}
+    for ontapi, lacks in ((15, True), (31, False)):
+        filer = Filer(tmp_path / str(ontapi), ontapi=ontapi)
+        assert (texts(ask(filer, "system-get-version"), "generation") == []) == lacks
+        assert (errno_of(filer, "system-user-capability-get-iter") == 13005) == lacks
+        assert (errno_of(filer, "license-v2-list-info", vserver=None) == 13005) == lacks
+        assert (errno_of(filer, "clone-split-status") == 13005) == lacks
+        assert (errno_of(filer, "lun-copy-get-iter") == 13005) == lacks
+        assert (errno_of(filer, "qos-policy-group-get-iter") == 13005) == lacks
+        assert errno_of(filer, "qos-adaptive-policy-group-get-iter") == 13005
+        assert (errno_of(filer, "lun-create-by-size", {**LUN, "class": "regular"}) == 13001) == lacks
+        ask(filer, "igroup-create", {"initiator-group-name": "g", "initiator-group-type": "iscsi"})
+        assert errno_of(filer, "lun-create-by-size", {**LUN, "path": "/vol/vol1/other"}) == 0
+        ask(filer, "lun-map", {**mapped, "path": "/vol/vol1/other"})
+        assert (texts(ask(filer, "lun-map-get-iter"), "node-name") == []) == lacks
+
+
 def test_capabilities_and_ems_are_answered(filer: Filer) -> None:
     asked = {"query": {"capability-info": {"object-name": "lun"}}}
     assert "lun-create-by-size" in ",".join(

@@ -80,7 +80,7 @@ def cluster_node_get_iter(call: Call) -> Tree:
     return MEMBERS.answer(call, members)
 
 
-@api("license-v2-list-info", cluster_only=True)
+@api("license-v2-list-info", cluster_only=True, introduced=20)
 def license_v2_list_info(call: Call) -> Tree:
     """What the cluster is licensed for."""
     licences: list[Tree] = [

@@ -63,7 +63,13 @@ CREATE_OPTIONS = (
 )
 # use-exact-size is documented by its version; from when on comment is understood is not known (see
 # README.md).
-CREATE_SINCE = {"comment": 100, "use-exact-size": 110, "qos-adaptive-policy-group": 140}
+CREATE_SINCE = {
+    "class": 30,
+    "comment": 100,
+    "qos-adaptive-policy-group": 140,
+    "qos-policy-group": 20,
+    "use-exact-size": 110,
+}
 
 
 def comment_of(call: Call) -> str:

@@ -73,7 +73,7 @@ def lun_get_space_reservation_info(call: Call) -> Tree:
     return {"is-enabled": call.lun().reserved}
 
 
-@api("lun-set-qos-policy-group", "path", optional=("qos-policy-group", "qos-adaptive-policy-group"))
+@api("lun-set-qos-policy-group", "path", optional=("qos-policy-group", "qos-adaptive-policy-group"), introduced=20)
 def lun_set_qos_policy_group(call: Call) -> Tree:
     """Another policy group, of one family or the other; "none" takes it away."""
     lun = call.lun()

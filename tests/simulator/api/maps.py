@@ -27,6 +27,7 @@ from tests.simulator.model import Igroup, Lun
 from tests.simulator.nodes import node_of
 
 HIGHEST_LUN_ID = 4095
+SELECTIVE = 30
 
 
 @dataclass(frozen=True)
@@ -97,17 +98,19 @@ FIELDS: Fields = {
 
 
 def describe(filer: Filer, lun_map: LunMap) -> Tree:
-    """A map, as lun-map-info; both nodes of the HA pair report it (selective LUN map's default)."""
-    return {
+    """A map, as lun-map-info; both nodes of the HA pair report it (selective LUN map's default, from 8.3 on)."""
+    tree: dict[str, str | int | Tree] = {
         "initiator-group": lun_map.igroup.name,
         "initiator-group-uuid": lun_map.igroup.uuid,
         "lun-id": lun_map.lun_id,
         "lun-uuid": lun_map.lun.uuid,
         "node": node_of(filer, filer.volumes[lun_map.lun.vserver, lun_map.lun.volume]),
         "path": lun_map.lun.path,
-        "reporting-nodes": {"node-name": reporting_nodes(lun_map.lun, lun_map.igroup.name)},
         "vserver": lun_map.lun.vserver,
     }
+    if filer.ontapi >= SELECTIVE:
+        tree["reporting-nodes"] = {"node-name": reporting_nodes(lun_map.lun, lun_map.igroup.name)}
+    return tree
 
 
 def _maps_of(call: Call, luns: list[Lun]) -> Iterator[LunMap]:

@@ -38,7 +38,7 @@ class Family:
 
     prefix: str
     limits: tuple[str, ...]
-    introduced: int = 0
+    introduced: int
 
     @property
     def adaptive(self) -> bool:
@@ -51,7 +51,7 @@ class Family:
 
 
 FAMILIES = (
-    Family("", ("max-throughput", "min-throughput")),
+    Family("", ("max-throughput", "min-throughput"), 20),
     Family(
         "adaptive-",
         (
@@ -62,7 +62,7 @@ FAMILIES = (
             "peak-iops",
             "peak-iops-allocation",
         ),
-        130,
+        140,
     ),
 )
 

@@ -36,6 +36,8 @@ RELEASES = {
 }
 BUILT = "Fri Dec 11 12:00:00 UTC 2020"
 BUILD_TIMESTAMP = 1607688000
+# From 8.2 or so on, releases are told as numbers, too.
+NUMBERS = 20
 
 
 def release(ontapi: int) -> str:
@@ -58,22 +60,11 @@ def system_version(call: Call) -> Tree:
     generation, major, minor = (*name.split("."), "0")[:3]
     version_tuple: Tree = {"generation": generation, "major": major, "minor": minor}
     full = f"NetApp Release {name}: {BUILT}"
-    details: list[Tree] = [
-        {
-            "build-timestamp": BUILD_TIMESTAMP,
-            "node-name": node,
-            "version": full,
-            "version-tuple": {"system-version-tuple": version_tuple},
-        }
-        for node in NODES
-    ]
-    return {
-        "build-timestamp": BUILD_TIMESTAMP,
-        "is-clustered": True,
-        "node-version-details": {"node-version-detail-info": details},
-        "version": full,
-        "version-tuple": {"system-version-tuple": version_tuple},
-    }
+    told: dict[str, str | int | Tree] = {"build-timestamp": BUILD_TIMESTAMP, "version": full}
+    if call.filer.ontapi >= NUMBERS:
+        told["version-tuple"] = {"system-version-tuple": version_tuple}
+    details: list[Tree] = [{**told, "node-name": node} for node in NODES]
+    return {**told, "is-clustered": True, "node-version-details": {"node-version-detail-info": details}}
 
 
 OPERATION: Fields = {"name": None, "api-name": None}
