@@ -70,8 +70,8 @@ class Masking:
         return self._map(name, path, (), elsewhere=False)
 
     def _map(self, name: str, path: str, naas: Collection[str], *, elsewhere: bool) -> int:
+        self._igroups.ensure()  # before logging in: some targets let nobody in who is in no group
         taken = self._devices.make_room(name, naas)
-        self._igroups.ensure()
         try:
             return self._map_at_a_free_id(name, path, taken, elsewhere)
         except NaApiError as error:
