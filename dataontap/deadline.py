@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Callable
 
 from dataontap.errors import DeadlineError
@@ -38,3 +40,13 @@ class Deadline:
     def allow(self, seconds: float) -> None:
         """See to it that ``seconds`` are left, for cleaning up after what used up the time."""
         self._end = max(self._end, self._clock() + seconds)
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Meanwhile no more than ``seconds`` are left, lest one step use up the time of those after it."""
+        end = self._end
+        self._end = min(end, self._clock() + seconds)
+        try:
+            yield
+        finally:
+            self._end = end

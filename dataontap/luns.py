@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Callable
 from oslo_utils import excutils
 
 from dataontap import tag
+from dataontap.client import codes
 from dataontap.deadline import Deadline
 from dataontap.environ import Snapshot
-from dataontap.errors import DataOntapError, NaApiError, TransportError, VolumeError
+from dataontap.errors import (
+    DataOntapError,
+    DeadlineError,
+    NaApiError,
+    OntapError,
+    TransportError,
+    VolumeError,
+)
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
@@ -22,6 +30,9 @@ LOG = logging.getLogger(__name__)
 
 # What undoing a failed creation may take when the verb's own time is used up.
 _UNDO_SECONDS = 20.0
+_UNDO_TRIES = 3
+# In the place of Ganeti's text, in the comment of a LUN in another pool while it is being removed.
+_BEING_REMOVED = "being removed"
 
 
 class Luns:
@@ -63,13 +74,14 @@ class Luns:
         What FlexClones and mirrors of a pool show under that name are copies, not the volume; and so is what is
         mapped to nobody, as long as one group is for all nodes: every volume of ours was mapped when it was made,
         and a copy bears the same tag. With a group per node, where a stopped instance's LUN is mapped to nobody,
-        its tag has to do.
+        its tag has to do. One whose removal was begun says so.
         """
         found = {}
         for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
             if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
-            if lun.mapped or (self._igroups.is_per_node and self._is_tagged(lun)):
+            tagged = self._igroups.is_per_node and self._is_tagged(lun)
+            if lun.mapped or tagged or lun.comment.startswith(_BEING_REMOVED):
                 found[lun.path] = lun
             else:
                 LOG.warning("%s has this name, too, but is mapped to nobody; not taken for the volume", lun.path)
@@ -131,17 +143,22 @@ class Luns:
             try:
                 make()
             except NaApiError as error:
-                if not self._client.is_other_version(error):
-                    raise
+                if error.code in codes.EXISTS:
+                    raise  # somebody else's, made since the caller looked
+                if self._client.is_other_version(error):
+                    continue
+                lost: DataOntapError = error
             except DataOntapError as error:
-                # Lost on the way, cut off by the deadline, or an answer that makes no sense: look what it did.
                 if isinstance(error, TransportError) and not error.sent:
                     raise
-                if self._was_made(path, is_ours, error, tries):
-                    return
-                tries += 1
+                lost = error
             else:
                 return
+            # Lost on the way, cut off by the deadline, an answer that makes no sense, or an errno of a filer that
+            # gave up waiting for itself: look what it did.
+            if self._was_made(path, is_ours, lost, tries):
+                return
+            tries += 1
 
     def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: DataOntapError, tries: int) -> bool:
         """Whether a lost request made the LUN. Unless another try is worth it, undoes that and raises ``lost``."""
@@ -156,10 +173,10 @@ class Luns:
         try:
             luns = self._client.get_lun_by_args(path=path)
         except DataOntapError as error:
-            LOG.error("look whether there is a LUN %s now: %s", path, error)
-            raise lost from None
+            LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", path, lost)
+            raise VolumeError(f"look whether it was made all the same: {error}") from lost
         if luns and not is_ours(luns[0]):
-            raise VolumeError(f"there is a LUN {path} now, not provably ours; it stays ({lost})") from None
+            raise VolumeError(f"{lost}; and there is a LUN {path} now, not provably ours; it stays") from None
         if final:
             if luns:
                 self._undo(path, lambda: None)
@@ -167,21 +184,51 @@ class Luns:
         return bool(luns)
 
     def _undo(self, path: str, release: Callable[[], object]) -> None:
-        """Remove a LUN that was just made; what goes wrong in that is only said."""
+        """Remove a LUN that was just made, not giving up at one bad answer; what goes wrong is only said."""
         self._deadline.allow(_UNDO_SECONDS)
+        tries = 0
+        while True:
+            try:
+                release()
+                with self._deadline.within(_UNDO_SECONDS / (_UNDO_TRIES + 1)):
+                    self.destroy(path)
+                LOG.info("%s was removed again", path)
+                return
+            except DataOntapError as error:
+                if tries == _UNDO_TRIES or not self._may_try_again(error, tries):
+                    LOG.error("%s could not be removed again, look whether it is there: %s", path, error)
+                    return
+            tries += 1
+
+    def _may_try_again(self, error: DataOntapError, tries: int) -> bool:
+        """Whether it is the filer that failed and may do better; waits a while."""
+        if not isinstance(error, (OntapError, DeadlineError)):
+            return False
         try:
-            release()
-            self.destroy(path)
-            LOG.info("%s was removed again", path)
-        except DataOntapError as error:
-            LOG.error("%s could not be removed again, look whether it is there: %s", path, error)
+            self._client.server.again(error, tries)
+        except DataOntapError:
+            return False
+        return True
 
     def destroy(self, path: str) -> bool:
-        """Unmap a LUN from our groups and destroy it; False if there is none, VolumeError if others see it."""
+        """Unmap a LUN from our groups and destroy it; False if there was none, VolumeError if others see it."""
         groups = sorted(mapping.igroup for mapping in self._client.get_lun_map(path))
         others = [one for one in groups if not (self._igroups.are_ours(one) or self._igroups.are_former(one))]
         if others:
             raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
+        if groups:
+            self._mark_if_elsewhere(path)
+        elif not self._client.get_lun_by_args(path=path):
+            # Asked before: a destruction that is repeated after a lost answer cannot tell.
+            return False
         for igroup in groups:
             self._client.unmap_lun(path, igroup)
-        return self._client.destroy_lun(path)
+        self._client.destroy_lun(path)
+        return True
+
+    def _mark_if_elsewhere(self, path: str) -> None:
+        """Let ``search`` find the LUN also when it is unmapped and the destruction fails."""
+        if path.rpartition("/")[0] != f"/vol/{self._settings.pool}":
+            for lun in self._client.get_lun_by_args(path=path):
+                mark = tag.find(lun.comment)
+                self._client.set_lun_comment(path, tag.compose(_BEING_REMOVED, mark) if mark else _BEING_REMOVED)

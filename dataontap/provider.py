@@ -98,6 +98,13 @@ class DataOnTapProvider:
             comment=tag.compose("", mark),
         )
         pool = self._settings.pool
+
+        def is_ours(lun: Lun) -> bool:
+            if self.client.takes_comment_at_creation:
+                return volume.uuid is not None and tag.find(lun.comment) == mark
+            # Nothing tells it from another yet, but it was not there a moment ago, and nobody has touched it.
+            return not lun.comment and not lun.mapped and lun.size >= volume.size
+
         wanted = [Wanted((), 0, self.devices.path(volume.name))]
 
         def finish() -> None:
@@ -114,7 +121,7 @@ class DataOnTapProvider:
             path,
             lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
             finish,
-            is_ours=lambda lun: volume.uuid is not None and tag.find(lun.comment) == mark,
+            is_ours=is_ours,
             release=lambda: self._take_down(volume.name, wanted[-1].naas),
         )
 

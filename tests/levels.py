@@ -94,12 +94,25 @@ def bench() -> Count:
     return count
 
 
+def sweep() -> Count:
+    """Every fault at every call: a verdict counts as a test does."""
+    report = ROOT / ".sweep/latest.json"
+    report.unlink(missing_ok=True)
+    status = run("python", "-m", "tests.sweep", "--json", str(report))
+    verdicts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
+    count = Counter("failed" if verdict["problems"] else "passed" for verdict in verdicts)
+    if status and not count["failed"]:
+        count["failed"] += 1
+    return count
+
+
 LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
     "unit": Level(tests("unit", "-q"), "pure: no program, no socket, no waiting"),
     "contract": Level(
         tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
     ),
+    "sweep": Level(sweep, "every fault at every call of every verb and hook, and Ganeti's next attempt"),
     "package": Level(
         tests(
             "package",

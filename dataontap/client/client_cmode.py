@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaElement
 from dataontap.client.client_base import BaseClient, Igroup, IscsiPortal, Lun, LunMap, Pool
+from dataontap.errors import OntapError
 
 # Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
 _PAGE = 100
@@ -168,10 +169,15 @@ class CmodeClient(BaseClient):
                 },
                 enable_tunneling=tunnelled,
             )
-            # Without a match there is no attributes-list at all.
+            # Without a match there is no attributes-list at all, but the number always is: an answer that lost its
+            # content on the way must not be taken for "there is no such LUN".
             found = results.get_child_by_name("attributes-list")
-            if results.get_int("num-records", 0) and found is not None:
-                yield from found.get_children()
+            records = [] if found is None else list(found.get_children())
+            announced = results.get_child_content("num-records")
+            if announced != str(len(records)):
+                announced = announced or "no number of"
+                raise OntapError(f"the answer to {api} announces {announced} records and has {len(records)}")
+            yield from records
             tag = results.get_child_content("next-tag") or None
             if tag is None:
                 return

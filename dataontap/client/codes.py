@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+EEXIST = "17"
+VDISK_EXISTS = "9012"
 NO_SUCH_LUNMAP = "9016"
 NO_SUCH_VDISK = "9017"
 NO_SUCH_INITGROUP = "9003"
@@ -27,6 +29,9 @@ UNKNOWN_TO_THIS_VERSION = frozenset({EAPINOTFOUND, EINVALIDINPUTERROR, EAPIERROR
 # under an errno that no public source tells [?]: the one place where we go by a text.
 BUSY = frozenset({"16", "9038", "9062", "13024"})  # EBUSY, CLONING, DESTROY_LUN_BUSY, ESNAPSHOTBUSY
 BUSY_CLONE_REASON = "Device busy"
+
+# What was to be made is there; the last one is ESIS_CLONE_CLONE_EXIST, clone-create's.
+EXISTS = frozenset({EEXIST, VDISK_EXISTS, "14952"})
 
 # Clustered ONTAP answers the second (NetApp's own tests of netappdvp), 7-Mode the first.
 NO_SUCH_LUN = frozenset({NO_SUCH_VDISK, EOBJECTNOTFOUND})

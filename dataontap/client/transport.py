@@ -165,7 +165,7 @@ def _closing_at(sock: socket.socket, seconds: float) -> Iterator[None]:
 
 
 def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
-    """A connection to the first of the filer's addresses that takes one.
+    """A connection to the first of the filer's addresses that takes one, as long as ``deadline`` lets us ask.
 
     http.client's own way gives each address the whole time limit, and none to the look-up of the name.
     """
@@ -174,23 +174,38 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
 
     context = _tls(filer) if filer.tls else None
     connection = http.client.HTTPConnection(filer.hostname, filer.port or filer.default_port)
+    addresses = _addresses(connection.host, connection.port)
     failure: OSError = TimeoutError()
-    for address in _addresses(connection.host, connection.port):
-        if deadline.is_over():
-            break
-        try:
-            patience = min(CONNECT_SECONDS, deadline.left("connecting"))
-            connection.sock = socket.create_connection(address, patience)
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if context is not None:
-                with _closing_at(connection.sock, patience):
-                    connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
-        except OSError as error:
-            connection.close()
-            failure = error
-        else:
-            return connection
+    # Silence is asked again: while a node of the filer takes over another's addresses, nobody answers there.
+    while isinstance(failure, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
+        for address in addresses:
+            if deadline.is_over():
+                raise failure
+            try:
+                patience = min(CONNECT_SECONDS, deadline.left("connecting"))
+                _open(connection, address, context, patience)
+            except OSError as error:
+                connection.close()
+                failure = error
+            else:
+                return connection
     raise failure
+
+
+def _open(
+    connection: http.client.HTTPConnection,
+    address: tuple[str, int],
+    context: ssl.SSLContext | None,
+    patience: float,
+) -> None:
+    """Let ``connection`` be one to ``address``, its TLS included, ``patience`` seconds for each of the two."""
+    import socket
+
+    connection.sock = socket.create_connection(address, patience)
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if context is not None:
+        with _closing_at(connection.sock, patience):
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
 
 
 def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:

@@ -19,6 +19,7 @@ from dataontap.client.transport import Filer, Transport
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 from tests.contract.conftest import MakeNode
+from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.node import Node, Outcome
@@ -135,6 +136,14 @@ def test_unreachable(node: Node) -> None:
         outcome = attach(node, PORT=server.getsockname()[1], TIMEOUT=120)
     assert outcome.message.endswith("cannot be reached in time")
     assert 4 < outcome.seconds < 20
+
+
+def test_a_takeover(node: Node, simulator: Simulator) -> None:
+    """Longer than one attempt to connect waits: another one is made while there is time."""
+    with simulator.control.armed_with(Fault("takeover", api="lun-create-by-size", after=True, seconds=7)):
+        outcome = node.script("create", **VARIABLES)
+    assert outcome.status == 0, outcome.stderr
+    assert outcome.seconds > 7
 
 
 def test_certificate_not_trusted(node: Node, simulator: Simulator) -> None:

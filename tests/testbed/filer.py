@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dataontap.client.api import NaServer
+from dataontap.client.api import NaServer, never_again
 from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.retry import Patience
 from dataontap.client.transport import Filer, Transport
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 
 
 @contextmanager
-def admin(simulator: Simulator, vserver: str = "svm1", *, tls: bool = True) -> Iterator[CmodeClient]:
-    """A client with the admin's rights on one SVM; ``.server.send_request`` makes any call."""
+def admin(
+    simulator: Simulator, vserver: str = "svm1", *, tls: bool = True, patient: bool = False
+) -> Iterator[CmodeClient]:
+    """A client with the admin's rights on one SVM; ``.server.send_request`` makes any call.
+
+    A ``patient`` one asks again when its connection is lost.
+    """
     filer = Filer(
         hostname="127.0.0.1",
         port=simulator.port,
@@ -23,8 +29,9 @@ def admin(simulator: Simulator, vserver: str = "svm1", *, tls: bool = True) -> I
         login="admin",
         password="secret",
     )
-    transport = Transport(filer, Deadline(600))
-    client = CmodeClient(NaServer(transport, tunnel=vserver))
+    deadline = Deadline(3600)
+    transport = Transport(filer, deadline)
+    client = CmodeClient(NaServer(transport, tunnel=vserver, again=Patience(deadline) if patient else never_again))
     try:
         client.get_ontapi_version()
         yield client

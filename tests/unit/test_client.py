@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from dataontap import client, config
+from dataontap.client.api import NaServer
 from dataontap.client.client_base import LunMap
+from dataontap.client.client_cmode import CmodeClient
 from dataontap.deadline import Deadline
-from dataontap.errors import ConfigError
+from dataontap.errors import ConfigError, OntapError
 from tests.unit.stage import Stage
 
 MIB = 1024 * 1024
@@ -21,6 +23,22 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(tmp_path)
     yield stage
     stage.filer.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "no number of records and has 0"),
+        ("<num-records>1</num-records>", "1 records and has 0"),
+        ("<attributes-list><lun-info/></attributes-list><num-records>2</num-records>", "2 records and has 1"),
+    ],
+)
+def test_an_answer_that_lost_its_content_is_not_an_empty_one(content: str, problem: str) -> None:
+    """A verb that took it for "there is no such LUN" would forget one that is there."""
+    answer = f'<netapp version="1.180"><results status="passed">{content}</results></netapp>'
+    hollow = CmodeClient(NaServer(lambda document: answer.encode()))
+    with pytest.raises(OntapError, match=f"^the answer to lun-get-iter announces {problem}$"):
+        hollow.get_lun_by_args(path="/vol/vol1/a")
 
 
 def test_every_page_is_read(stage: Stage) -> None:

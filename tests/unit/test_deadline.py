@@ -36,3 +36,15 @@ def test_cleaning_up_is_given_time() -> None:
     assert deadline.left("undo") == 5
     deadline.allow(1)
     assert deadline.left("undo") == 5
+
+
+def test_a_step_may_get_less_than_all() -> None:
+    clock = Clock()
+    deadline = Deadline(30, clock=clock)
+    with deadline.within(5):
+        assert deadline.left("undo") == 5
+        clock.now += 5
+        assert deadline.is_over()
+    assert deadline.left("the rest") == 25
+    with deadline.within(100):
+        assert deadline.left("undo") == 25

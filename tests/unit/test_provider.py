@@ -26,6 +26,7 @@ MIB = 1024 * 1024
 TAG = "dataontap:1:cluster.example:u-1:disk"
 PATH = "/vol/vol1/v"
 
+UNTRUSTED = TransportError("filer's certificate is not trusted", sent=False)
 RESET = TransportError("reset by peer", transient=True)
 CREATION = Creation({}, "v", "u-1", 64 * MIB)
 VOLUME = Volume({}, "v", "u-1")
@@ -111,10 +112,51 @@ class TestCreate:
         others = {"path": PATH, "size": 64 * MIB, "comment": "dataontap:1:cluster.example:u-2:disk"}
         stage.wire.lose("lun-create-by-size", after=False, error=RESET)
         stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
-        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v now, not provably ours; it stays"):
+        with pytest.raises(
+            VolumeError, match="reset by peer; and there is a LUN /vol/vol1/v now, not provably ours; it stays"
+        ):
             stage.provider.create(CREATION)
         assert stage.comment(PATH) == others["comment"]
         assert stage.groups(PATH) == []
+
+    def test_an_older_filer_takes_no_tag_at_creation(self, tmp_path: Path) -> None:
+        """What is there after a lost answer was not before, and nobody has touched it: that has to do."""
+        stage = Stage(tmp_path, ontapi=100)
+        stage.wire.lose("lun-create-by-size", after=True, error=RESET)
+        stage.provider.create(CREATION)
+        assert (stage.paths, stage.comment(PATH), stage.groups(PATH)) == ([PATH], TAG, ["ganeti"])
+        stage.filer.close()
+
+    def test_leaves_nothing_when_the_filer_fails_and_has_made_it(self, stage: Stage) -> None:
+        error = NaApiError("lun-create-by-size", "13114", "Timeout: Operation timed out")
+        stage.wire.lose("lun-create-by-size", after=True, error=error)
+        with pytest.raises(NaApiError, match="Operation timed out"):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
+
+    def test_a_lun_that_another_made_meanwhile_stays(self, stage: Stage) -> None:
+        """Even if it bears the same tag: the filer says that this create made nothing."""
+        others = {"path": PATH, "size": 64 * MIB, "comment": TAG}
+        stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
+        with pytest.raises(NaApiError, match="errno 9012"):
+            stage.provider.create(CREATION)
+        assert stage.paths == [PATH]
+
+    def test_says_when_it_cannot_tell_what_became_of_it(self, stage: Stage) -> None:
+        stage.wire.lose("lun-create-by-size", after=True, error=RESET)
+        stage.wire.meanwhile(
+            "lun-create-by-size", lambda: stage.wire.lose("lun-get-iter", after=False, error=UNTRUSTED)
+        )
+        with pytest.raises(VolumeError, match="^look whether it was made all the same: .* is not trusted$"):
+            stage.provider.create(CREATION)
+
+    def test_cleans_up_though_the_filer_fails_at_that_too(self, stage: Stage) -> None:
+        stage.wire.lose("lun-map", after=False)
+        for api in ("lun-map-get-iter", "lun-destroy"):
+            stage.wire.lose(api, after=False, error=NaApiError(api, "13001", "Job exists"))
+        with pytest.raises(TransportError, match="timed out"):
+            stage.provider.create(CREATION)
+        assert stage.paths == []
 
     @pytest.mark.parametrize("error", [OntapError("the answer is not XML"), DeadlineError("an answer", 1)])
     def test_leaves_nothing_when_the_answer_makes_no_sense(self, stage: Stage, error: Exception) -> None:
@@ -252,6 +294,23 @@ class TestRemove:
         assert stage.paths == ["/vol/copy/v"]
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
             stage.provider.attach(VOLUME)
+
+    def test_in_another_pool_after_an_answer_was_lost_in_its_own(self, made: Stage) -> None:
+        """That the LUN is not there, the second time, must not be taken for its destruction."""
+        made.options["POOL"] = "vol2"
+        for api in ("lun-map-get-iter", "lun-get-iter", "lun-unmap", "lun-destroy"):
+            made.wire.lose(api, after=True, error=RESET)
+        made.provider.remove(VOLUME)
+        assert made.paths == []
+
+    def test_in_another_pool_again_after_it_was_unmapped(self, made: Stage) -> None:
+        made.options["POOL"] = "vol2"
+        made.wire.lose("lun-destroy", after=False)
+        with pytest.raises(TransportError):
+            made.provider.remove(VOLUME)
+        assert (made.groups(PATH), made.comment(PATH)) == ([], f"being removed {TAG}")
+        made.provider.remove(VOLUME)
+        assert made.paths == []
 
     def test_a_copy_in_another_pool_is_not_the_volume(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
         """As lun copy leaves it: with our tag in its comment, but mapped to nobody. It is named, and stays."""

@@ -1,0 +1,89 @@
+"""``python -m tests.sweep``: try every fault at every call of every verb and hook, and tell what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.sweep import table
+from tests.sweep.judge import Verdict
+from tests.sweep.run import CleanRunFailed, Sweep
+from tests.sweep.scenarios import SCENARIOS
+from tests.testbed import product
+
+# Half of the cases wait for a deadline rather than work.
+JOBS = 5 * (os.cpu_count() or 1)
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.sweep", description="Every fault at every call.")
+    parser.add_argument("--only", default="", metavar="TEXT", help='cases with this in "VERB / CALL N / FAULT"')
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where every verdict goes")
+    parser.add_argument("--jobs", type=int, default=JOBS, help=f"labs at a time, {JOBS} by default")
+    parser.add_argument("--calls", action="store_true", help="only tell which calls there are")
+    return parser.parse_args(arguments)
+
+
+def _told(verdict: Verdict) -> str:
+    return "\n".join([f"WRONG {verdict.case}", *(f"      {problem}" for problem in verdict.problems)])
+
+
+def _save(path: Path, verdicts: list[Verdict]) -> None:
+    records = [
+        {
+            "verb": verdict.case.scenario.name,
+            "call": f"{verdict.case.api} {verdict.case.nth}",
+            "fault": verdict.case.trial.name,
+            "outcome": verdict.outcome,
+            "seconds": round(verdict.seconds, 3),
+            "message": verdict.message,
+            "problems": verdict.problems,
+        }
+        for verdict in verdicts
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Sweep; returns the exit status."""
+    options = _arguments(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("sweep: stopped"))
+    scenarios = tuple(one for one in SCENARIOS if options.only.partition(" / ")[0] in one.name)
+    scenarios = scenarios or SCENARIOS
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="dataontap-sweep.") as place:
+        directory = Path(place)
+        installed = product.install(directory / "product")
+        sweep = Sweep(directory, installed, jobs=options.jobs, wanted=lambda case: options.only in case)
+        try:
+            calls = sweep.record(scenarios)
+        except CleanRunFailed as error:
+            print(f"sweep: without any fault: {error}", file=sys.stderr)
+            return 1
+        for name, made in calls.items():
+            print(f"{name:22} {' > '.join(api for api, _ in made) or 'asks nobody'}", flush=True)
+        verdicts = []
+        for verdict in [] if options.calls else sweep.run(scenarios, calls):
+            verdicts.append(verdict)
+            if verdict.problems:
+                print(_told(verdict), flush=True)
+    if options.json:
+        _save(options.json, verdicts)
+    wrong = sum(1 for verdict in verdicts if verdict.problems)
+    print(f"\n{table.matrix(verdicts)}\n\n{table.counts(verdicts)}\n")
+    slowest = max((verdict.seconds for verdict in verdicts), default=0.0)
+    seconds = time.monotonic() - began
+    print(f"{len(verdicts)} cases in {seconds:.0f} s, the slowest run {slowest:.1f} s; {wrong} wrong")
+    return 1 if wrong or (not verdicts and not options.calls) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

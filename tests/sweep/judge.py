@@ -1,0 +1,158 @@
+"""One case: the state before, the verb under a fault, Ganeti's next attempt, and what is wrong with all that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.sweep.lab import Lab, View
+from tests.sweep.scenarios import TAG, Scenario
+from tests.sweep.trials import ENOUGH, Trial
+from tests.testbed.hook_calls import NAME
+from tests.testbed.node import Outcome
+
+MESSAGE_LIMIT = 200
+SLACK = 6.0  # seconds on a busy machine, for what the deadline does not count: the process itself
+UNDOING = 20.0  # seconds that a creation may take beyond its deadline for cleaning up
+SECRETS = ("secret", "YWRtaW46c2VjcmV0")  # and as Basic authentication has it
+# What became of a case, and the letter for it in the table.
+BORNE, MENDED, REFUSED, LEFT, WRONG = "borne", "failed, then done", "refused", "left over", "WRONG"
+LETTERS = {BORNE: "b", MENDED: "f", REFUSED: "r", LEFT: "l", WRONG: "X"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault at the ``nth`` call of ``api`` that a scenario makes."""
+
+    scenario: Scenario
+    api: str
+    nth: int
+    trial: Trial
+
+    def __str__(self) -> str:
+        return f"{self.scenario.name} / {self.api} {self.nth} / {self.trial.name}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a case; ``problems`` is what must not be."""
+
+    case: Case
+    outcome: str
+    problems: tuple[str, ...]
+    seconds: float
+    message: str
+
+
+def try_out(case: Case, lab: Lab) -> Verdict:
+    """Try one case in a lab where nothing of the last one is left."""
+    lab.restore(NAME)
+    case.scenario.prepare(lab)
+    logged = len(lab.log())
+    lab.limit(case.trial.timeout)
+    lab.simulator.control.arm(case.trial.at(case.api, case.nth))
+    first = case.scenario.run(lab)
+    struck = sum(times for _, times in lab.simulator.control.clear())
+    problems = [] if struck else ["the fault never struck: the calls are not those of the clean run"]
+    problems += _wrong_with_any(case, first, lab.log()[logged:])
+    outcome, more = _wrong_after(case, first, lab)
+    problems += [*more, *(f"{name} is not what it was" for name in lab.disturbed())]
+    return Verdict(case, WRONG if problems else outcome, tuple(problems), first.seconds, first.message)
+
+
+def _wrong_with_any(case: Case, outcome: Outcome, log: str) -> Iterator[str]:
+    """What no run may do, whatever befell it."""
+    limit = case.trial.timeout + (UNDOING if case.scenario.makes else 0.0)
+    if outcome.seconds > limit + SLACK:
+        yield f"took {outcome.seconds:.1f} s with a TIMEOUT of {case.trial.timeout} s"
+    for word in ("Traceback", "internal error"):
+        if word in outcome.stderr:
+            yield f"{word}: {outcome.stderr[-1500:]}"
+    if any(secret in text for secret in SECRETS for text in (outcome.stdout, outcome.stderr, log)):
+        yield "a password is told"
+    if outcome.status not in {0, 1}:
+        yield f"exit status {outcome.status}"
+    if outcome.status == 1:
+        yield from _wrong_with_message(case, outcome)
+    elif case.scenario.refusal is not None:
+        yield "it succeeded, which it must not"
+    elif bool(outcome.stdout) != case.scenario.answers:
+        yield f"its answer is {outcome.stdout!r}"
+
+
+def _wrong_with_message(case: Case, outcome: Outcome) -> Iterator[str]:
+    refusal = case.scenario.refusal
+    if outcome.stdout:
+        yield f"it failed, and yet its answer is {outcome.stdout!r}"
+    if len(outcome.message) > MESSAGE_LIMIT:
+        yield f"the message has {len(outcome.message)} characters"
+    if not outcome.message.startswith("dataontap: "):
+        yield f"the last line is no message: {outcome.message!r}"
+    if refusal is not None and re.search(refusal, outcome.message):
+        return
+    if not re.search(case.trial.cause, outcome.message):
+        yield f"the message does not name the cause: {outcome.message!r}"
+    if case.trial.borne and refusal is None:
+        yield f"is not borne: {outcome.message!r}"
+
+
+def _wrong_after(case: Case, first: Outcome, lab: Lab) -> tuple[str, list[str]]:
+    """The outcome; and what is wrong on filer and node, at once and after Ganeti's next attempt."""
+    scenario = case.scenario
+    state = lab.luns(NAME)
+    if first.status == 0:
+        return BORNE, list(_wrong_with_success(scenario, state, lab))
+    left = _left_over(case, state)
+    problems = list(_wrong_with_failure(case, first, state, lab, left))
+    lab.limit(ENOUGH)
+    again = (scenario.again or scenario.run)(lab)
+    if scenario.refusal is None and not (left and again.status != 0):
+        if again.status != 0:
+            return WRONG, [*problems, f"the next attempt fails: {again.message!r}"]
+        return LEFT if left else MENDED, [
+            *problems,
+            *(f"at the next attempt: {why}" for why in _wrong_with_success(scenario, lab.luns(NAME), lab)),
+        ]
+    expected = "there is a LUN .* already" if left else scenario.refusal or ""
+    if again.status != 1 or not re.search(expected, again.message):
+        problems.append(f"the next attempt: {again.message!r}")
+    if lab.luns(NAME) != (state if left else scenario.after):
+        problems.append(f"after the next attempt: {_told(lab.luns(NAME))}")
+    return LEFT if left else REFUSED, problems
+
+
+def _wrong_with_failure(case: Case, first: Outcome, state: View, lab: Lab, left: bool) -> Iterator[str]:
+    scenario = case.scenario
+    if left:
+        if f"{scenario.makes}" not in first.stderr:
+            yield f"what is left is not told of: {first.stderr}"
+        return
+    if state not in (scenario.before, scenario.after, *scenario.between):
+        yield f"after the failure ({first.message}) there is {_told(state)}"
+    if scenario.makes is not None and state != scenario.after and lab.has_device(scenario.makes):
+        yield "a device is left of a LUN that is not there"
+
+
+def _left_over(case: Case, state: View) -> bool:
+    """Whether what a creation made is still there, which only a filer out of reach excuses; it must be ours."""
+    made = case.scenario.makes
+    if made is None or made not in state or state == case.scenario.before or not case.trial.cut_off:
+        return False
+    rest = {path: lun for path, lun in state.items() if path != made}
+    others = {path: lun for path, lun in case.scenario.before.items() if path != made}
+    return rest == others and state[made].comment in {"", TAG, case.scenario.after.get(made, state[made]).comment}
+
+
+def _wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:
+    if state != scenario.after:
+        yield f"it succeeded, and yet there is {_told(state)}"
+    if scenario.shown is not None:
+        if not lab.has_device(scenario.shown):
+            yield "it succeeded, and yet there is no device"
+        elif scenario.shown in state and lab.device_size(scenario.shown) != state[scenario.shown].size:
+            yield f"the device has {lab.device_size(scenario.shown)} MiB"
+
+
+def _told(state: View) -> str:
+    return "; ".join(f"{path} {lun}" for path, lun in sorted(state.items())) or "no LUN"

@@ -1,0 +1,199 @@
+"""The verbs and hooks, each in the states of a volume that make it ask the filer other things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable
+
+from tests.simulator.filer import NEWEST
+from tests.sweep.lab import FOREIGN_GROUP, GROUP, Lab, Lun, View
+from tests.testbed.hook_calls import CALLS, NAME, UUID
+from tests.testbed.node import Outcome
+
+TAG = f"dataontap:1:cluster.example:{UUID}:disk"
+SNAP_TAG = f"dataontap:1:cluster.example:{UUID}:snap"
+PATH = f"/vol/vol1/{NAME}"
+SNAP = f"{PATH}.snap"
+ELSEWHERE = f"/vol/vol2/{NAME}"
+WHOLE = Lun(16, TAG, (GROUP,))
+UNMAPPED = Lun(16, TAG, ())
+COMMON = {"VOL_NAME": NAME, "VOL_UUID": UUID, "EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace"}
+_SIZES = {"VOL_SIZE": "16", "VOL_NEW_SIZE": "24"}
+_SNAPSHOT = {"VOL_SNAPSHOT_NAME": f"{NAME}.snap", "VOL_SNAPSHOT_SIZE": "16"}
+_OLD = b"of an export that broke off"
+# The older one does not take a comment at creation, nor an exact size.
+OLD_ONTAPI = 100
+
+Run = Callable[[Lab], Outcome]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``run`` in the state ``before`` gives the state ``after``; ``again`` is what Ganeti does when it failed.
+
+    A failed run may leave the state before, the one after, or any of ``between``. ``refusal``, where there is one,
+    is how the verb's message ends up even when nothing goes wrong. ``attached``: the device is here before.
+    ``shown``: whose device must be here after success, None for no such demand.
+    """
+
+    name: str
+    run: Run
+    before: View = field(default_factory=dict)
+    after: View = field(default_factory=dict)
+    between: tuple[View, ...] = ()
+    again: Run | None = None
+    refusal: str | None = None
+    ontapi: int = NEWEST
+    attached: bool = False
+    shown: str | None = None
+    makes: str | None = None
+    answers: bool = False
+
+    def prepare(self, lab: Lab) -> None:
+        """Make the state before."""
+        for path, lun in self.before.items():
+            lab.add(path, lun)
+        if self.attached:
+            lab.node.fabric("attach")
+
+
+def script(verb: str, **variables: str) -> Run:
+    """Run a script as Ganeti does."""
+    return lambda lab: lab.quick.script(verb, **{**COMMON, **variables})
+
+
+def hook(name: str, **variables: str) -> Run:
+    """Run a hook as Ganeti does."""
+    return lambda lab: lab.quick.hook(name, {**CALLS[name], **variables})
+
+
+def _removal_again(lab: Lab) -> Outcome:
+    """Each of Ganeti's attempts is a cycle; it takes a volume that it cannot attach for removed."""
+    for verb in ("attach", "detach", "remove"):
+        outcome = lab.quick.script(verb, **COMMON)
+        if outcome.status != 0:
+            gone = verb == "attach" and "there is no LUN" in outcome.message
+            return Outcome(0, "", outcome.stderr, outcome.seconds) if gone else outcome
+    return outcome
+
+
+_CREATE = script("create", **_SIZES)
+_CREATE_NOWHERE = script("create", **_SIZES, EXTP_IGROUP="none")
+_MADE = {PATH: WHOLE._replace(data=b"")}
+_REMOVE = script("remove")
+_HERE: View = {PATH: WHOLE}
+_REMOVAL = {"GANETI_MASTER": "node2.example", "GANETI_INSTANCE_DISK_COUNT": "1"}
+# In another pool than its own an unmapped LUN is not taken for the volume, unless its removal was begun.
+_BEGUN = WHOLE._replace(comment=f"being removed {TAG}")
+_CLONE = Lun(16, SNAP_TAG, (GROUP,))
+_LEFTOVER = {PATH: WHOLE, SNAP: _CLONE._replace(data=_OLD)}
+
+
+def _of(path: str, *states: Lun) -> tuple[View, ...]:
+    return tuple({path: state} for state in states)
+
+
+SCENARIOS = (
+    Scenario("create", _CREATE, after=_MADE, shown=PATH, makes=PATH),
+    Scenario("create (old)", _CREATE, after=_MADE, shown=PATH, makes=PATH, ontapi=OLD_ONTAPI),
+    Scenario("create (no group)", _CREATE_NOWHERE, makes=PATH, refusal="errno 9003"),
+    Scenario("create (exists)", _CREATE, before=_HERE, after=_HERE, refusal="there is a LUN .* already"),
+    Scenario("attach", script("attach"), before=_HERE, after=_HERE, shown=PATH, answers=True),
+    Scenario(
+        "attach (here)", script("attach"), before=_HERE, after=_HERE, attached=True, shown=PATH, answers=True
+    ),
+    Scenario(
+        "attach (unmapped)",
+        script("attach"),
+        before={PATH: UNMAPPED},
+        after={PATH: WHOLE},
+        shown=PATH,
+        answers=True,
+    ),
+    Scenario("attach (absent)", script("attach"), refusal="there is no LUN"),
+    Scenario(
+        "attach (other pool)",
+        script("attach"),
+        before={ELSEWHERE: WHOLE},
+        after={ELSEWHERE: WHOLE},
+        shown=ELSEWHERE,
+        answers=True,
+    ),
+    Scenario("detach", script("detach"), before=_HERE, after=_HERE, attached=True),
+    Scenario("open", script("open", VOL_OPEN_EXCLUSIVE="True"), before=_HERE, after=_HERE, attached=True),
+    Scenario(
+        "open (shared)", script("open", VOL_OPEN_EXCLUSIVE="False"), before=_HERE, after=_HERE, attached=True
+    ),
+    Scenario("close", script("close"), before=_HERE, after=_HERE, attached=True),
+    Scenario(
+        "setinfo",
+        script("setinfo", VOL_METADATA="originstname+inst1.example"),
+        before=_HERE,
+        after={PATH: WHOLE._replace(comment=f"originstname+inst1.example {TAG}")},
+    ),
+    Scenario(
+        "grow",
+        script("grow", **_SIZES),
+        before=_HERE,
+        after={PATH: WHOLE._replace(size=24)},
+        attached=True,
+        shown=PATH,
+    ),
+    Scenario(
+        "snapshot",
+        script("snapshot", **_SNAPSHOT),
+        before=_HERE,
+        after={PATH: WHOLE, SNAP: _CLONE},
+        makes=SNAP,
+    ),
+    Scenario(
+        "snapshot (larger)",
+        script("snapshot", **{**_SNAPSHOT, "VOL_SNAPSHOT_SIZE": "24"}),
+        before=_HERE,
+        after={PATH: WHOLE, SNAP: _CLONE._replace(size=24)},
+        makes=SNAP,
+    ),
+    Scenario(
+        "snapshot (left-over)",
+        script("snapshot", **_SNAPSHOT),
+        before=_LEFTOVER,
+        after={PATH: WHOLE, SNAP: _CLONE},
+        between=({PATH: WHOLE}, {PATH: WHOLE, SNAP: _CLONE._replace(groups=(), data=_OLD)}),
+        makes=SNAP,
+    ),
+    Scenario(
+        "remove",
+        _REMOVE,
+        before=_HERE,
+        between=_of(PATH, UNMAPPED),
+        again=_removal_again,
+        attached=True,
+    ),
+    Scenario("remove (absent)", _REMOVE, again=_removal_again),
+    Scenario(
+        "remove (other pool)",
+        _REMOVE,
+        before={ELSEWHERE: WHOLE},
+        between=_of(ELSEWHERE, _BEGUN, _BEGUN._replace(groups=())),
+        again=_removal_again,
+    ),
+    Scenario(
+        "remove (foreign map)",
+        _REMOVE,
+        before={PATH: WHOLE._replace(groups=(FOREIGN_GROUP, GROUP))},
+        after={PATH: WHOLE._replace(groups=(FOREIGN_GROUP, GROUP))},
+        refusal=f"mapped to {FOREIGN_GROUP} too",
+    ),
+    Scenario("verify", script("verify")),
+    Scenario("pre-migrate", hook("pre-migrate"), before=_HERE, after=_HERE, shown=PATH),
+    Scenario("pre-failover", hook("pre-failover"), before=_HERE, after=_HERE, shown=PATH),
+    Scenario("post-remove", hook("post-remove", **_REMOVAL), before=_HERE, between=_of(PATH, UNMAPPED)),
+    Scenario("post-remove (gone)", hook("post-remove", **_REMOVAL)),
+    Scenario(
+        "cleanup",
+        lambda lab: lab.quick.module("dataontap.cleanup", NAME),
+        attached=True,
+        before=_HERE,
+        after=_HERE,
+    ),
+)
