@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.deadline import Deadline
-from dataontap.environ import Cleanup, Volume
+from dataontap.environ import Cleanup
 from dataontap.errors import CommandError, DataOntapError, DeviceError, VolumeError
 from dataontap.host import run as programs
 from dataontap.host.device import Host
@@ -91,7 +91,7 @@ class Cleaner:
 
     def _take_down(self, name: str) -> None:
         """Detach, then run DEVICE_CLEANUP_COMMAND for a device that is still here."""
-        self._provider.detach(Volume({}, name, None))
+        self._provider.take_down(name)
         look = partial(self._provider.devices.find, name)
         device = look()
         command = self._settings.device_cleanup_command

@@ -112,10 +112,14 @@ class DataOnTapProvider:
                 self.client.set_lun_comment(path, spec.comment)
             with self._locks.scan():
                 lun_id = masking.map_new(volume.name, path)
-                if self.devices.are_ours:  # the filer chose its serial number, and did not tell
-                    wanted.append(self._wanted(volume.name, self.luns.at(path)))
+                # The filer chose its serial number, and did not tell; configured commands can do without.
+                lun = self.luns.at(path) if self.devices.are_ours else None
+                if lun is not None:
+                    wanted.append(self._wanted(volume.name, lun))
                 failed = self.devices.scan(volume.name, wanted[-1], [lun_id])
-            self.devices.settle(volume.name, wanted[-1], failed)
+            device = self.devices.settle(volume.name, wanted[-1], failed)
+            if lun is not None:
+                self._records.keep(volume.name, device, _noted(lun))
 
         self.luns.make(
             path,
@@ -206,6 +210,11 @@ class DataOnTapProvider:
             if self._igroups.is_per_node:
                 self._withdraw(noted.partition(" ")[2] if noted else self.luns.path(volume.name))
 
+    def take_down(self, name: str) -> None:
+        """As detach, for a volume that is removed: what the filer still has of it is another's affair."""
+        with self._locks.volume(name):
+            self._take_down(name)
+
     def _withdraw(self, path: str) -> None:
         self._deadline.curtail(_WITHDRAWAL_SECONDS)
         try:
@@ -244,6 +253,8 @@ class DataOnTapProvider:
             if device is not None:
                 self._records.forget(volume.name)
                 self.devices.grow(volume.name, device, self._wanted(volume.name, replace(lun, size=size)))
+                if self.devices.are_ours:  # proven by that
+                    self._records.keep(volume.name, device, _noted(lun))
 
     def snapshot(self, volume: Snapshot) -> None:
         """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""

@@ -377,7 +377,7 @@ class San:
     def _flush(self, found: Map, events: Events) -> None:
         """Take a map away. Nothing of ours opens it here: its last close would wait for a dead LUN."""
         if not events.until(lambda: not self.holders(found.name), self._patience):
-            raise DeviceError(f"its device is in use by {', '.join(self.holders(found.name))}")
+            raise DeviceError(f"{found.title} is in use by {', '.join(self.holders(found.name))}")
         if not any(answer.naa == found.naa for answer in self._ask(found.paths).values()):
             self._multipath.stop_queueing(found.title)
         problems: list[str] = []
@@ -389,18 +389,16 @@ class San:
 
         if not events.until(gone, self._patience):
             held = ", ".join(self.holders(found.name)) or "the kernel (a mount, swap or the like)"
-            raise DeviceError(f"its device is in use by {held}: {problems[-1]}")
+            raise DeviceError(f"{found.title} is in use by {held}: {problems[-1]}")
 
     def _delete(self, path: str, events: Events) -> None:
         above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
         if above:
             raise DeviceError(f"{path} is in use by {', '.join(above)}")
-        number = self._sysfs.number(path)
-        if number is None:
+        if not events.until(lambda: not self._openers(path), self._patience):
+            raise DeviceError(f"{path} is in use by {', '.join(self._openers(path))}")
+        if self._sysfs.number(path) is None:
             return
-        held = openers(os.makedev(*number))
-        if held and not events.until(lambda: not openers(os.makedev(*number)), self._patience):
-            raise DeviceError(f"{path} is in use by {', '.join(held)}")
         seconds = min(_SCAN_SECONDS, self._deadline.left(f"deleting {path}"))
         if within(seconds, partial(_done, self._sysfs.delete, path)) is None:
             LOG.warning("deleting %s failed or is still going on", path)
@@ -418,11 +416,14 @@ class San:
     def holders(self, device: str) -> list[str]:
         """Who holds a device, for people. Partitions that kpartx made go with their map, unless they are held."""
         name = _kernel_name(device)
-        number = self._sysfs.number(name)
-        held = openers(os.makedev(*number)) if number else []
+        held = self._openers(name)
         for above in self._sysfs.holders(name):
             held += self.holders(above) if self._sysfs.is_partition_map(above) else [above]
         return held
+
+    def _openers(self, name: str) -> list[str]:
+        """Who has a block device open, or one of its partitions."""
+        return [held for number in self._sysfs.numbers(name) for held in openers(os.makedev(*number))]
 
 
 def _kernel_name(device: str) -> str:

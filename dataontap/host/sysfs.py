@@ -136,14 +136,21 @@ class Sysfs:
 
     def holders(self, name: str) -> list[str]:
         """What is built upon a block device or one of its partitions: the names of dm, md and the like."""
-        folder = self.root / "block" / name
-        folders = [folder, *(entry for entry in _entries(folder) if (entry / "partition").exists())]
-        return sorted({holder.name for part in folders for holder in _entries(part / "holders")})
+        return sorted({holder.name for part in self._parts(name) for holder in _entries(part / "holders")})
 
     def number(self, name: str) -> tuple[int, int] | None:
         """A block device's major and minor number; None if it is gone."""
-        major, colon, minor = _read(self.root / "block" / name / "dev").partition(":")
-        return (int(major), int(minor)) if colon else None
+        return next(iter(self.numbers(name)), None)
+
+    def numbers(self, name: str) -> list[tuple[int, int]]:
+        """The numbers of a block device and of the partitions that the kernel sees on it; none if it is gone."""
+        found = [_read(part / "dev").partition(":") for part in self._parts(name)]
+        return [(int(major), int(minor)) for major, colon, minor in found if colon]
+
+    def _parts(self, name: str) -> list[Path]:
+        """A block device and its partitions."""
+        folder = self.root / "block" / name
+        return [folder, *(entry for entry in _entries(folder) if (entry / "partition").exists())]
 
     def scan(self, nexus: Nexus, lun: int) -> None:
         """Let the kernel look for one LUN at ``nexus``. Returns when it has; raises OSError."""

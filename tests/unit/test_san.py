@@ -111,7 +111,7 @@ class TestAnotherLunCameToItsPlace:
     def test_not_while_somebody_holds_the_old_one(self, swapped: FakeNode) -> None:
         (swapped.sysfs / "block/dm-0/holders/dm-7").mkdir()
         swapped.deadline.curtail(0.5)
-        with pytest.raises(DeviceError, match="its device is in use by dm-7"):
+        with pytest.raises(DeviceError, match=f"^3{NAA} is in use by dm-7"):
             attach(swapped, naa=OTHER)
         assert swapped.happened("deleted") == []
 
