@@ -29,8 +29,8 @@ LOG = logging.getLogger(__name__)
 _ASK_SECONDS = 8.0
 # A scan asks the target once; a dead one is given up by the transport.
 _SCAN_SECONDS = 30.0
-# udev and multipathd need about a second for a map; a slow node, several.
-_MAP_SECONDS = 20.0
+# udev and multipathd need about a second for a map; a node that is busy booting guests, many.
+_MAP_SECONDS = 40.0
 _OTHER_PATHS_SECONDS = 5.0
 # udev opens new and failed maps for a moment, which multipath takes for a use.
 _RELEASE_SECONDS = 3.0
