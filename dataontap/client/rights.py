@@ -26,10 +26,10 @@ ALWAYS = frozenset(
 )
 # Where each node has an initiator group of its own, nodes make them.
 PER_NODE = frozenset({"igroup-add", "igroup-create"})
-# To find where a LUN's paths lead.
-TARGETS = {
+# To find where a LUN's paths lead; FC's fabric tells that without the filer.
+TARGETS: dict[str, frozenset[str]] = {
     "iscsi": frozenset({"iscsi-interface-get-iter", "iscsi-service-get-iter"}),
-    "fc": frozenset({"fcp-port-name-get-iter"}),
+    "fc": frozenset(),
 }
 
 

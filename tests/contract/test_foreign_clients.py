@@ -308,3 +308,24 @@ def test_volumes_by_the_sdks_own_wrapper(simulator: Simulator, monkeypatch: pyte
     assert volume.get_state() == "offline"
     volume.delete()
     assert not filer.has_volume("wrapped")
+
+
+def test_netapp_lib_asks_before_it_logs_in(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the challenge in the answer it would never send its password."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(simulator.ca))
+    before = len(simulator.requests())
+    CLIENTS["netapp-lib"](simulator.port).send("lun-get-iter", {}, "netapp-lib")
+    assert [request.http for request in simulator.requests()[before:]] == [401, 200]
+    gc.collect()
+
+
+def test_comments_beyond_ascii(san: San) -> None:
+    """The SDK counts a request's characters for its bytes, so what it sends of such a text is cut short."""
+    path = "/vol/vol2/comment"
+    san("lun-create-by-size", path=path, size=10 * MIB)
+    if san.vserver == "NMSDK":
+        assert san.errno("lun-set-comment", path=path, comment="\u00fcber") == "13001"
+    else:
+        san("lun-set-comment", path=path, comment="\u00fcber")
+        assert san.field(path, "comment") == "\u00fcber"
+    san("lun-destroy", path=path)
