@@ -132,6 +132,10 @@ def parse(text: str, path: str) -> Settings:
             values[found.name] = _reader(found)(value)
         except ValueError as error:
             raise ConfigError(f"{where}: {error}") from None
+    if not values:  # as it was shipped
+        raise ConfigError(
+            f"{path}: sets nothing yet; at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP are needed"
+        )
     for known in fields(Settings):
         if known.default is MISSING and known.name not in values:
             raise ConfigError(f"{path}: {known.name.upper()}: must be given")

@@ -6,7 +6,7 @@ PACKAGES="ganeti python3 python3-venv python3-lxml python3-oslo.log python3-oslo
 
 # To build the Debian package, as debian/control says, and to look into it.
 PACKAGING="build-essential debhelper dh-python lintian mandoc mmdebstrap pybuild-plugin-pyproject python3-all
-    python3-hypothesis python3-pytest python3-setuptools python3-wheel"
+    python3-setuptools python3-wheel"
 
 prepare() {
     if [ "$(id -u)" != 0 ]; then

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.package import readme, releases
+from tests.package.root import Root
 from tests.testbed import package
 from tests.testbed.product import ROOT
 
@@ -51,9 +53,14 @@ def test_lintian_says_nothing_of_the_source_package() -> None:
     assert not list((ROOT / "debian").glob("**/*lintian-overrides")), "nor was it told not to"
 
 
+def contents(listing: str) -> set[str]:
+    """The files and links in a package, by what dpkg-deb says of it."""
+    names = {line.split()[5][2:] for line in listing.splitlines()}
+    return {name for name in names if name and not name.endswith("/")}
+
+
 def test_only_what_a_node_needs_is_in_it(built: Path) -> None:
-    names = [line.split()[5][2:] for line in said("dpkg-deb", "--contents", built).splitlines()]
-    files = [name for name in names if name and not name.endswith("/")]
+    files = contents(said("dpkg-deb", "--contents", built))
     assert [name for name in files if not name.startswith(DIRECTORIES)] == []
     library = {name.rpartition("dist-packages/")[2] for name in files if "/dist-packages/dataontap/" in name}
     assert library == {str(file.relative_to(ROOT)) for file in (ROOT / "dataontap").rglob("*.py")}
@@ -65,6 +72,20 @@ def test_what_it_depends_on_has_these_names_in_all_releases(built: Path) -> None
     assert set(depends.split(", ")) == {
         *("multipath-tools", "udev", "python3:any"),
         *("python3-lxml", "python3-oslo.log", "python3-oslo.utils", "python3-six"),
+    }
+
+
+def test_debian_13_builds_it_as_readme_says(built: Path, tmp_path: Path) -> None:
+    """By other versions of all tools and of Python; the unit tests are part of it."""
+    with releases.tree("trixie") as clean:
+        root = Root(tmp_path / "root", [clean])
+        package.copy_tree(root.directory / "upper/root/clone", package.sources())
+        (root.directory / "upper/root").chmod(0o700)
+        root.run(readme.blocks("Install it on a node")[0], cwd="/root/clone")
+        listing = root.run("dpkg-deb --contents /root/*.deb")
+    assert contents(listing) == {
+        name.replace("lib/systemd", "usr/lib/systemd")  # where Debian 13 has it; in 12 that is the same directory
+        for name in contents(said("dpkg-deb", "--contents", built))
     }
 
 

@@ -21,8 +21,10 @@ CACHE = Path("/var/cache/ganeti-extstorage-dataontap-tests")
 COMMAND = ("dpkg-buildpackage", "-us", "-uc")
 # Debian's Python and tools, whatever else the caller's PATH begins with.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+# The unit tests are a level of their own, and part of the build that tests/package does on Debian 13.
+WITHOUT_TESTS = {"DEB_BUILD_OPTIONS": "nocheck", "DEB_BUILD_PROFILES": "nocheck"}
 # What none of the package is made from; a change to it makes no other package.
-NOT_IN_IT = ("tests/cluster/", "tests/contract/", "tests/bench/", "tests/package/", "tests/testbed/", "tests/vm/")
+NOT_IN_IT = "tests/"
 
 
 class BuildError(Exception):
@@ -32,7 +34,7 @@ class BuildError(Exception):
 def build() -> Path:
     """The binary package's file, ganeti-extstorage-dataontap_VERSION_all.deb, built if it is not there yet.
 
-    Costs some 10 s the first time (the unit tests are run, too). Raises BuildError.
+    Costs some 5 s the first time. Raises BuildError.
     """
     (package,) = artefacts("-b").glob("*.deb")
     return package
@@ -88,7 +90,7 @@ def _build(files: list[str], kind: str, kept: Path) -> None:
         done = subprocess.run(
             [*COMMAND, kind],
             cwd=tree,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **WITHOUT_TESTS},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

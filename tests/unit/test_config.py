@@ -99,7 +99,8 @@ def test_errors_say_where_and_what(lines: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "f: HOSTNAME: must be given"),
+        ("# nothing", "f: sets nothing yet; at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP are needed"),
+        ("LOGIN = 'a'", "f: HOSTNAME: must be given"),
         ("HOSTNAME = 'a'", "f: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given"),
         ("HOSTNAME = 'a:8443'", "f:1: HOSTNAME: expected a host name or an address, not 'a:8443'"),
         ("HOSTNAME = 'a'\nLOGIN = 'a:b'\nPASSWORD = 'p'", "f: LOGIN: HTTP cannot carry a name with a colon"),
