@@ -96,6 +96,11 @@ class Settings:
         return settings
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be read anywhere else."""
+        return tuple(secret for secret in (self.password, self.iscsi_chap_password) if secret)
+
+    @property
     def attach_commands(self) -> Commands | None:
         """Those for the storage protocol."""
         return self.fc_attach_commands if self.storage_protocol == "fc" else self.iscsi_attach_commands

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,21 +24,23 @@ _FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)
 class _Masked(logging.Formatter):
     """Takes passwords out of what another formatter makes of a record, its traceback included."""
 
-    def __init__(self, inner: logging.Formatter, secret: str | None) -> None:
+    def __init__(self, inner: logging.Formatter, secrets: Iterable[str]) -> None:
         super().__init__()
         self._inner = inner
-        self._secret = secret
+        self._secrets = tuple(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask(self._inner.format(record), self._secret)
+        return mask(self._inner.format(record), self._secrets)
 
 
-def mask(text: str, secret: str | None) -> str:
-    """``text`` without ``secret`` and without what looks like a password."""
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without any of ``secrets`` and without what looks like a password."""
     from oslo_utils import strutils
 
     masked = str(strutils.mask_password(text))
-    return masked.replace(secret, "***") if secret else masked
+    for secret in secrets:
+        masked = masked.replace(secret, "***")
+    return masked
 
 
 def setup(settings: Settings) -> None:
@@ -70,7 +73,7 @@ def setup(settings: Settings) -> None:
         _put_plain_handler(root, coloured)
     for handler in root.handlers:
         if handler.formatter is not None:
-            handler.setFormatter(_Masked(handler.formatter, settings.password))
+            handler.setFormatter(_Masked(handler.formatter, settings.secrets))
     if problem is not None:
         LOG.warning("LOGFILE: %s: %s; logging to stderr only", settings.logfile, problem)
 

@@ -109,7 +109,7 @@ def attempt(
         return 0
     LOG.error("%s %s: failed after %.3f s: %s", name, subject, time.monotonic() - began, message)
     if settings is not None:
-        message = log.mask(message, settings.password)
+        message = log.mask(message, settings.secrets)
     with contextlib.suppress(OSError):  # there is nowhere left to complain
         print(_last_line(f"dataontap: {name} {subject}: {message}"), file=process.stderr, flush=True)
     return 1
