@@ -92,6 +92,9 @@ COMMANDS: dict[str, str] = {
     "lun-set-space-reservation-info": "lun modify",  # [?]
     "lun-unmap": "lun mapping delete",
     "lun-unset-attribute": "lun modify",  # [?]
+    "net-interface-create": "network interface create",
+    "net-interface-delete": "network interface delete",
+    "net-interface-modify": "network interface modify",
     "net-interface-get-iter": "network interface show",
     "perf-object-counter-list-info": "statistics catalog counter show",
     "perf-object-get-instances": "statistics show",  # [?]

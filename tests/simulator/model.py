@@ -99,6 +99,29 @@ class Vserver:
 
 
 @dataclass(frozen=True)
+class Interface:
+    """A logical interface of a vserver, at home on a node: for "iscsi" or "fcp".
+
+    ``number`` is its relative port id, of which its WWPN is made, or its portal group's tag.
+    """
+
+    kind: ClassVar[str] = "interface"
+    vserver: str
+    name: str
+    protocol: str
+    number: int
+    node: str
+    address: str = ""
+    netmask_length: int = 24
+    is_up: bool = True
+
+    @property
+    def key(self) -> Key:
+        """Interfaces' names are unique in their vserver."""
+        return (self.vserver, self.name)
+
+
+@dataclass(frozen=True)
 class Volume:
     """A flexible volume of a vserver: ``type`` is rw, or dp for a mirror; a FlexClone has a ``parent``.
 
@@ -312,6 +335,7 @@ Record = Union[
     Role,
     Aggregate,
     Vserver,
+    Interface,
     Volume,
     Qtree,
     Snapshot,

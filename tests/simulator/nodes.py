@@ -15,8 +15,3 @@ MODEL = "FAS2750"
 def node_of(filer: Filer, volume: Volume) -> str:
     """The node whose aggregate a volume is on: it owns the LUNs there, the best paths lead to it."""
     return filer.state.aggregates[volume.aggregate,].node
-
-
-def node_of_interface(interface: int) -> str:
-    """Where a vserver's interface number 1, 2 ... is at home."""
-    return NODES[(interface - 1) % len(NODES)]

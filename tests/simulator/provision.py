@@ -13,6 +13,7 @@ from tests.simulator.model import (
     Account,
     Aggregate,
     Cluster,
+    Interface,
     Qtree,
     Record,
     Role,
@@ -67,8 +68,9 @@ def add_account(state: State, name: str, password: str, vserver: str | None = No
 def add_session(state: State, vserver: str, initiator: str) -> None:
     """An initiator that is logged in to every interface of its kind."""
     add_vserver(state, vserver)
-    kind = "iscsi" if initiator.startswith("iqn.") else "fc"
-    state.commit(*(Session(vserver, initiator, f"{vserver}_{kind}_{interface}") for interface in (1, 2)))
+    protocol = "iscsi" if initiator.startswith("iqn.") else "fcp"
+    found = [each for each in state.interfaces.values() if (each.vserver, each.protocol) == (vserver, protocol)]
+    state.commit(*(Session(vserver, initiator, interface.name) for interface in found))
 
 
 def add_right(state: State, vserver: str | None, role: str, command: str, level: str) -> None:
@@ -85,8 +87,22 @@ def add_vserver(state: State, name: str) -> None:
         root = f"{name}_root"
         volume = Volume(name, root, str(uuid.uuid5(uuid.UUID(identity), root)), ROOT_SIZE, int(time.time()))
         state.commit(
-            Vserver(name, identity, number), replace(volume, is_root=True, junction="/", reserve=5), counted
+            Vserver(name, identity, number),
+            replace(volume, is_root=True, junction="/", reserve=5),
+            *_interfaces(name, number),
+            counted,
         )
+
+
+def _interfaces(vserver: str, number: int) -> list[Interface]:
+    """One for iSCSI and one for FC on each node, with addresses that are reserved for documentation."""
+    made = []
+    for place, node in enumerate(NODES, start=1):
+        host = 2 * number + place
+        address = f"192.0.2.{host}" if host < 255 else f"198.51.100.{host % 255}"
+        made.append(Interface(vserver, f"{vserver}_iscsi_{place}", "iscsi", place, node, address))
+        made.append(Interface(vserver, f"{vserver}_fc_{place}", "fcp", place, node))
+    return made
 
 
 def add_volume(

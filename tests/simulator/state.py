@@ -16,6 +16,7 @@ from tests.simulator.model import (
     Aggregate,
     Cluster,
     Igroup,
+    Interface,
     Job,
     Key,
     Lun,
@@ -41,6 +42,7 @@ class State:
         self.roles = cast(dict[Key, Role], self._tables[Role.kind])
         self.aggregates = cast(dict[Key, Aggregate], self._tables[Aggregate.kind])
         self.vservers = cast(dict[Key, Vserver], self._tables[Vserver.kind])
+        self.interfaces = cast(dict[Key, Interface], self._tables[Interface.kind])
         self.volumes = cast(dict[Key, Volume], self._tables[Volume.kind])
         self.qtrees = cast(dict[Key, Qtree], self._tables[Qtree.kind])
         self.snapshots = cast(dict[Key, Snapshot], self._tables[Snapshot.kind])

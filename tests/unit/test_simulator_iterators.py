@@ -170,8 +170,9 @@ def test_services_and_interfaces_belong_to_their_vserver(filer: Filer) -> None:
         name = texts(ask(filer, "iscsi-node-get-name", vserver=vserver), "node-name")
         assert texts(ask(filer, "iscsi-service-get-iter", vserver=vserver), "node-name") == name
         names.add(name[0])
-        for api in ("iscsi-interface-get-iter", "net-interface-get-iter", "fcp-interface-get-iter"):
+        for api in ("iscsi-interface-get-iter", "fcp-interface-get-iter"):
             assert texts(ask(filer, api, vserver=vserver), "vserver") == [vserver] * 2
+        assert texts(ask(filer, "net-interface-get-iter", vserver=vserver), "vserver") == [vserver] * 4
         portals = texts(ask(filer, "iscsi-interface-get-iter", vserver=vserver), "ip-address")
         assert texts(ask(filer, "net-interface-get-iter", vserver=vserver), "address") == portals
         ports = texts(ask(filer, "fcp-port-name-get-iter", vserver=vserver), "port-name")

@@ -101,8 +101,12 @@ def test_services_are_switched_off_and_on(filer: Filer) -> None:
 
 def test_interfaces_are_on_both_nodes_and_so_are_maps(filer: Filer) -> None:
     nodes = ["cluster1-01", "cluster1-02"]
-    for api in ("iscsi-interface-get-iter", "net-interface-get-iter", "fcp-interface-get-iter"):
+    for api in ("iscsi-interface-get-iter", "fcp-interface-get-iter"):
         assert texts(ask(filer, api), "current-node") == nodes
+    of_protocol = {"query": {"net-interface-info": {"data-protocols": {"data-protocol": "fcp"}}}}
+    shown = ask(filer, "net-interface-get-iter", of_protocol)
+    ports = texts(ask(filer, "fcp-port-name-get-iter"), "port-name")
+    assert (texts(shown, "current-node"), texts(shown, "wwpn"), texts(shown, "address")) == (nodes, ports, [])
     shown = ask(filer, "lun-map-get-iter")
     assert (texts(shown, "node"), texts(shown, "node-name")) == (nodes[:1], nodes)
     ask(filer, "volume-create", {"volume": "v", "containing-aggr-name": "aggr2", "size": "1g"})
@@ -130,6 +134,41 @@ def test_nodes_report_a_lun_as_they_are_told(filer: Filer) -> None:
     assert change("remove", "cluster1-02") == 9016
     ask(filer, "lun-map", mapped)
     assert reporting() == ["cluster1-01", "cluster1-02"]
+
+
+def test_interfaces_come_and_go(filer: Filer) -> None:
+    named = {"interface-name": "lif9"}
+    new = {
+        **named,
+        "role": "data",
+        "data-protocols": {"data-protocol": "iscsi"},
+        "home-node": "cluster1-02",
+        "home-port": "e0c",
+        "address": "192.0.2.99",
+        "netmask": "255.255.255.128",
+    }
+    assert errno_of(filer, "net-interface-create", new, vserver=None) == 13001
+    assert errno_of(filer, "net-interface-create", {**new, "address": "1.2.3"}) == 13115
+    assert errno_of(filer, "net-interface-create", {**new, "netmask": "1.2.3.4"}) == 13115
+    assert errno_of(filer, "net-interface-create", {**new, "data-protocols": {"data-protocol": "nfs"}}) == 13115
+    assert errno_of(filer, "net-interface-create", {**new, "home-node": "cluster1-09"}) == 13115
+    assert errno_of(filer, "net-interface-create", {**new, "vserver": "svm1"}, vserver=None) == 0
+    assert errno_of(filer, "net-interface-create", new) == 13130
+
+    def shown(api: str, item: str, field: str) -> str:
+        return texts(ask(filer, api, {"query": {item: named}}), field)[0]
+
+    entry = ("iscsi-interface-get-iter", "iscsi-interface-list-entry-info")
+    assert shown(*entry, "ip-address") == "192.0.2.99"
+    assert shown(*entry, "current-node") == "cluster1-02"
+    assert shown("net-interface-get-iter", "net-interface-info", "netmask-length") == "25"
+    assert errno_of(filer, "net-interface-delete", named) == 13115
+    ask(filer, "net-interface-modify", {**named, "administrative-status": "down", "address": "192.0.2.98"})
+    assert (shown(*entry, "is-interface-enabled"), shown(*entry, "ip-address")) == ("false", "192.0.2.98")
+    filer.state.commit(Session("svm1", IQN, "lif9"))
+    ask(filer, "net-interface-delete", named)
+    assert errno_of(filer, "net-interface-modify", named) == 15661
+    assert filer.state.sessions == {}
 
 
 def test_initiators_that_are_logged_in(filer: Filer) -> None:

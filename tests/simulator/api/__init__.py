@@ -33,6 +33,8 @@ SUBJECTS = (
     "maps",
     "reporting",
     "network",
+    "iscsi",
+    "fcp",
     "san_service",
     "initiator",
 )

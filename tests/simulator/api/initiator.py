@@ -9,7 +9,8 @@ from tests.simulator.api.igroup import IQN
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INITIATOR_NOT_FOUND, Refusal
-from tests.simulator.identity import PORTAL_GROUP, wwpn
+from tests.simulator.identity import PORTAL_GROUP
+from tests.simulator.interfaces import wwpn_of
 from tests.simulator.iterator import ITERATOR, trees
 from tests.simulator.model import Session
 
@@ -29,9 +30,9 @@ def _groups(call: Call, session: Session) -> list[str]:
     ]
 
 
-def _interface(session: Session) -> int:
-    """The number at the end of an interface's name."""
-    return int(session.interface.rpartition("_")[2])
+def _interface(call: Call, session: Session) -> int:
+    """The number of the interface that it came by."""
+    return call.filer.state.interfaces[session.vserver, session.interface].number
 
 
 ISCSI_INITIATORS = trees("iscsi-initiator-list-entry-info", ("vserver", "tpgroup-name", "initiator-nodename"))
@@ -51,7 +52,7 @@ def iscsi_initiator_get_iter(call: Call) -> Tree:
             "isid": f"00:02:3d:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}",
             "target-session-id": number,
             "tpgroup-name": session.interface,
-            "tpgroup-tag": PORTAL_GROUP + _interface(session),
+            "tpgroup-tag": PORTAL_GROUP + _interface(call, session),
             "vserver": session.vserver,
         }
     return ISCSI_INITIATORS.answer(call, found)
@@ -72,7 +73,7 @@ def iscsi_session_get_iter(call: Call) -> Tree:
                 "session-type": "iscsi_session_type_normal",
                 "target-session-id": number,
                 "tpgroup-name": session.interface,
-                "tpgroup-tag": PORTAL_GROUP + _interface(session),
+                "tpgroup-tag": PORTAL_GROUP + _interface(call, session),
                 "vserver": session.vserver,
             }
             for number, session in enumerate(_sessions(call, iscsi=True), start=1)
@@ -96,7 +97,7 @@ def fcp_initiator_get_iter(call: Call) -> Tree:
             key: {
                 "adapter": key[1],
                 "fcp-connected-initiators": {"fcp-connected-initiator-info": entries},
-                "port-name": wwpn(call.filer.vservers[key[0],].number, int(key[1].rpartition("_")[2])),
+                "port-name": wwpn_of(call.filer, call.filer.state.interfaces[key]),
                 "vserver": key[0],
             }
             for key, entries in by_interface.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.simulator.api.igroup import PROTOCOLS
-from tests.simulator.api.network import interface_names
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import (
@@ -63,7 +62,7 @@ def portset_destroy(call: Call) -> Tree:
 def portset_add(call: Call) -> Tree:
     """One interface more."""
     portset, port = find_portset(call, call.text("portset-name")), call.text("portset-port-name")
-    if port not in interface_names(call.vserver):
+    if (call.vserver, port) not in call.filer.state.interfaces:
         raise Refusal(PORTSET_NO_SUCH_PORT, f"No such port: {port}")
     if port in portset.ports:
         raise Refusal(PORTSET_HAS_PORT, f"Port is in the portset already: {port}")

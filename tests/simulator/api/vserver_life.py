@@ -16,7 +16,7 @@ from tests.simulator.errnos import (
     VSERVER_NOT_FOUND,
     Refusal,
 )
-from tests.simulator.model import Vserver
+from tests.simulator.model import Record, Vserver
 
 CREATE = (
     "comment",
@@ -64,8 +64,10 @@ def vserver_destroy(call: Call) -> Tree:
     luns = [each for each in state.luns.values() if each.vserver == vserver.name]
     if luns or any(not volume.is_root for volume in volumes):
         raise Refusal(OBJECT_IN_USE, f"Vserver {vserver.name} still has volumes")
-    tables = (state.igroups, state.portsets, state.policy_groups, state.roles, state.accounts, state.sessions)
-    below = [each for table in tables for each in table.values() if each.vserver == vserver.name]
+    san = (state.interfaces, state.sessions, state.igroups, state.portsets)
+    below: list[Record] = [each for table in san for each in table.values() if each.vserver == vserver.name]
+    others = (state.policy_groups, state.roles, state.accounts)
+    below += [each for table in others for each in table.values() if each.vserver == vserver.name]
     state.commit(gone=[vserver, *volumes, *below])
     return {}
 
