@@ -104,6 +104,26 @@ def test_options_made_vservers_volumes_qtrees_and_accounts(clients: Clients, run
     assert b"<size>1073741824</size>" in body
 
 
+def test_options_say_what_the_filer_lacks_and_how_it_refuses(clients: Clients, tmp_path: Path) -> None:
+    options = ("--without", "flexclone", "--luns-per-volume", "1", "--map-conflict", "9039")
+    with Simulator(tmp_path, *options) as simulator:
+        connection = clients.connect(simulator)
+
+        def errno(api: str, **arguments: object) -> str:
+            given = {name.replace("_", "-"): value for name, value in arguments.items()}
+            found = re.search(rb'errno="(\d+)"', post(connection, document(api, given))[1])
+            return found[1].decode() if found else ""
+
+        assert errno("lun-create-by-size", **LUN) == ""
+        assert errno("lun-create-by-size", path="/vol/vol1/b", size=10 << 20) == "9158"
+        assert errno("clone-create", volume="vol1", source_path="a", destination_path="b") == "14956"
+        for name in "gh":
+            assert errno("igroup-create", initiator_group_name=name, initiator_group_type="iscsi") == ""
+            assert errno("igroup-add", initiator_group_name=name, initiator="iqn.1993-08.org.debian:01:a") == ""
+        assert errno("lun-map", path=LUN["path"], initiator_group="g") == ""
+        assert errno("lun-map", path=LUN["path"], initiator_group="h") == "9039"
+
+
 def test_without_a_login_there_is_a_challenge(clients: Clients, running: Simulator) -> None:
     connection = clients.connect(running)
     wrong = {"Authorization": "Basic " + base64.b64encode(b"admin:guess").decode()}
