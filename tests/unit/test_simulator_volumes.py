@@ -169,7 +169,10 @@ def test_a_flexclone_has_copies_with_identities_of_their_own(filer: Filer) -> No
     assert texts(ask(filer, "volume-clone-get-iter"), "volume") == ["c"]
     assert errno_of(filer, "volume-clone-get", {"volume": "vol1"}) == 15661
     assert texts(ask(filer, "snapshot-get-iter"), "busy") == ["true"]
+    assert errno_of(filer, "snapshot-delete", {"volume": "vol1", "snapshot": "s"}) == 13024
+    assert errno_of(filer, "volume-destroy", {"name": "vol1", "unmount-and-offline": "true"}) == 15894
     ask(filer, "volume-clone-split-start", {"volume": "c"})
+    assert errno_of(filer, "snapshot-delete", {"volume": "vol1", "snapshot": "s"}) == 0
     assert listed(filer, "c", "snapshot-name") == []
     absent = {"volume": "d", "parent-volume": "vol1", "parent-snapshot": "none"}
     assert errno_of(filer, "volume-clone-create", absent) == 13021

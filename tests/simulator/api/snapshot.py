@@ -9,9 +9,10 @@ from dataclasses import replace
 from tests.simulator.api.volume import find, snapshots_of
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
-from tests.simulator.errnos import INVALID_INPUT, SNAPSHOT_DOES_NOT_EXIST, SNAPSHOT_EXISTS, Refusal
+from tests.simulator.errnos import INVALID_INPUT, SNAPSHOT_BUSY, SNAPSHOT_DOES_NOT_EXIST, SNAPSHOT_EXISTS, Refusal
+from tests.simulator.filer import Filer
 from tests.simulator.iterator import ITERATOR, fields, trees
-from tests.simulator.model import Lun, Snapshot, Volume, from_json, to_json
+from tests.simulator.model import Key, Lun, Snapshot, Volume, from_json, to_json
 
 NAME_LENGTH = 256
 
@@ -65,6 +66,8 @@ def snapshot_delete(call: Call) -> Tree:
     """Forget it, and the LUNs in it."""
     call.flag("ignore-owners")
     snapshot = find_snapshot(call, find(call), call.text("snapshot"))
+    if snapshot.key in _parents(call.filer):
+        raise Refusal(SNAPSHOT_BUSY, f"Snapshot {snapshot.name!r} is in use by a FlexClone")
     call.filer.state.commit(gone=[snapshot])
     for content in snapshot.luns:
         call.filer.state.contents.remove(content)
@@ -116,10 +119,15 @@ def describe(snapshot: Snapshot, busy: bool) -> Tree:
     return {name: value for name, value in tree.items() if value != ""}
 
 
+def _parents(filer: Filer) -> set[Key]:
+    """The snapshots that FlexClones hang on."""
+    return {(each.vserver, each.parent, each.parent_snapshot) for each in filer.volumes.values()}
+
+
 @api("snapshot-get-iter", optional=ITERATOR, tunnelled=False)
 def snapshot_get_iter(call: Call) -> Tree:
     """The snapshots of one vserver or of the cluster."""
-    parents = {(each.vserver, each.parent, each.parent_snapshot) for each in call.filer.volumes.values()}
+    parents = _parents(call.filer)
     return SNAPSHOTS.answer(
         call,
         {

@@ -14,6 +14,7 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Node, Tree
 from tests.simulator.errnos import (
     EXISTS,
+    HAS_CLONES,
     INVALID_INPUT,
     NO_SPACE_FOR_GUARANTEE,
     VOLUME_NOT_OFFLINE,
@@ -135,6 +136,8 @@ def volume_destroy(call: Call) -> Tree:
     call.flag("force")
     if volume.state != "offline" and not call.flag("unmount-and-offline"):
         raise Refusal(VOLUME_NOT_OFFLINE, f"Volume {volume.name} must be offline to be deleted.")
+    if any((each.vserver, each.parent) == volume.key for each in call.filer.volumes.values()):
+        raise Refusal(HAS_CLONES, f"Volume {volume.name} has FlexClones")
     paths = call.filer.state.indexes.in_volume.get(volume.key, ())
     luns = [call.filer.luns[volume.vserver, path] for path in paths]
     snapshots = snapshots_of(call.filer, volume)
