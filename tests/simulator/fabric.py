@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """The SAN of one node: loop devices over the contents of the LUNs that the simulator has mapped for it.
 
-``attach`` makes this node see what is mapped to its igroup, as a rescan would: a loop device and a link for
-each LUN, grown ones followed, unmapped ones dropped.  ``detach`` drops one volume here, ``clear`` everything.
-Each node has its own links and so its own loop devices.  Runs from any directory.
+``attach`` makes this node see what is mapped to its igroup, or to any igroup that its initiator is in, as a rescan
+would: a loop device and a link for each LUN, grown ones followed, unmapped ones dropped.  ``detach`` drops one
+volume here, ``clear`` everything.  Each node has its own links and so its own loop devices.  Runs from any
+directory.
 
 What belongs to the node is written down beside its links *before* a loop device is set up, so that a fabric
 killed at any moment is put right by the next one; and a loop device is taken down only if it still has the
@@ -18,7 +19,7 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +29,7 @@ if __name__ == "__main__":
 
 from tests.simulator import journal
 from tests.simulator.loopdevice import Disk, FabricError, free_device, losetup
-from tests.simulator.model import Lun
+from tests.simulator.model import Igroup, Lun
 
 ATTEMPTS = 50
 
@@ -66,14 +67,13 @@ class Node:
         fresh.write_text(json.dumps([asdict(disk) for disk in self._disks.values()]))
         fresh.replace(self._memory)
 
-    def attach(self, state: Path, igroup: str, hostname: str, vserver: str | None) -> None:
-        """See what is mapped to the igroup and online, and nothing else of this filer."""
+    def attach(self, luns: Iterable[Lun], state: Path, hostname: str) -> None:
+        """See these LUNs, and nothing else of this filer."""
         wanted = {}
-        for lun in journal.read(state)[Lun.kind].values():
-            if isinstance(lun, Lun) and lun.online and igroup in lun.maps and vserver in {None, lun.vserver}:
-                pool = f"{lun.volume}/{lun.qtree}" if lun.qtree else lun.volume
-                link = str(self.root / hostname / pool / lun.name)
-                wanted[link] = (lun.name, state.resolve() / "luns" / lun.uuid)
+        for lun in luns:
+            pool = f"{lun.volume}/{lun.qtree}" if lun.qtree else lun.volume
+            link = str(self.root / hostname / pool / lun.name)
+            wanted[link] = (lun.name, state.resolve() / "luns" / lun.uuid)
         for disk in list(self._disks.values()):
             if disk.hostname == hostname and (
                 disk.link not in wanted or disk.file != str(wanted[disk.link][1]) or not disk.alive
@@ -148,12 +148,29 @@ class Node:
                 directory.rmdir()
 
 
+def _visible(options: argparse.Namespace) -> Iterator[Lun]:
+    """The LUNs that are online and mapped to the igroup, or to one that the initiator is in."""
+    tables = journal.read(options.state)
+    groups = {
+        group.key
+        for group in tables[Igroup.kind].values()
+        if isinstance(group, Igroup)
+        and (group.name == options.igroup or options.initiator in group.initiators)
+        and options.vserver in {None, group.vserver}
+    }
+    for lun in tables[Lun.kind].values():
+        if isinstance(lun, Lun) and lun.online and any((lun.vserver, name) in groups for name in lun.maps):
+            yield lun
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The simulated SAN of one node.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    attach = verbs.add_parser("attach", help="see what is mapped to the igroup")
+    attach = verbs.add_parser("attach", help="see what is mapped to the igroup or the initiator")
     attach.add_argument("--state", type=Path, required=True, help="the simulator's state directory")
-    attach.add_argument("--igroup", required=True)
+    who = attach.add_mutually_exclusive_group(required=True)
+    who.add_argument("--igroup")
+    who.add_argument("--initiator")
     attach.add_argument("--vserver", help="only this vserver's LUNs")
     detach = verbs.add_parser("detach", help="do not see a volume any more")
     detach.add_argument("--volume", required=True, help="the last component of its LUN's path")
@@ -171,7 +188,7 @@ def main() -> None:
     try:
         with Node(options.links).locked() as node:
             if options.verb == "attach":
-                node.attach(options.state, options.igroup, options.hostname, options.vserver)
+                node.attach(_visible(options), options.state, options.hostname)
             elif options.verb == "detach":
                 node.detach(options.hostname, options.volume)
             else:

@@ -6,6 +6,7 @@ import selectors
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -21,11 +22,14 @@ STOP_SECONDS = 10
 class Simulator:
     """A running simulator: ``with Simulator(tmp_path) as filer: ... filer.port, filer.ca ...``.
 
-    ``options`` are further command line options.  The child ends with this process, however this one ends: it
-    reads a pipe from us and stops at its end.
+    ``options`` are further command line options; ``enter`` is a command that starts it elsewhere, such as in
+    another namespace.  The child ends with this process, however this one ends: it reads a pipe from us and stops
+    at its end.
     """
 
-    def __init__(self, state: Path, *options: str, port: int = 0) -> None:
+    def __init__(
+        self, state: Path, *options: str, port: int = 0, address: str = "127.0.0.1", enter: Sequence[str] = ()
+    ) -> None:
         self.state = state
         self.ca = state / "ca.pem"
         self.client_certificate = state / "client.pem"
@@ -33,6 +37,8 @@ class Simulator:
         self.control = Control(state)
         self.ready_line = ""
         self.port = port
+        self._address = address
+        self._enter = enter
         self._options = options
         self._child: subprocess.Popen[str] | None = None
 
@@ -45,9 +51,9 @@ class Simulator:
 
     def start(self) -> None:
         """Start the child and wait for its ready line; on a restart it listens on the same port again."""
-        command = [sys.executable, "-m", "tests.simulator", "--lifeline", "--state", str(self.state)]
+        command = [*self._enter, sys.executable, "-m", "tests.simulator", "--lifeline", "--state", str(self.state)]
         self._child = subprocess.Popen(  # noqa: S603 - this very interpreter, no shell
-            [*command, "--listen", f"127.0.0.1:{self.port}", *self._options],
+            [*command, "--listen", f"{self._address}:{self.port}", *self._options],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

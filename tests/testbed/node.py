@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from tests.simulator.process import Simulator
 from tests.testbed.product import ROOT, Product
@@ -200,21 +200,28 @@ class Node:
         return tuple(command + ([] if verb == "clear" else ["--hostname", "127.0.0.1"]))
 
 
-def read(node: Node, link: str, offset: int, size: int) -> bytes:
+class HasDevices(Protocol):
+    """Something with links that lead to block devices of this computer."""
+
+    def device(self, link: str) -> str:
+        """The block device behind a link."""
+
+
+def read(node: HasDevices, link: str, offset: int, size: int) -> bytes:
     """Bytes from one of the node's devices."""
     with open(node.device(link), "rb", buffering=0) as device:
         device.seek(offset)
         return device.read(size)
 
 
-def write(node: Node, link: str, offset: int, data: bytes) -> None:
+def write(node: HasDevices, link: str, offset: int, data: bytes) -> None:
     """Bytes onto one of the node's devices."""
     with open(node.device(link), "r+b", buffering=0) as device:
         device.seek(offset)
         device.write(data)
 
 
-def device_size(node: Node, link: str) -> int:
+def device_size(node: HasDevices, link: str) -> int:
     """The size of one of the node's devices, in bytes."""
     with open(node.device(link), "rb") as device:
         return device.seek(0, 2)
