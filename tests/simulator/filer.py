@@ -137,10 +137,13 @@ class Filer:
         account = self.state.accounts.get((name,))
         return account is not None and account.password == password
 
-    def identity(self) -> tuple[str, str, Cluster]:
-        """A new UUID and serial number, and the cluster record to commit with what bears them."""
+    def identity(self, ahead: int = 0) -> tuple[str, str, Cluster]:
+        """A new UUID and serial number, and the cluster record to commit with what bears them.
+
+        For several in one commit, ``ahead`` counts from 0, and the last one's cluster record is committed.
+        """
         cluster = self.cluster
-        number = cluster.made + 1
+        number = cluster.made + 1 + ahead
         counted = Cluster(cluster.name, cluster.uuid, number)
         return object_uuid(cluster.uuid, number), serial(cluster.uuid, number), counted
 

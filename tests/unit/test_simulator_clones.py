@@ -9,7 +9,7 @@ import pytest
 from tests.simulator.filer import Filer
 from tests.simulator.model import MIB
 from tests.simulator.provision import add_volume
-from tests.unit.zapi import Refused, ask, errno_of, texts
+from tests.unit.zapi import Refused, ask, document, errno_of, texts
 
 CLONE = {"volume": "vol1", "source-path": "a", "destination-path": "b"}
 BLOCK = 512
@@ -111,5 +111,13 @@ def test_luns_are_copied_and_moved_between_volumes(filer: Filer) -> None:
     assert texts(ask(filer, "lun-move-get-iter"), "destination-path") == ["/vol/vol2/moved"]
     assert errno_of(filer, "lun-move-start", pair("/vol/vol1/a", "/vol/vol2/x")) == 9017
     assert errno_of(filer, "lun-move-start", pair("/vol/vol1/b", "/vol/vol2/moved")) == 9012
+    assert errno_of(filer, "lun-copy-start", pair("/vol/vol1/b", "/vol/vol2/moved")) == 9012
+    identities = [(lun.uuid, lun.serial) for lun in filer.luns.values()]
+    assert len({uuid for uuid, _ in identities}) == len({serial for _, serial in identities}) == len(identities)
+    twice = document("lun-move-start", pair("/vol/vol1/b", "/vol/vol2/x"))
+    doubled = twice.replace(
+        b"</paths>", twice[twice.index(b"<lun-path-pair>") : twice.index(b"</paths>")] + b"</paths>"
+    )
+    assert b'errno="13115"' in filer(doubled)
     with pytest.raises(Refused, match="^15698 "):
         ask(filer, "lun-copy-start", {**pair("/vol/vol1/b", "/vol/vol2/b")}, vserver=None)

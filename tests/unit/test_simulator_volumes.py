@@ -164,6 +164,8 @@ def test_a_flexclone_has_copies_with_identities_of_their_own(filer: Filer) -> No
     copy = filer.luns["svm1", "/vol/c/a"]
     assert (copy.comment, copy.maps, content(filer, copy.path)) == ("mine", {}, b"abc")
     assert copy.serial != serial
+    lun(filer, "/vol/vol1/after")
+    assert len({each.uuid for each in filer.luns.values()} | {filer.volumes["svm1", "c"].uuid}) == 4
     assert listed(filer, "c", "snapshot-name") == ["s"]
     assert texts(ask(filer, "volume-clone-get", {"volume": "c"}), "parent-volume") == ["vol1"]
     assert texts(ask(filer, "volume-clone-get-iter"), "volume") == ["c"]

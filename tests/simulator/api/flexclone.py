@@ -12,7 +12,7 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import OBJECT_NOT_FOUND, SNAPSHOT_DOES_NOT_EXIST, VOLUME_NOT_CLONE, Refusal
 from tests.simulator.iterator import ITERATOR, trees
-from tests.simulator.model import Snapshot, Volume
+from tests.simulator.model import Record, Snapshot, Volume
 
 CLONE = (
     "caching-policy",
@@ -39,42 +39,41 @@ def volume_clone_create(call: Call) -> Tree:
     kept = {each.name: each for each in snapshots_of(call.filer, parent)}
     if wanted and wanted not in kept:
         raise Refusal(SNAPSHOT_DOES_NOT_EXIST, f"Snapshot {wanted!r} does not exist.")
-    uuid, _, counted = call.filer.identity()
-    call.filer.state.commit(
-        replace(
-            parent,
-            name=name,
-            uuid=uuid,
-            created=int(time.time()),
-            parent=parent.name,
-            parent_snapshot=wanted,
-            junction=call.text("junction-path"),
-            guarantee=call.choice("space-reserve", GUARANTEES, "none"),
-            is_root=False,
-        ),
-        counted,
+    uuid, _, _ = call.filer.identity()
+    clone = replace(
+        parent,
+        name=name,
+        uuid=uuid,
+        created=int(time.time()),
+        parent=parent.name,
+        parent_snapshot=wanted,
+        junction=call.text("junction-path"),
+        guarantee=call.choice("space-reserve", GUARANTEES, "none"),
+        is_root=False,
     )
-    _copy_luns(call, parent, name, kept.get(wanted))
+    call.filer.state.commit(clone, *_contents(call, parent, name, kept.get(wanted)))
     return {}
 
 
-def _copy_luns(call: Call, parent: Volume, name: str, snapshot: Snapshot | None) -> None:
-    """The parent's LUNs, of now or of a snapshot, for its FlexClone."""
+def _contents(call: Call, parent: Volume, name: str, snapshot: Snapshot | None) -> list[Record]:
+    """The parent's LUNs, of now or of a snapshot, and qtrees for its FlexClone, and how many were made then."""
     if snapshot is not None:
         sources = luns_in(snapshot)
     else:
         paths = call.filer.state.indexes.in_volume.get(parent.key, ())
         luns = [call.filer.luns[parent.vserver, path] for path in sorted(paths)]
         sources = {lun.uuid: lun for lun in luns}
-    for content, lun in sources.items():
-        uuid, serial, counted = call.filer.identity()
+    made: list[Record] = []
+    # The volume itself has the first identity.
+    _, _, counted = call.filer.identity()
+    for ahead, (content, lun) in enumerate(sources.items(), start=1):
+        uuid, serial, counted = call.filer.identity(ahead)
         path = f"/vol/{name}{lun.path[len('/vol/') + len(parent.name) :]}"
         call.filer.state.contents.copy(content, uuid, lun.size)
-        copy = replace(lun, path=path, uuid=uuid, serial=serial, maps={})
-        call.filer.state.commit(copy, counted)
+        made.append(replace(lun, path=path, uuid=uuid, serial=serial, maps={}))
     qtrees = call.filer.state.qtrees.values()
-    copies = [replace(each, volume=name) for each in qtrees if (each.vserver, each.volume) == parent.key]
-    call.filer.state.commit(*copies)
+    made += [replace(each, volume=name) for each in qtrees if (each.vserver, each.volume) == parent.key]
+    return [*made, counted]
 
 
 @api("volume-clone-split-start", "volume")

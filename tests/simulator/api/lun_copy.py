@@ -10,7 +10,7 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INVALID_INPUT, NO_SUCH_LUN, VSERVER_NOT_FOUND, Refusal
 from tests.simulator.iterator import ITERATOR, trees
-from tests.simulator.model import Job, Lun
+from tests.simulator.model import Cluster, Job, Lun
 from tests.simulator.paths import place_in
 
 COPY, MOVE = "copy", "move"
@@ -25,6 +25,8 @@ def _pairs(call: Call) -> list[tuple[str, str]]:
         if pair.name != "lun-path-pair" or given.keys() != {"source-path", "destination-path"}:
             raise Refusal(INVALID_INPUT, "Invalid value for paths")
         found.append((given["source-path"], given["destination-path"]))
+    if any(len(set(places)) != len(found) for places in zip(*found)):
+        raise Refusal(INVALID_INPUT, "Invalid value for paths: one is given twice")
     if not found:
         raise Refusal(INVALID_INPUT, "Invalid value for paths: none are given")
     return found
@@ -37,11 +39,11 @@ def _lun(call: Call, vserver: str, path: str) -> Lun:
     return lun
 
 
-def _done(call: Call, vserver: str, action: str, pairs: list[tuple[str, str]]) -> Tree:
-    uuid, _, counted = call.filer.identity()
+def _job(call: Call, vserver: str, action: str, pairs: list[tuple[str, str]]) -> tuple[Job, Cluster]:
+    """The job that did it, and how many objects were made with it: its own identity is the one after the LUNs'."""
+    uuid, _, counted = call.filer.identity(len(pairs))
     source, destination = pairs[0]
-    call.filer.state.commit(Job(vserver, uuid, action, source, destination), counted)
-    return {"job-uuid": uuid}
+    return Job(vserver, uuid, action, source, destination), counted
 
 
 COPY_OPTIONS = ("source-vserver", "destination-vserver", "max-throughput", "promote-early", "reference-path")
@@ -55,38 +57,37 @@ def lun_copy_start(call: Call) -> Tree:
     if source_vserver is None or vserver is None or call.scope not in {None, source_vserver, vserver}:
         raise Refusal(VSERVER_NOT_FOUND, "Specified vserver not found")
     pairs = _pairs(call)
-    for source, destination in pairs:
+    copies = []
+    for ahead, (source, destination) in enumerate(pairs):
         lun = _lun(call, source_vserver, source)
         volume = place_in(call.filer, vserver, destination)
         if lun.reserved:
             space.require(call.filer, volume, lun.size)
-        uuid, serial, counted = call.filer.identity()
-        copy = replace(
-            lun,
-            vserver=vserver,
-            path=destination,
-            uuid=uuid,
-            serial=serial,
-            created=int(time.time()),
-            is_clone=False,
-            maps={},
-        )
+        uuid, serial, _ = call.filer.identity(ahead)
+        now = int(time.time())
+        own = replace(lun, vserver=vserver, path=destination, uuid=uuid, serial=serial, created=now)
+        copies.append(replace(own, is_clone=False, maps={}, reporting={}))
         call.filer.state.contents.copy(lun.uuid, uuid, lun.size)
-        call.filer.state.commit(copy, counted)
-    return _done(call, vserver, COPY, pairs)
+    job, counted = _job(call, vserver, COPY, pairs)
+    call.filer.state.commit(*copies, job, counted)
+    return {"job-uuid": job.uuid}
 
 
 @api("lun-move-start", "paths", optional=("max-throughput", "promote-late", "reference-path"), introduced=30)
 def lun_move_start(call: Call) -> Tree:
     """LUNs in another volume of the vserver; identity, data and maps stay."""
     pairs = _pairs(call)
+    luns = []
     for source, destination in pairs:
         lun = _lun(call, call.vserver, source)
         volume = place_in(call.filer, call.vserver, destination)
         if lun.reserved and volume.name != lun.volume:
             space.require(call.filer, volume, lun.size)
-        call.filer.state.commit(replace(lun, path=destination), gone=[lun])
-    return _done(call, call.vserver, MOVE, pairs)
+        luns.append(lun)
+    moved = [replace(lun, path=destination) for lun, (_, destination) in zip(luns, pairs)]
+    job, counted = _job(call, call.vserver, MOVE, pairs)
+    call.filer.state.commit(*moved, job, counted, gone=luns)
+    return {"job-uuid": job.uuid}
 
 
 COPIES, MOVES = trees("lun-copy-info", ("job-uuid",)), trees("lun-move-info", ("job-uuid",))
