@@ -8,6 +8,9 @@ PACKAGES="ganeti python3 python3-venv python3-lxml python3-oslo.log python3-oslo
 PACKAGING="build-essential debhelper dh-python lintian mandoc mmdebstrap pybuild-plugin-pyproject python3-all
     python3-setuptools python3-wheel"
 
+# Networks and root trees for the nodes of a real cluster.
+CLUSTER="iproute2 mmdebstrap"
+
 prepare() {
     if [ "$(id -u)" != 0 ]; then
         echo "$0: needs root, for namespaces, mounts and loop devices" >&2

@@ -1,4 +1,5 @@
-"""The levels of test, run one after the other: ``python -m tests.levels [LEVEL...]``, all of them by default.
+"""The levels of test, run one after the other: ``python -m tests.levels [LEVEL...]``, by default all that need no
+machine to themselves.
 
 Ends with what each took and one line that counts: tools count one each, test levels as many as they have tests.
 """
@@ -26,6 +27,7 @@ class Level(NamedTuple):
 
     run: Callable[[], Count]
     about: str
+    by_default: bool = True
 
 
 def run(*command: str) -> int:
@@ -122,6 +124,11 @@ LEVELS = {
         ),
         "the Debian package, in clean Debian roots",
     ),
+    "cluster": Level(
+        tests("cluster", "-q", "-n", "2", "--dist", "loadgroup"),
+        "real Ganeti clusters, with the package on them",
+        by_default=False,  # wants both cores for itself: Ganeti gives jobs up that do not start at once
+    ),
     "bench": Level(bench, "what each verb costs, against tests/bench/baseline.json"),
 }
 
@@ -135,7 +142,7 @@ def main(names: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("levels: stopped"))
     total: Count = Counter()
     table = []
-    for name in names or LEVELS:
+    for name in names or [name for name, level in LEVELS.items() if level.by_default]:
         level = LEVELS[name]
         print(f"== {name}: {level.about}", flush=True)
         began = time.monotonic()

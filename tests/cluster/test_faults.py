@@ -1,0 +1,143 @@
+"""What goes wrong on the filer, on the way to it and on nodes: nothing is lost, nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.conftest import AddInstance, Make
+from tests.simulator.faults import Fault
+from tests.testbed.cluster import Cluster, Node
+from tests.testbed.processes import holder
+from tests.testbed.recorder import recorded
+
+pytestmark = pytest.mark.once
+
+
+@contextlib.contextmanager
+def configured(node: Node, **options: object) -> Iterator[None]:
+    """The provider has these options on the node meanwhile."""
+    node.configure(**options)
+    try:
+        yield
+    finally:
+        node.configure()
+
+
+@pytest.mark.parametrize(("api", "nth"), [("lun-create-by-size", 1), ("lun-map", 1), ("lun-map", 2)])
+def test_add_that_the_filer_refuses(cluster: Cluster, node2: Node, make: Make, api: str, nth: int) -> None:
+    """The first disk or the second of three cannot be made: nothing of any of them stays."""
+    fault = Fault("errno", api=api, nth=nth, errno="13001", reason="injected")
+    with cluster.control.armed_with(fault), pytest.raises(AssertionError, match=f"{api} failed: injected"):
+        make().add(node2, "16M", "16M", "16M")
+    assert cluster.leftovers() == []
+
+
+def test_add_where_no_device_comes(cluster: Cluster, node2: Node, make: Make) -> None:
+    """Attach would fail after create, and Ganeti forget the volume: so create itself fails, and undoes it."""
+    with (
+        configured(node2, ISCSI_ATTACH_COMMANDS=(("true",),), TIMEOUT=3),
+        pytest.raises(AssertionError, match="no device came up"),
+    ):
+        make().add(node2, "16M")
+    assert cluster.leftovers() == []
+
+
+def test_answers_that_are_lost(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
+    """Each change was made, but nobody heard of it; and the filer is away for a while: all goes on as ever."""
+    changes = ("lun-create-by-size", "lun-map", "lun-set-comment", "lun-resize", "lun-unmap", "lun-destroy")
+    lost = [Fault("reset", api=api, after=True) for api in changes]
+    with cluster.control.armed_with(*lost):
+        instance = add()
+        instance.write(node2, "precious")
+        instance.do("grow-disk", then=("0", "32M"))
+        cluster.control.arm(Fault("takeover", seconds=4))
+        instance.do("migrate", "-f", "-n", node3.name)
+        assert (instance.read(node3, 8), instance.size(node3)) == ("precious", 96)
+        instance.do("remove", "-f")
+        assert [struck for _, struck in cluster.control.armed()] == [1] * 7
+    assert cluster.leftovers() == []
+
+
+def test_the_filer_cannot_be_reached(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
+    """What runs goes on and can be stopped; a start and a migration fail before anything has changed."""
+    instance = add()
+    instance.write(node2, "precious")
+    with cluster.lan.cut("filer"):
+        refused = instance.fails("migrate", "-f", "-n", node3.name)
+        assert "filer.example" in refused.stdout + refused.stderr
+        assert (instance.primary, instance.status, instance.seen()) == ("node2", "running", ["node2"])
+        instance.do("stop")
+        assert instance.seen() == []
+        instance.fails("start")
+    instance.do("start")
+    assert instance.read(node2, 8) == "precious"
+
+
+def test_removal_that_the_filer_refuses(cluster: Cluster, node2: Node, add: AddInstance) -> None:
+    """Ganeti tries for half a minute and then keeps the instance, which can be removed later."""
+    instance = add()
+    instance.do("stop")
+    refusal = Fault("errno", api="lun-destroy", errno="13001", reason="injected", times=None)
+    with cluster.control.armed_with(refusal):
+        instance.fails("remove", "-f")
+    assert list(cluster.luns()) == instance.volumes
+
+
+def test_a_source_that_cannot_let_go(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
+    """Somebody has the disk open: the migration goes well, the device stays until a later removal."""
+    instance = add()
+    instance.write(node2, "precious")
+    with holder(node2, instance.link()):
+        instance.do("migrate", "-f", "-n", node3.name)
+        assert (instance.primary, instance.read(node3, 8)) == ("node3", "precious")
+        assert instance.seen() == ["node2", "node3"]
+
+
+def test_a_removal_while_another_node_uses_the_disk(cluster: Cluster, node3: Node, add: AddInstance) -> None:
+    """The LUN that Ganeti dropped silently is not destroyed under somebody's hands."""
+    instance = add()
+    volume, link = instance.volumes[0], instance.link()
+    instance.do("migrate", "--cleanup", "-f", "-n", node3.name)
+    instance.do("stop")
+    path = cluster.luns()[volume].path
+    with holder(node3, link), cluster.admin() as admin:
+        admin.server.send_request("lun-offline", {"path": path})
+        instance.do("remove", "-f")
+        assert volume in cluster.luns()
+        assert cluster.seen(volume) == ["node3"]
+        admin.server.send_request("lun-online", {"path": path})
+    said = cluster.gnt("cluster", "command", f"/usr/bin/python3 -m dataontap.cleanup {volume}").stdout
+    assert "return code = 1" not in said
+    with cluster.admin() as admin:
+        admin.destroy_lun(path, force=True)
+
+
+@pytest.mark.parametrize("verb", ["attach", "open", "close"])
+def test_migration_that_breaks_off(
+    cluster: Cluster, node2: Node, node3: Node, add: AddInstance, verb: str
+) -> None:
+    """A script fails on the target: the instance goes on where it was, and can be migrated after that."""
+    instance = add()
+    instance.write(node2, "precious")
+    with recorded(cluster) as recorder, recorder.failing(node3, verb):
+        instance.fails("migrate", "-f", "-n", node3.name)
+        assert (instance.primary, instance.status) == ("node2", "running")
+        assert instance.read(node2, 8) == "precious"
+    instance.do("migrate", "-f", "-n", node3.name)
+    assert (instance.primary, instance.seen()) == ("node3", ["node3"])
+    assert instance.read(node3, 8) == "precious"
+
+
+def test_stop_and_start_when_attach_fails(cluster: Cluster, node2: Node, add: AddInstance) -> None:
+    """Ganeti then does not detach; the device that is left is found again."""
+    instance = add()
+    instance.write(node2, "precious")
+    with recorded(cluster) as recorder, recorder.failing(node2, "attach"):
+        instance.do("stop")
+        assert instance.seen() == ["node2"]
+        instance.fails("start")
+    instance.do("start")
+    assert instance.read(node2, 8) == "precious"

@@ -1,0 +1,195 @@
+"""Who may write: in every order in which Ganeti runs the scripts, a LUN is mapped for the right nodes only.
+
+What is mapped after each script comes from the filer's log of requests, and is printed at the end of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.conftest import AddInstance, Make, RecordProperty
+from tests.testbed.cluster import FIXED, PER_NODE, Cluster, Node
+from tests.testbed.instance import Instance
+from tests.testbed.processes import holder
+from tests.testbed.recorder import PACKAGED, Recorder, Step, recorded
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def per_node(cluster: Cluster) -> Iterator[None]:
+    """Each node has a group of its own, whichever form the cluster's other tests have."""
+    with cluster.masking(PER_NODE):
+        yield
+
+
+@pytest.fixture
+def recorder(cluster: Cluster, per_node: None) -> Iterator[Recorder]:
+    """The scripts' runs."""
+    with recorded(cluster) as recorder:
+        yield recorder
+
+
+class Sequences:
+    """Operations on one instance, what scripts they ran, and what was mapped after each of these."""
+
+    def __init__(self, cluster: Cluster, recorder: Recorder) -> None:
+        self._cluster = cluster
+        self._recorder = recorder
+        self._here: dict[str, str] = {}
+        self._done = 0
+        self._groups = {node.group: node.port for node in cluster.nodes}
+        self.volume = ""
+        self.lines: list[str] = []
+
+    def mapped(self, moment: float) -> list[str]:
+        """The nodes that the LUN was mapped for; none but nodes' groups are expected."""
+        return sorted(self._groups[group] for group in self._recorder.mapped(self.volume, moment))
+
+    def note(self, operation: str) -> list[str]:
+        """Take down the scripts that ``operation`` ran; returns the nodes that the LUN is mapped for now."""
+        steps = [step for step in self._recorder.steps() if step.volume == self.volume][self._done :]
+        self._done += len(steps)
+        self.lines.append(f"{operation}:")
+        for step in steps:
+            self._here[step.node] = step.here
+            mapped = self.mapped(step.ended)
+            cells = (
+                f"{'mapped' if node.port in mapped else '-':7}{self._here.get(node.port, 'none'):8}"
+                for node in self._cluster.nodes
+            )
+            self.lines.append(f"  {step.about:28}{'  '.join(cells)}".rstrip())
+            self._check(step, mapped)
+        return self.mapped(float("inf"))
+
+    def _check(self, step: Step, mapped: list[str]) -> None:
+        """What has to be so whatever the operation was."""
+        before = self.mapped(step.began)
+        if step.status == 0 and step.verb == "open":
+            assert mapped == [step.node] if step.exclusive else step.node in mapped, self.lines
+            if step.exclusive:
+                others = len(set(before) - {step.node})
+                assert len(self._recorder.asked(step)) <= 2 + others, self._recorder.asked(step)
+        elif step.status == 0 and step.verb == "detach":
+            assert step.node not in mapped, self.lines
+            assert step.here == "none"
+        elif step.verb in {"attach", "close"}:
+            assert set(before) <= set(mapped), self.lines
+
+
+def test_every_sequence(cluster: Cluster, make: Make, recorder: Recorder, record_property: RecordProperty) -> None:
+    """An instance's life on three nodes: after each operation the LUN is mapped where it should be."""
+    node1, node2, node3 = cluster.nodes
+    instance = make()
+    instance.add(node2, "64M")
+    told = Sequences(cluster, recorder)
+    told.volume = instance.volumes[0]
+    assert told.note("add, on node2") == ["node2"]
+    instance.write(node2, "precious")
+    instance.do("info")
+    assert told.note("info") == ["node2"]
+    instance.do("stop")
+    assert told.note("stop") == []
+    instance.do("info")
+    assert told.note("info of a stopped instance") == ["node2"]
+    cluster.gnt("cluster", "verify", "--ignore-errors=ENODESETUP")
+    assert told.note("cluster verify") == ["node2"]
+    instance.do("start")
+    assert told.note("start") == ["node2"]
+    before = len(cluster.simulator.requests())
+    instance.do("migrate", "-f", "-n", node3.name)
+    requests = len(cluster.simulator.requests()) - before
+    assert told.note(f"migrate to node3 ({requests} requests)") == ["node3"]
+    assert requests <= 9
+    assert instance.read(node3, 8) == "precious"
+
+    node2.write(f"/run/ganeti/fake-hypervisor/{instance.name}", "0\n128\n1\n")  # not to be accepted there
+    instance.fails("migrate", "-f", "-n", node2.name)
+    assert told.note("migrate to node2, which does not accept it") == ["node3"]
+    assert (instance.primary, instance.status) == ("node3", "running")
+    instance.do("migrate", "--cleanup", "-f", "-n", node1.name)
+    assert told.note("migrate --cleanup, the other node being node1") == ["node3"]
+    instance.do("failover", "-f", "-n", node2.name)
+    assert told.note("failover to node2") == ["node2"]
+    assert instance.read(node2, 8) == "precious"
+    instance.do("stop")
+    told.note("stop")
+    instance.do("failover", "-f", "-n", node3.name)
+    assert told.note("failover of the stopped instance to node3") == ["node3"]
+    refused = instance.fails("recreate-disks")
+    assert "there is a LUN" in refused.stdout + refused.stderr
+    told.note("recreate-disks, which is refused")
+    instance.do("start")
+    assert told.note("start") == ["node3"]
+    cluster.try_gnt("backup", "export", "-n", node1.name, instance.name)
+    assert told.note("export") == ["node3"]
+    assert instance.read(node3, 8) == "precious"
+    instance.do("remove", "-f")
+    assert told.note("remove") == []
+    record_property("table", "\n".join(told.lines))
+
+
+def test_split_brain(
+    cluster: Cluster, add: AddInstance, recorder: Recorder, record_property: RecordProperty
+) -> None:
+    """A node is cut off, its instance goes on elsewhere, and the node comes back with the instance still there."""
+    _, node2, node3 = cluster.nodes
+    instance = add()
+    told = Sequences(cluster, recorder)
+    told.volume = instance.volumes[0]
+    told.note("add, on node2")
+    instance.write(node2, "precious")
+    with holder(node2, instance.link()):  # as its qemu would
+        with cluster.lan.cut(node2.port):
+            cluster.gnt("node", "modify", "--offline", "yes", node2.name)
+            instance.do("failover", "-f", "-n", node3.name)
+            assert told.note("failover to node3, node2 being cut off") == ["node3"]
+            assert instance.read(node3, 8) == "precious"
+        cluster.join(node2, "--readd")
+        assert told.note("node2 is back, with its instance still running") == ["node3"]
+        said = cluster.try_gnt("cluster", "verify", "--ignore-errors=ENODESETUP")
+        assert f"instance should not run on node {node2.name}" in said.stdout
+        assert told.note("cluster verify") == ["node3"]
+        refused = by_hand(node2, "attach", instance)
+        assert "in use by process" in refused
+        assert told.note("attach on node2, refused because the old device is in use") == ["node3"]
+    assert instance.used_link(node3) == instance.link()
+    record_property("table", "\n".join(told.lines))
+
+
+def by_hand(node: Node, verb: str, instance: Instance) -> str:
+    """Run one of the packaged scripts on a node, for the instance's first disk; it has to fail. What it said."""
+    variables = (f"VOL_NAME={instance.volumes[0]}", "EXTP_PROVIDER=dataontap")
+    outcome = node.try_run("env", *variables, f"{PACKAGED}/{verb}")
+    assert outcome.status == 1, outcome
+    return outcome.stderr
+
+
+def test_move_to_groups_per_node_and_back(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
+    """Running instances stay as they are and work; each volume moves when its instance is started or moved."""
+    with cluster.masking(FIXED):
+        stays, moves = add(), add()
+        volume = moves.volumes[0]
+        stays.write(node2, "one")
+        moves.write(node2, "two")
+    with cluster.masking(PER_NODE, FORMER_IGROUP=FIXED):
+        stays.do("info")
+        stays.do("grow-disk", then=("0", "32M"))
+        assert list(cluster.luns()[stays.volumes[0]].maps) == [FIXED]
+        moves.do("stop")
+        moves.do("start")
+        assert list(cluster.luns()[volume].maps) == [node2.group]
+        moves.do("migrate", "-f", "-n", node3.name)
+        stays.do("migrate", "-f", "-n", node3.name)
+        assert list(cluster.luns()[volume].maps) == [node3.group]
+        assert (stays.read(node3, 3), moves.read(node3, 3)) == ("one", "two")
+    with cluster.masking(FIXED, FORMER_IGROUP=PER_NODE):
+        for instance in (stays, moves):
+            instance.do("stop")
+            instance.do("start")
+            assert list(cluster.luns()[instance.volumes[0]].maps) == [FIXED]
+        assert (stays.read(node3, 3), moves.read(node3, 3)) == ("one", "two")
+        for instance in (stays, moves):
+            instance.do("remove", "-f")
