@@ -90,7 +90,7 @@ class DataOnTapProvider:
         self.client.ensure_ontapi_version()
         if self.client.get_lun_by_args(path=path):
             raise VolumeError(f"there is a LUN {path} already; it is left as it is")
-        self._refuse_stale(volume.name)
+        self._clear_stale(volume.name)
         mark = Tag(self._cluster, volume.uuid or "-", tag.DISK)
         spec = LunSpec(
             ostype=self._settings.lun_ostype,
@@ -265,7 +265,8 @@ class DataOnTapProvider:
         mark = Tag(self._cluster, source_tag.uuid if source_tag else "-", tag.SNAPSHOT)
         if leftover is not None:
             self._clear_leftover(volume, leftover, mark)
-        self._refuse_stale(volume.snapshot_name)
+        with self._locks.volume(volume.snapshot_name):
+            self._clear_stale(volume.snapshot_name)
 
         def clone() -> None:
             pool, _, qtree = source.pool.partition("/")
@@ -370,8 +371,15 @@ class DataOnTapProvider:
             self._take_down(volume.snapshot_name)
             self.luns.destroy(leftover.path)
 
-    def _refuse_stale(self, name: str) -> None:
-        """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's."""
+    def _clear_stale(self, name: str) -> None:
+        """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's.
+
+        One that nobody holds is taken down. Scans bring each LUN of the group, also to nodes that did not ask.
+        """
+        if self.devices.find(name) is None:
+            return
+        LOG.warning("a device of %s is left here, of a LUN that is gone; taking it down", name)
+        self._take_down(name)
         if self.devices.find(name) is not None:
             raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
 

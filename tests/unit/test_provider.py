@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
@@ -223,7 +224,14 @@ class TestCreate:
             stage.provider.create(CREATION)
         assert (stage.paths, stage.host.devices) == ([], {})
 
-    def test_makes_nothing_over_a_device_that_is_left_of_another_lun(self, made: Stage) -> None:
+    def test_takes_a_dead_luns_device_of_its_name_down(self, made: Stage) -> None:
+        made.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
+        made.ask("lun-destroy", {"path": PATH})
+        made.provider.create(replace(CREATION, size=128 * MIB))
+        assert made.host.devices == {"v": 128 * MIB}
+
+    def test_makes_nothing_over_a_device_that_cannot_be_taken_down(self, made: Stage) -> None:
+        made.options["ISCSI_DETACH_COMMANDS"] = ()
         made.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
         made.ask("lun-destroy", {"path": PATH})
         with pytest.raises(VolumeError, match="a device of this name is left here"):
