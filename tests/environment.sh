@@ -2,7 +2,7 @@
 # Installs the missing packages, and the tools into .venv; on a machine that has all of it this takes no time.
 # prepare takes further packages' names: tests/run needs more than a demonstration does.
 
-PACKAGES="ganeti python3 python3-venv python3-lxml python3-oslo.log python3-oslo.utils python3-six strace util-linux"
+PACKAGES="ganeti open-iscsi python3 python3-venv python3-lxml python3-oslo.log python3-oslo.utils python3-six strace util-linux"
 
 # To build the Debian package, as debian/control says, and to look into it.
 PACKAGING="build-essential debhelper dh-python lintian mandoc mmdebstrap pybuild-plugin-pyproject python3-all

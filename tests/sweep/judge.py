@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.sweep.lab import Lab, View
+from tests.sweep.lab import Lab
 from tests.sweep.scenarios import TAG, Scenario
 from tests.sweep.trials import ENOUGH, Trial
 from tests.testbed.hook_calls import NAME
+from tests.testbed.inventory import View
 from tests.testbed.node import Outcome
 
 MESSAGE_LIMIT = 200
 SLACK = 6.0  # seconds on a busy machine, for what the deadline does not count: the process itself
+LONGER = 15  # a TIMEOUT that suffices there until the fault strikes
+NEVER_STRUCK = "the fault never struck: the calls are not those of the clean run"
 UNDOING = 20.0  # seconds that a creation may take beyond its deadline for cleaning up
 SECRETS = ("secret", "YWRtaW46c2VjcmV0")  # and as Basic authentication has it
 # What became of a case, and the letter for it in the table.
@@ -46,15 +49,24 @@ class Verdict:
 
 
 def try_out(case: Case, lab: Lab) -> Verdict:
-    """Try one case in a lab where nothing of the last one is left."""
+    """Try one case; a verb whose time was over before the fault could strike, on a busy machine, gets more."""
+    verdict = _try_once(case, lab)
+    if verdict.problems[:1] == (NEVER_STRUCK,) and case.trial.timeout < ENOUGH:
+        verdict = _try_once(replace(case, trial=replace(case.trial, timeout=LONGER)), lab)
+    return verdict
+
+
+def _try_once(case: Case, lab: Lab) -> Verdict:
+    """In a lab where nothing of the last case is left."""
     lab.restore(NAME)
+    lab.limit(ENOUGH)
     case.scenario.prepare(lab)
     logged = len(lab.log())
     lab.limit(case.trial.timeout)
     lab.simulator.control.arm(case.trial.at(case.api, case.nth))
     first = case.scenario.run(lab)
     struck = sum(times for _, times in lab.simulator.control.clear())
-    problems = [] if struck else ["the fault never struck: the calls are not those of the clean run"]
+    problems = [] if struck else [NEVER_STRUCK]
     problems += _wrong_with_any(case, first, lab.log()[logged:])
     outcome, more = _wrong_after(case, first, lab)
     problems += [*more, *(f"{name} is not what it was" for name in lab.disturbed())]
@@ -145,7 +157,7 @@ def _left_over(case: Case, state: View) -> bool:
 
 
 def _wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:
-    if state != scenario.after:
+    if state not in (scenario.after, scenario.enough):
         yield f"it succeeded, and yet there is {_told(state)}"
     if scenario.shown is not None:
         if not lab.has_device(scenario.shown):

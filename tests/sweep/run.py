@@ -43,8 +43,8 @@ class Sweep:
 
     def _record(self, scenario: Scenario) -> Calls:
         with self._lab(scenario) as lab:
-            scenario.prepare(lab)
             lab.limit(ENOUGH)
+            scenario.prepare(lab)
             before = len(lab.simulator.requests())
             outcome = scenario.run(lab)
             apis = [str(request.api) for request in lab.simulator.requests()[before:]]
@@ -60,9 +60,14 @@ class Sweep:
     def run(self, scenarios: tuple[Scenario, ...], calls: dict[str, Calls]) -> Iterator[Verdict]:
         """Every trial at every call, as the verdicts come in."""
         groups = []
+        seen: set[tuple[str, str]] = set()
         for scenario in scenarios:
             for api, nth in calls[scenario.name]:
-                cases = [Case(scenario, api, nth, trial) for trial in TRIALS if trial.makes_sense_at(api)]
+                fits = [trial for trial in TRIALS if trial.makes_sense_at(api)]
+                if (scenario.verb, api) in seen:
+                    fits = [trial for trial in fits if not trial.once]
+                seen.add((scenario.verb, api))
+                cases = [Case(scenario, api, nth, trial) for trial in fits]
                 groups.append([case for case in cases if self._wanted(str(case))])
         with ThreadPoolExecutor(self._jobs) as pool:
             for verdicts in pool.map(self._try_all, filter(None, groups)):
@@ -76,7 +81,7 @@ class Sweep:
     def _lab(self, scenario: Scenario) -> Lab:
         directory = self._directory / f"lab{next(self._numbers)}"
         directory.mkdir()
-        return Lab(directory, self._installed, scenario.ontapi)
+        return Lab(directory, self._installed, scenario.ontapi, per_node=scenario.per_node)
 
 
 def _tried(case: Case, lab: Lab) -> Verdict:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from tests.simulator.filer import NEWEST
-from tests.sweep.lab import FOREIGN_GROUP, GROUP, Lab, Lun, View
+from tests.sweep.lab import FOREIGN_GROUP, GROUP, OTHER_GROUP, OWN_GROUP, Lab
 from tests.testbed.hook_calls import CALLS, NAME, UUID
+from tests.testbed.inventory import Lun, View
 from tests.testbed.node import Outcome
 
 TAG = f"dataontap:1:cluster.example:{UUID}:disk"
@@ -15,8 +16,9 @@ SNAP_TAG = f"dataontap:1:cluster.example:{UUID}:snap"
 PATH = f"/vol/vol1/{NAME}"
 SNAP = f"{PATH}.snap"
 ELSEWHERE = f"/vol/vol2/{NAME}"
-WHOLE = Lun(16, TAG, (GROUP,))
-UNMAPPED = Lun(16, TAG, ())
+DATA = b"what the guest has written"
+WHOLE = Lun(16, TAG, (GROUP,), DATA)
+UNMAPPED = WHOLE._replace(groups=())
 COMMON = {"VOL_NAME": NAME, "VOL_UUID": UUID, "EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace"}
 _SIZES = {"VOL_SIZE": "16", "VOL_NEW_SIZE": "24"}
 _SNAPSHOT = {"VOL_SNAPSHOT_NAME": f"{NAME}.snap", "VOL_SNAPSHOT_SIZE": "16"}
@@ -33,7 +35,9 @@ class Scenario:
 
     A failed run may leave the state before, the one after, or any of ``between``. ``refusal``, where there is one,
     is how the verb's message ends up even when nothing goes wrong. ``attached``: the device is here before.
-    ``shown``: whose device must be here after success, None for no such demand.
+    ``shown``: whose device must be here after success, None for no such demand. ``makes``: the LUN that it makes.
+    ``per_node``: the node has a group of its own; ``has_group``: it is there. ``first``: scripts that ran before.
+    ``enough``: a state that success under a fault may leave instead of the one after.
     """
 
     name: str
@@ -48,13 +52,27 @@ class Scenario:
     shown: str | None = None
     makes: str | None = None
     answers: bool = False
+    per_node: bool = False
+    has_group: bool = False
+    enough: View | None = None
+    first: tuple[Run, ...] = ()
+
+    @property
+    def verb(self) -> str:
+        """Which verb or hook it is, in whatever state of the volume."""
+        return self.name.removeprefix("n: ").partition(" (")[0]
 
     def prepare(self, lab: Lab) -> None:
         """Make the state before."""
+        if self.has_group:
+            lab.add_own_group()
         for path, lun in self.before.items():
-            lab.add(path, lun)
+            lab.inventory.add(path, lun)
         if self.attached:
             lab.node.fabric("attach")
+        for step in self.first:
+            outcome = step(lab)
+            assert outcome.status == 0, outcome.stderr
 
 
 def script(verb: str, **variables: str) -> Run:
@@ -85,7 +103,13 @@ _HERE: View = {PATH: WHOLE}
 _REMOVAL = {"GANETI_MASTER": "node2.example", "GANETI_INSTANCE_DISK_COUNT": "1"}
 # In another pool than its own an unmapped LUN is not taken for the volume, unless its removal was begun.
 _BEGUN = WHOLE._replace(comment=f"being removed {TAG}")
-_CLONE = Lun(16, SNAP_TAG, (GROUP,))
+_OWN = WHOLE._replace(groups=(OWN_GROUP,))
+_OTHERS = WHOLE._replace(groups=(OTHER_GROUP,))
+_SHARED = WHOLE._replace(groups=(OTHER_GROUP, OWN_GROUP))
+_OWN_MADE = {PATH: _OWN._replace(data=b"")}
+_ATTACH = script("attach")
+_OPEN = script("open", VOL_OPEN_EXCLUSIVE="True")
+_CLONE = WHOLE._replace(comment=SNAP_TAG)
 _LEFTOVER = {PATH: WHOLE, SNAP: _CLONE._replace(data=_OLD)}
 
 
@@ -195,5 +219,103 @@ SCENARIOS = (
         attached=True,
         before=_HERE,
         after=_HERE,
+    ),
+    # With an initiator group per node. What this node has mapped, and what it shares with the other one:
+    Scenario("n: create (first)", _CREATE, after=_OWN_MADE, shown=PATH, makes=PATH, per_node=True),
+    Scenario("n: create", _CREATE, after=_OWN_MADE, shown=PATH, makes=PATH, per_node=True, has_group=True),
+    Scenario(
+        "n: attach",
+        _ATTACH,
+        before={PATH: _OTHERS},
+        after={PATH: _SHARED},
+        shown=PATH,
+        answers=True,
+        per_node=True,
+        has_group=True,
+    ),
+    Scenario(
+        "n: open",
+        _OPEN,
+        before={PATH: _SHARED},
+        after={PATH: _OWN},
+        shown=PATH,
+        per_node=True,
+        has_group=True,
+        first=(_ATTACH,),
+    ),
+    Scenario(
+        "n: open (closed)",
+        _OPEN,
+        before={PATH: _SHARED},
+        after={PATH: _OWN},
+        shown=PATH,
+        per_node=True,
+        has_group=True,
+        first=(_ATTACH, script("close")),
+    ),
+    Scenario(
+        "n: open (cut off)",
+        _OPEN,
+        before={PATH: _OTHERS},
+        after={PATH: _OWN},
+        between=_of(PATH, _SHARED),
+        shown=PATH,
+        per_node=True,
+        has_group=True,
+    ),
+    Scenario(
+        "n: close",
+        script("close"),
+        before={PATH: _SHARED},
+        after={PATH: _SHARED},
+        per_node=True,
+        has_group=True,
+        first=(_ATTACH,),
+    ),
+    Scenario(
+        "n: detach",
+        script("detach"),
+        before={PATH: _SHARED},
+        after={PATH: _OTHERS},
+        enough={PATH: _SHARED},
+        per_node=True,
+        has_group=True,
+        first=(_ATTACH,),
+    ),
+    Scenario(
+        "n: remove",
+        _REMOVE,
+        before={PATH: _SHARED},
+        between=_of(PATH, _OWN, _OTHERS, UNMAPPED),
+        again=_removal_again,
+        per_node=True,
+        has_group=True,
+        first=(_ATTACH,),
+    ),
+    Scenario(
+        "n: snapshot",
+        script("snapshot", **_SNAPSHOT),
+        before={PATH: _OWN},
+        after={PATH: _OWN, SNAP: _OWN._replace(comment=SNAP_TAG)},
+        makes=SNAP,
+        per_node=True,
+        has_group=True,
+    ),
+    Scenario(
+        "n: pre-migrate",
+        hook("pre-migrate"),
+        before={PATH: _OTHERS},
+        after={PATH: _SHARED},
+        shown=PATH,
+        per_node=True,
+        has_group=True,
+    ),
+    Scenario(
+        "n: post-remove",
+        hook("post-remove", **_REMOVAL),
+        before={PATH: _SHARED},
+        between=_of(PATH, _OWN, _OTHERS, UNMAPPED),
+        per_node=True,
+        has_group=True,
     ),
 )

@@ -19,6 +19,7 @@ class Trial:
     """``cause`` is what the message has to match if the verb fails, and ``borne`` whether it must not.
 
     ``timeout`` is the verb's TIMEOUT. ``cut_off``: from this fault on nobody reaches the filer any more.
+    ``once``: what becomes of it does not depend on the volume's state, so that one is enough for a verb's call.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Trial:
     borne: bool = False
     timeout: int = ENOUGH
     cut_off: bool = False
+    once: bool = False
 
     def makes_sense_at(self, api: str) -> bool:
         """Before and after are the same for a call that only asks."""
@@ -60,20 +62,20 @@ TRIALS = (
     Trial("busy twice", Fault("errno", errno="16", reason="Device busy", times=2), "errno 16", borne=True),
     *_both(Trial("reset", Fault("reset"), _NO_ANSWER, borne=True)),
     Trial("reset thrice", Fault("reset", times=3), _NO_ANSWER, borne=True),
-    *_both(Trial("hangup", Fault("hangup"), _NO_ANSWER, borne=True)),
-    *_both(Trial("truncated", Fault("truncated"), _NO_ANSWER, borne=True)),
+    *_both(Trial("hangup", Fault("hangup"), _NO_ANSWER, borne=True, once=True)),
+    *_both(Trial("truncated", Fault("truncated"), _NO_ANSWER, borne=True, once=True)),
     Trial("short, done", Fault("short", after=True), _NOT_XML),
-    *_both(Trial("garbage", Fault("garbage"), _NOT_XML)),
-    Trial("page, done", Fault("page", after=True), _NOT_XML),
+    *_both(Trial("garbage", Fault("garbage"), _NOT_XML, once=True)),
+    Trial("page, done", Fault("page", after=True), _NOT_XML, once=True),
     Trial("hollow, done", Fault("hollow", after=True), "announces|no usable|no device came up", timeout=10),
-    Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML"),
-    Trial("external, done", Fault("external", after=True), "declares XML entities"),
-    Trial("nested, done", Fault("nested", after=True), _NOT_XML),
+    Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML", once=True),
+    Trial("external, done", Fault("external", after=True), "declares XML entities", once=True),
+    Trial("nested, done", Fault("nested", after=True), _NOT_XML, once=True),
     Trial("401", Fault("status", status=401), r"does not accept LOGIN .* \(HTTP status 401\)"),
-    Trial("403", Fault("status", status=403), "HTTP status 403"),
+    Trial("403", Fault("status", status=403), "HTTP status 403", once=True),
     *_both(Trial("500", Fault("status", status=500), "HTTP status 500", borne=True)),
     Trial("503 thrice", Fault("status", status=503, times=3), "HTTP status 503", borne=True),
-    *_both(Trial("late", Fault("delay", seconds=0.3), _NO_ANSWER, borne=True)),
+    *_both(Trial("late", Fault("delay", seconds=0.3), _NO_ANSWER, borne=True, once=True)),
     *_both(Trial("silence", Fault("delay", seconds=FOREVER), _NO_ANSWER, timeout=SHORT)),
     Trial("drip, done", Fault("drip", seconds=0.2, after=True), _NO_ANSWER, timeout=SHORT),
     *_both(Trial("renewed", Fault("certificate", certificate="renewed"), _NO_ANSWER, borne=True)),
