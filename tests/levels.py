@@ -115,6 +115,7 @@ LEVELS = {
         tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
     ),
     "sweep": Level(sweep, "every fault at every call of every verb and hook, and Ganeti's next attempt"),
+    "load": Level(tests("load", "-q"), "200 clients at once; random verbs and faults against a model"),
     "package": Level(
         tests(
             "package",

@@ -1,0 +1,29 @@
+"""The simulator, the nodes and a model of both agree, whatever verbs come in whatever order under whatever faults.
+
+The examples are the same each time; ``pytest tests/load --hypothesis-profile=explore`` tries others, for long.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.load.machine import machine
+from tests.load.site import Site
+from tests.testbed.product import Product
+
+
+def test_filer_nodes_and_model_agree(
+    tmp_path: Path, installed: Product, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Site(tmp_path, installed) as site:
+        run_state_machine_as_test(machine(site), settings=settings())
+        requests = site.simulator.requests()
+    faults = sum(1 for request in requests if request.fault)
+    with capsys.disabled():
+        print(f"\n{len(requests)} requests, {faults} of them under a fault, {site.failures} verbs failed by one")
+    assert faults > 50, "the examples hold what they are for"
+    assert site.failures > 10
