@@ -70,8 +70,11 @@ class Sweep:
                 cases = [Case(scenario, api, nth, trial) for trial in fits]
                 groups.append([case for case in cases if self._wanted(str(case))])
         with ThreadPoolExecutor(self._jobs) as pool:
-            for verdicts in pool.map(self._try_all, filter(None, groups)):
-                yield from verdicts
+            try:
+                for verdicts in pool.map(self._try_all, filter(None, groups)):
+                    yield from verdicts
+            finally:
+                pool.shutdown(cancel_futures=True)  # told to stop: what has not begun does not
 
     def _try_all(self, cases: list[Case]) -> list[Verdict]:
         """Those of one call, one after the other in one lab."""
