@@ -15,7 +15,7 @@ from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
 from dataontap.host.device import Host
 from dataontap.host.san import San, Wanted
-from dataontap.host.udev import Events
+from dataontap.host.udev import Events, Names
 
 if TYPE_CHECKING:
     from dataontap.config import Settings
@@ -31,7 +31,9 @@ _UNLINK_SECONDS = 5.0
 
 
 class Devices:
-    """The volumes' devices here. ``connect`` says where this node sees the filer's target; it may log in."""
+    """The volumes' devices here. ``connect`` says where this node sees the filer's target, and may log in first;
+    ``known`` says where it has ever seen it since it booted.
+    """
 
     def __init__(
         self,
@@ -39,14 +41,18 @@ class Devices:
         *,
         host: Host,
         san: San,
+        names: Names,
         connect: Callable[[], Sequence[Nexus]],
+        known: Callable[[], Sequence[Nexus]],
         locks: Locks,
         deadline: Deadline,
     ) -> None:
         self._settings = settings
         self._host = host
         self._san = san
+        self._names = names
         self._connect = connect
+        self._known = known
         self._locks = locks
         self._deadline = deadline
         commands = settings.attach_commands
@@ -105,12 +111,32 @@ class Devices:
             if device is not None:
                 self._await_release(device)
             self._bring_down(name, device, naas)
-        return self._san.taken(self._connect()) if self.are_ours else set()
+            self._require_gone(naas)
+        if not self.are_ours:
+            return set()
+        self._connect()
+        return self._san.taken()
+
+    def _require_gone(self, naas: Collection[str]) -> None:
+        if self._san.is_known(naas):
+            raise DeviceError(
+                "what is left of this volume here does not go: stop who uses it, multipath -f it, try again"
+            )
+
+    def clear_name(self, name: str, naas: Collection[str]) -> None:
+        """Let another LUN's device not have the volume's name: a dead one's, left of a volume called the same."""
+        device = self.find(name)
+        if device is None or not self.are_ours:
+            return
+        known = self._san.identities(device)
+        if known and not set(known) & set(naas):
+            LOG.warning("%s is another LUN's device, which goes first", device)
+            self._bring_down(name, device, ())
 
     def scan(self, name: str, wanted: Wanted, lun_ids: Sequence[int]) -> list[str]:
         """Let this node see the LUN; returns what went wrong, as sentences."""
         if self._attach_commands is None:
-            self._san.scan(wanted, lun_ids, self._connect())
+            self._san.scan(wanted, lun_ids, self._connect(), self._known())
             return []
         return self._host.run_commands(self._attach_commands, self._deadline, **self._words(name))
 
@@ -122,7 +148,12 @@ class Devices:
         if held:
             LOG.info("%s stays in its group for now: it is in use by %s", device, ", ".join(held))
             return False
-        self._bring_down(name, device, naas)
+        try:
+            self._bring_down(name, device, naas)
+            self._require_gone(naas)
+        except DeviceError as error:  # held by who cannot be seen: Xen's back end, a mount in another namespace
+            LOG.info("it stays in its group for now: %s", error)
+            return False
         return True
 
     def stop_queueing(self, device: str) -> None:
@@ -163,12 +194,13 @@ class Devices:
         ``naas`` are identities that the volume's LUN is known to have, or to have had.
         """
         device = self.find(name)
+        known = {*naas, *self._names.given(self.path(name))}  # also when no record was made, or none is left
         if device is not None:
             self._await_release(device)
-        elif not naas:
+        elif not known:
             return
         with self._locks.scan():
-            self._bring_down(name, device, naas)
+            self._bring_down(name, device, known)
 
     def _await_release(self, device: str) -> None:
         """Where nobody else does: of a LUN's device it is asked without opening it, when it is taken down."""
@@ -178,7 +210,7 @@ class Devices:
     def _bring_down(self, name: str, device: str | None, naas: Collection[str]) -> None:
         known = sorted({*naas, *(self._san.identities(device) if device else ())})
         commands = self._settings.detach_commands
-        if commands is None and known:
+        if known and (commands is None or device is None):
             self._san.take_down(known)
             self._await_no_name(name)
         elif device is not None and commands:

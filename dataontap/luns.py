@@ -99,6 +99,15 @@ class Luns:
         mark = tag.find(lun.comment)
         return mark is not None and mark.cluster == self._cluster != "-"
 
+    def keep_findable(self, lun: Lun) -> None:
+        """See to it that ``search`` finds the LUN also when it is mapped to nobody, as after a detach."""
+        if not self._igroups.is_per_node or lun.pool == self._settings.pool or self._is_tagged(lun):
+            return
+        found = tag.find(lun.comment)
+        uuid, kind = (found.uuid, found.kind) if found else ("-", tag.DISK)
+        text = "" if found else lun.comment
+        self._client.set_lun_comment(lun.path, tag.compose(text, tag.Tag(self._cluster, uuid, kind)))
+
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
         """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
         paths = (self.path(volume.name), self.path(volume.snapshot_name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -57,6 +58,7 @@ def main(verb: Callable[..., str | None]) -> int:
 def as_process(work: Callable[[Process], int]) -> int:
     """Do ``work`` as this process; returns the exit status."""
     os.umask(0o077)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever starts us may ignore it, and children would be lost
     logging.getLogger("dataontap").addHandler(logging.NullHandler())  # until log.setup the last line says it all
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # print(file=None) would go to stdout
         status = work(Process(sys.argv[1:], os.environ, sys.stdout, sys.stderr or nowhere))
@@ -154,9 +156,19 @@ def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Calla
     from dataontap.targets import IscsiTarget
 
     memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
-    san = San(Sysfs(), Multipath(programs.run), Names(), deadline, wants_maps=settings.multipath)
-    connect = IscsiTarget(client, _iscsi(settings), memory).connect
-    return Devices(settings, host=Host(), san=san, connect=connect, locks=locks, deadline=deadline)
+    names = Names()
+    san = San(Sysfs(), Multipath(programs.run, deadline), names, deadline, wants_maps=settings.multipath)
+    target = IscsiTarget(client, _iscsi(settings), memory)
+    return Devices(
+        settings,
+        host=Host(),
+        san=san,
+        names=names,
+        connect=target.connect,
+        known=target.known,
+        locks=locks,
+        deadline=deadline,
+    )
 
 
 def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dataontap.client.client_base import Lun, LunMap
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
+    from dataontap.deadline import Deadline
     from dataontap.devices import Devices
     from dataontap.igroups import Igroups
 
@@ -26,17 +27,24 @@ LOG = logging.getLogger(__name__)
 
 # Ids that are taken in the group cost a request each; after some it is cheaper to ask for all that are.
 _GUESSES = 3
+# When so many are refused although nothing is there, it is not the id: initiators that two machines have, say.
+_MOST_GUESSES = 32
+# What mapping a LUN back to where it was may take, when the verb's own time is used up.
+_UNDO_SECONDS = 20.0
 
 
 class Masking:
     """The maps of volumes' LUNs, as far as they concern this node. Call it with the node's lock of scans."""
 
-    def __init__(self, client: CmodeClient, settings: Settings, igroups: Igroups, devices: Devices) -> None:
+    def __init__(
+        self, client: CmodeClient, settings: Settings, igroups: Igroups, devices: Devices, deadline: Deadline
+    ) -> None:
         self._client = client
         self._settings = settings
         self._igroups = igroups
         self._own = igroups.own
         self._devices = devices
+        self._deadline = deadline
 
     def maps(self, lun: Lun, *, any_igroup: bool = False) -> list[LunMap] | None:
         """Where the LUN is mapped; the filer is not asked where it has just said that it is not.
@@ -57,8 +65,8 @@ class Masking:
         if own:
             return own
         elsewhere = {mapping.lun_id for mapping in maps if self._igroups.are_former(mapping.igroup)}
-        if any_igroup:
-            elsewhere |= {mapping.lun_id for mapping in maps if not self._igroups.are_ours(mapping.igroup)}
+        if any_igroup and not any(self._igroups.are_ours(mapping.igroup) for mapping in maps):
+            elsewhere |= {mapping.lun_id for mapping in maps}
         if elsewhere:
             return sorted(elsewhere)
         groups = ", ".join(sorted(mapping.igroup for mapping in maps)) or "nobody"
@@ -90,7 +98,7 @@ class Masking:
                 if self._client.map_lun(path, self._own, lun_id):
                     return lun_id
             except NaApiError as error:
-                if not _is_about_the_id(error, elsewhere):
+                if number >= _MOST_GUESSES or not _is_about_the_id(error, elsewhere):
                     raise
                 LOG.info("LUN id %d is taken: %s", lun_id, error)
                 continue
@@ -119,29 +127,48 @@ class Masking:
         former = [mapping for mapping in maps if self._igroups.are_former(mapping.igroup)]
         groups = ", ".join(mapping.igroup for mapping in former)
         LOG.info("%s moves from %s to %s", lun.path, groups, self._own)
-        for mapping in former:
-            self._client.unmap_lun(lun.path, mapping.igroup)
         try:
+            for mapping in former:
+                self._client.unmap_lun(lun.path, mapping.igroup)
             return [self._map(name, lun.path, lun.naas, elsewhere=len(maps) > len(former))]
         except DataOntapError:
+            self._deadline.allow(_UNDO_SECONDS)
             for mapping in former:
-                LOG.warning("%s cannot be mapped to %s; back to %s", lun.path, self._own, mapping.igroup)
-                self._client.map_lun(lun.path, mapping.igroup, mapping.lun_id)
+                self._map_back(lun.path, mapping)
             raise
+
+    def _map_back(self, path: str, mapping: LunMap) -> None:
+        LOG.warning("%s cannot be mapped to %s; back to %s", path, self._own, mapping.igroup)
+        try:
+            self._client.map_lun(path, mapping.igroup, mapping.lun_id)
+        except DataOntapError as error:
+            LOG.error("map %s to %s by hand: %s", path, mapping.igroup, error)
 
     def exclude_others(self, path: str, maps: Sequence[LunMap]) -> None:
         """Take the LUN away from every other node of this cluster: fencing, by masking.
 
         A group that is not ours is none of our business; that it sees the LUN is said.
         """
-        for mapping in maps:
-            if mapping.igroup == self._own:
-                continue
-            if self._igroups.are_ours(mapping.igroup):
-                LOG.info("taking %s away from %s", path, mapping.igroup)
-                self._client.unmap_lun(path, mapping.igroup)
-            else:
-                LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, mapping.igroup)
+        others = [mapping.igroup for mapping in maps if mapping.igroup != self._own]
+        # A LUN that was in former groups only has moved by now, or stays there because its device is in use.
+        has_moved = len(others) < len(maps)
+        taken = [
+            one for one in others if self._igroups.are_ours(one) or (has_moved and self._igroups.are_former(one))
+        ]
+        for igroup in others:
+            if igroup in taken:
+                LOG.info("taking %s away from %s", path, igroup)
+                self._client.unmap_lun(path, igroup)
+            elif not self._igroups.are_former(igroup):
+                LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
+        if taken:
+            self._require_exclusive(path, taken)
+
+    def _require_exclusive(self, path: str, taken: Collection[str]) -> None:
+        """VolumeError if another node has been faster, or has mapped it again."""
+        now = {mapping.igroup for mapping in self._client.get_lun_map(path)}
+        if self._own not in now or now & set(taken):
+            raise VolumeError(f"another node opens {path} at the same time; this one does not have it alone")
 
     def withdraw(self, path: str) -> None:
         """Take the LUN away from this node, whose device of it is gone; not from a group of all nodes."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from fcntl import LOCK_NB, LOCK_SH, flock
+from time import monotonic
 
 from dataontap import inquiry
 
@@ -24,6 +25,7 @@ CONFIG_FILE = "/etc/ganeti/extstorage-dataontap.conf"
 
 _FORM = "dataontap attached 1"
 _LIMIT = 4096
+_PATIENCE = 1.0  # seconds that a path may take to say nothing
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 # What of sysfs tells one block device from the next that gets its number: the kernel's count of devices
 # (Linux 5.15 and later), a device-mapper map's identity, a SCSI device's.
@@ -65,18 +67,22 @@ def answer(
 
 
 def proven(
-    name: str, environ: Mapping[str, str], directory: str = DIRECTORY, config_file: str = CONFIG_FILE
+    name: str,
+    environ: Mapping[str, str],
+    directory: str = DIRECTORY,
+    config_file: str = CONFIG_FILE,
+    ask: bool = False,
 ) -> str:
     """The device that is on record for a volume and still what it was; OSError or ValueError if there is none.
 
-    One that this node has closed is not asked: its LUN may have been taken away by the node that has it now, and
-    Ganeti wants the device's name once more, to detach it.
+    One that this node has closed is not asked, unless ``ask``: its LUN may have been taken away by the node that
+    has it now, and Ganeti wants the device's name once more, to detach it.
     """
     recorded = read(record_path(directory, name))
     device = recorded.partition("\n")[2].partition("\n")[0]
     if recorded.partition("\n" + _LUN)[0] != describe(device, environ, config_file):
         raise ValueError(device)
-    if not is_closed(directory, name):
+    if ask or not is_closed(directory, name):
         _ask(recorded)
     return device
 
@@ -134,8 +140,11 @@ def _is_alive(path: str, naa: str, size: str) -> bool:
     """Whether the LUN answers on this path; ValueError if another one does, or the target has none there."""
     if _sysfs(f"/sys/block/{path}", "device/state") != "running":
         return False  # asking would keep us waiting until the path is given up
+    began = monotonic()
     kind, told = inquiry.identity(f"/dev/{path}")
     if kind == inquiry.DEAD:
+        if monotonic() - began > _PATIENCE:
+            raise ValueError(path)  # the other paths may take as long: the ordinary way asks all at once
         return False
     if (kind, told) != (inquiry.NAA, naa) or inquiry.capacity(f"/dev/{path}") != (inquiry.SIZE, size):
         raise ValueError(path)

@@ -74,7 +74,7 @@ class DataOnTapProvider:
 
     @cached_property
     def _masking(self) -> Masking:
-        return Masking(self.client, self._settings, self._igroups, self.devices)
+        return Masking(self.client, self._settings, self._igroups, self.devices, self._deadline)
 
     def create(self, volume: Creation) -> None:
         """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged, mapped and visible here.
@@ -147,7 +147,7 @@ class DataOnTapProvider:
 
     def _attach(self, name: str, *, any_igroup: bool = False) -> str:
         device = self.devices.find(name)
-        if device is not None and self._records.is_closed(name):
+        if device is not None and not any_igroup and self._records.is_closed(name):
             return device  # only to be detached, or opened again
         try:
             lun = self._servable(name)
@@ -182,6 +182,7 @@ class DataOnTapProvider:
         """
         wanted = self._wanted(name, lun)
         with self._locks.scan():
+            self.luns.keep_findable(lun)
             maps = self._masking.maps(lun, any_igroup=any_igroup)
             if maps is None:
                 maps, lun_ids = [], []
@@ -192,6 +193,7 @@ class DataOnTapProvider:
                 device = self.devices.find(name)  # a left-over went before the LUN was mapped
             if device is not None and self.devices.is_proven(device, wanted):
                 return device, maps
+            self.devices.clear_name(name, wanted.naas)
             failed = self.devices.scan(name, wanted, lun_ids)
         return self.devices.settle(name, wanted, failed), maps
 
@@ -218,15 +220,14 @@ class DataOnTapProvider:
     def _withdraw(self, path: str) -> None:
         self._deadline.curtail(_WITHDRAWAL_SECONDS)
         try:
-            with self._locks.scan():
-                self._masking.withdraw(path)
+            self._masking.withdraw(path)
         except DataOntapError as error:
             LOG.warning("%s is still mapped for this node: %s", path, error)
 
     def _take_down(self, name: str, naas: tuple[str, ...] = ()) -> None:
         self.devices.take_down(name, (*naas, *self._records.identities(name)))
+        self._records.reopen(name)  # first: a mark without a record would outlive the device that it is for
         self._records.forget(name)
-        self._records.reopen(name)
 
     def remove(self, volume: Volume) -> None:
         """Remove the LUN, by force never; one that is gone already is fine."""
@@ -248,7 +249,7 @@ class DataOnTapProvider:
                 # Rounded up when it was made, or grown by a call whose answer was lost.
                 LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
             else:
-                size = self.client.do_direct_resize(lun.path, volume.new_size) or volume.new_size
+                size = self.client.do_direct_resize(lun.path, volume.new_size) or self.luns.at(lun.path).size
             device = self.devices.find(volume.name)
             if device is not None:
                 self._records.forget(volume.name)
@@ -307,7 +308,7 @@ class DataOnTapProvider:
         """
         fences = self._igroups.is_per_node and self._settings.fencing
         moves = volume.exclusive and self._settings.former_igroup is not None
-        if not (fences or moves):
+        if not (fences or moves or self._records.is_closed(volume.name)):
             return
         with self._locks.volume(volume.name):
             path, maps = self._known_open(volume.name) or self._open(volume.name, move=moves)
@@ -316,24 +317,32 @@ class DataOnTapProvider:
                     self._masking.exclude_others(path, maps)
 
     def _known_open(self, name: str) -> tuple[str, list[LunMap]] | None:
-        """The LUN's path and maps, if its device is here, on record and alive, and this node has not closed it.
+        """The LUN's path and maps, if its device is here, on record and alive.
 
         Then only the maps are asked for: they also tell which LUN has that path now.
         """
         noted = self._records.lun(name)
-        if noted is None or self._records.is_closed(name) or self._records.find(name) is None:
+        device = self._records.find(name, ask=True)
+        if noted is None or device is None:
             return None
         uuid, _, path = noted.partition(" ")
         maps = self.client.get_lun_map(path)
-        own = any((mapping.igroup, mapping.uuid) == (self._igroups.own, uuid) for mapping in maps)
-        return (path, maps) if own else None
+        if not any((mapping.igroup, mapping.uuid) == (self._igroups.own, uuid) for mapping in maps):
+            return None
+        self._reopen(name, device)
+        return path, maps
+
+    def _reopen(self, name: str, device: str) -> None:
+        """Take back what ``close`` did."""
+        if self._records.is_closed(name):
+            self.devices.restore_queueing(device)
+            self._records.reopen(name)
 
     def _open(self, name: str, *, move: bool) -> tuple[str, list[LunMap]]:
         """As attach does it the full way; the mark is taken away when the device is proven."""
         lun = self._servable(name)
         device, maps = self._bring_up(name, self.devices.find(name), lun, move=move)
-        self.devices.restore_queueing(device)
-        self._records.reopen(name)
+        self._reopen(name, device)
         self._records.keep(name, device, _noted(lun))
         return lun.path, maps
 

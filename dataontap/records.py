@@ -34,12 +34,15 @@ class Records:
         self._directory = directory
         self._config_file = config_file
 
-    def find(self, name: str) -> str | None:
-        """The device that was proven to be the volume's and is still what it was then."""
+    def find(self, name: str, *, ask: bool = False) -> str | None:
+        """The device that was proven to be the volume's and is still what it was then.
+
+        One that this node has closed is not asked who it is, unless ``ask``.
+        """
         if not self._enabled:
             return None
         try:
-            return present.proven(name, self._environ, self._directory, self._config_file)
+            return present.proven(name, self._environ, self._directory, self._config_file, ask=ask)
         except (OSError, ValueError):
             return None
 

@@ -40,6 +40,11 @@ class IscsiTarget:
                 LOG.warning("%s; asking the filer whether its portals are others now", error)
         return self._iscsi.connect(self._ask())
 
+    def known(self) -> list[Nexus]:
+        """Where this node has sessions to the target, in whatever state, as far as it remembers the target."""
+        remembered = self._remembered()
+        return self._iscsi.known(remembered) if remembered is not None else []
+
     def _remembered(self) -> Target | None:
         try:
             name, portals = json.loads(self._memory.get() or "null")

@@ -107,6 +107,10 @@ class Iscsi:
 
     def nexuses(self, target: Target) -> list[Nexus]:
         """Where the target is seen now, by sessions that are logged in."""
+        return [nexus for nexus, _ in self._sessions(target.name, "LOGGED_IN")]
+
+    def known(self, target: Target) -> list[Nexus]:
+        """Where it was seen, by sessions in whatever state: what is there comes back when they recover."""
         return [nexus for nexus, _ in self._sessions(target.name)]
 
     def connect(self, target: Target) -> list[Nexus]:
@@ -114,7 +118,7 @@ class Iscsi:
 
         One that works is enough, the others are warnings. Raises DeviceError when none does.
         """
-        served = {address for _, address in self._sessions(target.name)}
+        served = {address for _, address in self._sessions(target.name, "LOGGED_IN")}
         missing = [portal for portal in target.portals if str(portal) not in served]
         if served:
             missing = [portal for portal in missing if not self._failed_lately(portal)]
@@ -127,10 +131,10 @@ class Iscsi:
             LOG.warning("%s", problem)
         return found
 
-    def _sessions(self, name: str) -> Iterator[tuple[Nexus, str]]:
-        """Each session to the target that is logged in: its nexus, and its portal as ADDRESS:PORT."""
+    def _sessions(self, name: str, state: str | None = None) -> Iterator[tuple[Nexus, str]]:
+        """Each session to the target, in this ``state`` if it matters: its nexus, its portal as ADDRESS:PORT."""
         for session in sorted((self._sysfs / "class/iscsi_session").glob("session*")):
-            if _read(session / "targetname") != name or _read(session / "state") != "LOGGED_IN":
+            if _read(session / "targetname") != name or state not in {None, _read(session / "state")}:
                 continue
             host = re.search("/host([0-9]+)/", f"{os.path.realpath(session)}/")
             connection = self._sysfs / f"class/iscsi_connection/connection{session.name[len('session') :]}:0"
@@ -161,7 +165,7 @@ class Iscsi:
         """Log in; returns what went wrong, or nothing."""
         try:
             node = _node(name, portal)
-            self._run(*node, "--login", timeout=_LOGIN_LIMIT, ok=(0, _ALREADY))
+            self._run(*node, "--login", timeout=_LOGIN_LIMIT - 1, ok=(0, _ALREADY))
         except CommandError as error:
             return str(error)
         return ""

@@ -6,12 +6,15 @@ seen), and not even SIGKILL ends it then. So such a child is left behind; it end
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
 import time
 from collections.abc import Mapping
 from typing import Callable, TypeVar
+
+from dataontap.errors import HostError
 
 Key = TypeVar("Key")
 
@@ -25,10 +28,14 @@ def each_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[
     They run in copies of this process: nothing that they change is seen here but their answer, before which a
     "+" goes through the pipe, so that a child that dies has none.
     """
-    children = {key: _start(work) for key, work in works.items()}
+    children: dict[Key, tuple[int, int]] = {}
     answers: dict[Key, str] = {}
     try:
+        for key, work in works.items():
+            children[key] = _start(work)
         _collect(children, time.monotonic() + seconds, answers)
+    except OSError as error:
+        raise HostError(f"no process can be started: {error.strerror}") from None
     finally:
         for key, (pid, descriptor) in children.items():
             os.close(descriptor)
@@ -48,6 +55,8 @@ def _start(work: Callable[[], str]) -> tuple[int, int]:
         os.close(writer)
         return pid, reader
     try:
+        # A log file's number will be another file's, see closerange below.
+        logging.disable(logging.CRITICAL)
         # Ganeti reads our output until nobody has it open any more, and this child may outlive us.
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):

@@ -6,19 +6,21 @@ import logging
 from pathlib import Path
 from typing import Callable
 
+from dataontap.deadline import Deadline
 from dataontap.errors import CommandError
 
 LOG = logging.getLogger(__name__)
 
 # Each was seen to take 0.1 to 0.3 s, on a slow machine; what takes this long hangs.
-_SECONDS = 20.0
+_SECONDS = 10.0
 
 
 class Multipath:
     """The multipath tools. ``run`` starts programs; ``allowed`` is the list of WWIDs that may have maps."""
 
-    def __init__(self, run: Callable[..., str], allowed: str = "/etc/multipath/wwids") -> None:
+    def __init__(self, run: Callable[..., str], deadline: Deadline, allowed: str = "/etc/multipath/wwids") -> None:
         self._run = run
+        self._deadline = deadline
         self._allowed = Path(allowed)
 
     def allow(self, naa: str) -> None:
@@ -81,7 +83,7 @@ class Multipath:
         return True
 
     def _call(self, *argv: str) -> str:
-        return self._run(*argv, timeout=_SECONDS)
+        return self._run(*argv, timeout=min(_SECONDS, self._deadline.left(" ".join(argv[:2]))))
 
 
 def _wwid(naa: str) -> str:

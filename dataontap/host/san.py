@@ -17,7 +17,7 @@ from typing import Callable
 from dataontap import inquiry
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
-from dataontap.host.holders import openers
+from dataontap.host.holders import is_claimed, openers
 from dataontap.host.limit import each_within, within
 from dataontap.host.multipath import Multipath
 from dataontap.host.sysfs import RUNNING, Map, Nexus, ScsiPath, Sysfs
@@ -25,17 +25,27 @@ from dataontap.host.udev import Events, Names
 
 LOG = logging.getLogger(__name__)
 
-# A path that is blocked answers within 5 s where multipathd has set its recovery_tmo, then as dead.
-_ASK_SECONDS = 8.0
-# A scan asks the target once; a dead one is given up by the transport.
-_SCAN_SECONDS = 30.0
-# udev and multipathd need about a second for a map; a node that is busy booting guests, many.
-_MAP_SECONDS = 40.0
-_OTHER_PATHS_SECONDS = 5.0
-# udev opens new and failed maps for a moment, which multipath takes for a use.
-_RELEASE_SECONDS = 3.0
-_GONE_SECONDS = 10.0
-_PAUSE = 0.2
+
+@dataclass(frozen=True)
+class Limits:
+    """How long each thing may take, in seconds, within the verb's deadline."""
+
+    # A path that is blocked answers within 5 s where multipathd has set its recovery_tmo, then as dead.
+    ask: float = 8.0
+    # Before a map is taken down: who has not answered by then had better not be waited for.
+    ask_last: float = 2.0
+    # A scan asks the target once; a dead one is given up by the transport.
+    scan: float = 30.0
+    # udev and multipathd need about a second for a map; a node that is busy booting guests, many.
+    map: float = 40.0
+    hint: float = 4.0
+    other_paths: float = 5.0
+    # udev opens new and failed maps for a moment, which multipath takes for a use.
+    release: float = 3.0
+    gone: float = 10.0
+
+
+_WAY_OUT = "end that, then detach"
 
 # SAM-5: from 256 on a LUN needs the flat space method, whose marker the kernel counts as part of the number.
 _FLAT_SPACE = 0x4000
@@ -91,6 +101,7 @@ class San:
         deadline: Deadline,
         *,
         wants_maps: bool = True,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
         ask: Callable[[str], Answer] = ask,
         events: Callable[[], Events] = Events,
     ) -> None:
@@ -99,14 +110,15 @@ class San:
         self._names = names
         self._deadline = deadline
         self._wants_maps = wants_maps
+        self._limits = limits
         self._ask_one = ask
         self._events = events
 
     # Looking
 
-    def taken(self, nexuses: Iterable[Nexus]) -> set[int]:
-        """The LUN ids at which this node has something, healthy or not, at one of ``nexuses``."""
-        luns = {lun for nexus in nexuses for lun in self._sysfs.luns_at(nexus)}
+    def taken(self) -> set[int]:
+        """The LUN ids at which this node has something, healthy or not, of whatever target by whatever session."""
+        luns = self._sysfs.luns()
         return luns | {lun & ~_FLAT_SPACE for lun in luns}
 
     def is_known(self, naas: Collection[str]) -> bool:
@@ -122,11 +134,13 @@ class San:
         naa = self._sysfs.identity(name)
         return (naa,) if naa else ()
 
-    def _ask(self, paths: Collection[str]) -> dict[str, Answer]:
+    def _ask(self, paths: Collection[str], seconds: float | None = None) -> dict[str, Answer]:
         """What each path's LUN says; those that are not running are not asked, for they would keep us waiting."""
         running = [path for path in paths if self._sysfs.state(path) == RUNNING]
         works = {path: partial(_in_words, self._ask_one, path) for path in running}
-        said = each_within(min(_ASK_SECONDS, self._deadline.left("asking paths who they are")), works)
+        said = each_within(
+            min(seconds or self._limits.ask, self._deadline.left("asking paths who they are")), works
+        )
         silent = Answer(inquiry.DEAD, "no answer in time")
         answers = {path: _from_words(said[path]) if path in said else silent for path in running}
         dead = {
@@ -136,23 +150,31 @@ class San:
 
     # Coming
 
-    def scan(self, wanted: Wanted, lun_ids: Sequence[int], nexuses: Sequence[Nexus]) -> None:
+    def scan(
+        self, wanted: Wanted, lun_ids: Sequence[int], nexuses: Sequence[Nexus], known: Sequence[Nexus] = ()
+    ) -> None:
         """Let the kernel find the LUN at one of ``lun_ids``, and let udev and multipath know what to make of it.
 
         What is at these addresses, and in the LUN's map, is asked first: what is not this LUN is a dead LUN's
-        remains, and is taken down, or refused if somebody holds it (DeviceError). Call with the lock of scans.
+        remains, and is taken down, or refused if somebody holds it (DeviceError); at ``known``, too, where nothing
+        answers now and may again. Call with the lock of scans.
         """
         numbers = [number for lun_id in lun_ids for number in _kernel_luns(lun_id)]
-        self._clear(wanted, numbers, nexuses)
+        self._clear(wanted, numbers, {*nexuses, *known})
         self._prepare(wanted.naas[0], wanted.path)
         for number in numbers:
+            if not self._wants_maps and self._alive(wanted):
+                return  # a single path is wanted
             missing = [nexus for nexus in nexuses if not self._at(nexus, numbers)]
-            if not self._wants_maps:
-                missing = missing[:1] if len(missing) == len(nexuses) else []
             works = {nexus: partial(_done, self._sysfs.scan, nexus, number) for nexus in missing}
-            done = each_within(min(_SCAN_SECONDS, self._deadline.left("scanning for the LUN")), works)
+            done = each_within(min(self._limits.scan, self._deadline.left("scanning for the LUN")), works)
             for nexus in sorted(set(missing) - set(done)):
                 LOG.warning("the scan for %d at %s failed or is still going on", number, nexus)
+
+    def _alive(self, wanted: Wanted) -> list[str]:
+        """The LUN's paths that the kernel takes for running."""
+        paths = self._sysfs.paths_of(wanted.naas)
+        return [path.name for path in paths if self._sysfs.state(path.name) == RUNNING]
 
     def _prepare(self, naa: str, path: str) -> None:
         """Tell udev the LUN's name and multipath that it may have a map, before its paths come."""
@@ -165,7 +187,7 @@ class San:
         paths = [self._sysfs.path_at(nexus, number) for number in numbers]
         return next((path for path in paths if path), None)
 
-    def _clear(self, wanted: Wanted, numbers: Sequence[int], nexuses: Sequence[Nexus]) -> None:
+    def _clear(self, wanted: Wanted, numbers: Sequence[int], nexuses: Collection[Nexus]) -> None:
         """Let nothing be in the LUN's way, nor in its map, that is not the LUN."""
         at_addresses = [path.name for path in (self._at(nexus, numbers) for nexus in nexuses) if path]
         in_map = [path for one in self._sysfs.maps_of(wanted.naas) for path in one.paths]
@@ -192,7 +214,8 @@ class San:
             if not any(answer.naa == above.naa for answer in others.values()):
                 self._take_down([above.naa])
         with self._events() as events:
-            self._delete(path, events)
+            self._require_free(path, events)
+            self._delete([path])
 
     def settle(self, wanted: Wanted) -> str:
         """The LUN's device, once udev and multipathd have made it and it is proven; by its stable name.
@@ -210,7 +233,7 @@ class San:
 
     def _await_paths(self, wanted: Wanted, events: Events) -> str:
         """The identity under which the LUN's paths came."""
-        seconds = min(_OTHER_PATHS_SECONDS, self._deadline.left("the LUN's paths"))
+        seconds = min(self._limits.other_paths, self._deadline.left("the LUN's paths"))
         if not events.until(lambda: bool(self._sysfs.paths_of(wanted.naas)), seconds):
             raise DeviceError("no device came up: the LUN does not answer at its id on any path, see lsscsi")
         naas = {path.naa for path in self._sysfs.paths_of(wanted.naas)}
@@ -238,10 +261,14 @@ class San:
             found = self._sysfs.maps_of([naa])
             return bool(found and running and running <= set(found[0].paths))
 
-        seconds = min(_MAP_SECONDS, self._deadline.left("the multipath map"))
+        seconds = min(self._limits.map, self._deadline.left("the multipath map"))
+        if not events.until(lambda: bool(self._sysfs.maps_of([naa])), min(self._limits.hint, seconds)):
+            # Paths that were here before the LUN was allowed to have a map: nobody looks at them again by himself.
+            for path in self._sysfs.paths_of([naa]):
+                self._sysfs.announce(path.name)
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), seconds):
             raise DeviceError(f"no multipath map came up for 3{naa}: {self._why_no_map()}")
-        if not events.until(complete, min(_OTHER_PATHS_SECONDS, self._deadline.left("the map's other paths"))):
+        if not events.until(complete, min(self._limits.other_paths, self._deadline.left("the map's other paths"))):
             LOG.warning("not every path of 3%s is in its map, see multipath -ll 3%s", naa, naa)
         found = self._sysfs.maps_of([naa])
         if not found:
@@ -261,7 +288,7 @@ class San:
         path = self._name_path(naa, wanted.path)
         if not events.until(partial(self._leads_to, path, name), 0):
             self._sysfs.announce(name)
-        seconds = min(_MAP_SECONDS, self._deadline.left("udev to name the device"))
+        seconds = min(self._limits.map, self._deadline.left("udev to name the device"))
         if not events.until(partial(self._leads_to, path, name), seconds):
             raise DeviceError(f"udev did not make {path}: are our rules installed? see udevadm info /dev/{name}")
 
@@ -309,6 +336,8 @@ class San:
         naa = found.naa if found else self._sysfs.identity(name)
         if naa not in naas:
             raise DeviceError(f"{name} is another LUN's (3{naa}), see multipath -ll")
+        if self._wants_maps and found is None:
+            raise DeviceError(f"{name} is a single path of 3{naa}, and MULTIPATH is True; detach it first")
         paths = found.paths if found else (name,)
         alive = 0
         for path, answer in sorted(self._ask(paths).items()):
@@ -334,7 +363,7 @@ class San:
         found = self._sysfs.map(name)
         paths = found.paths if found else (name,)
         works = {path: partial(_done, self._sysfs.rescan, path) for path in paths}
-        each_within(min(_SCAN_SECONDS, self._deadline.left("reading the paths' size anew")), works)
+        each_within(min(self._limits.scan, self._deadline.left("reading the paths' size anew")), works)
         late = [path for path in paths if self._sysfs.size(path) != wanted.size]
         if late and len(late) < len(paths):
             # A map is as large as its smallest path, and one dead path shall not keep an instance from growing.
@@ -342,7 +371,7 @@ class San:
         if not late and found:
             self._multipath.resize(found.title)
         with self._events() as events:
-            seconds = min(_GONE_SECONDS, self._deadline.left("the device's new size"))
+            seconds = min(self._limits.gone, self._deadline.left("the device's new size"))
             if not events.until(lambda: self._sysfs.size(name) == wanted.size, seconds):
                 small = f" ({', '.join(late)} did not follow)" if late else ""
                 raise DeviceError(
@@ -369,16 +398,21 @@ class San:
             for one in maps:
                 self._flush(one, events)
             for path in sorted(paths):
-                self._delete(path, events)
-            seconds = min(_GONE_SECONDS, self._deadline.left("the device to go"))
+                self._require_free(path, events)
+            self._delete(paths)
+            seconds = min(self._limits.gone, self._deadline.left("the device to go"))
             if not events.until(lambda: not self.is_known(naas), seconds):
                 raise DeviceError("its paths came back while they were taken down; something else scans this node")
 
     def _flush(self, found: Map, events: Events) -> None:
         """Take a map away. Nothing of ours opens it here: its last close would wait for a dead LUN."""
         if not events.until(lambda: not self.holders(found.name), self._patience):
-            raise DeviceError(f"{found.title} is in use by {', '.join(self.holders(found.name))}")
-        if not any(answer.naa == found.naa for answer in self._ask(found.paths).values()):
+            held = ", ".join(self.holders(found.name))
+            raise DeviceError(f"{found.title} is in use by {held}; {_WAY_OUT}")
+        stopped = not any(
+            answer.naa == found.naa for answer in self._ask(found.paths, self._limits.ask_last).values()
+        )
+        if stopped:
             self._multipath.stop_queueing(found.title)
         problems: list[str] = []
 
@@ -388,19 +422,29 @@ class San:
             return problem is None
 
         if not events.until(gone, self._patience):
+            if stopped:
+                self._multipath.restore_queueing(found.title)
             held = ", ".join(self.holders(found.name)) or "the kernel (a mount, swap or the like)"
-            raise DeviceError(f"{found.title} is in use by {held}: {problems[-1]}")
+            raise DeviceError(f"{found.title} is in use by {held}; {_WAY_OUT}: {problems[-1]}")
 
-    def _delete(self, path: str, events: Events) -> None:
+    def _require_free(self, path: str, events: Events) -> None:
+        """DeviceError if something is built upon a path, but for a map, or has it open."""
         above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
         if above:
             raise DeviceError(f"{path} is in use by {', '.join(above)}")
         if not events.until(lambda: not self._openers(path), self._patience):
-            raise DeviceError(f"{path} is in use by {', '.join(self._openers(path))}")
-        if self._sysfs.number(path) is None:
-            return
-        seconds = min(_SCAN_SECONDS, self._deadline.left(f"deleting {path}"))
-        if within(seconds, partial(_done, self._sysfs.delete, path)) is None:
+            raise DeviceError(f"{path} is in use by {', '.join(self._openers(path))}; {_WAY_OUT}")
+        if not self._wants_maps and self._sysfs.state(path) == RUNNING:
+            # Of a map multipath says so. Whoever claims a disk in the kernel (a mount, swap) is seen by asking.
+            claimed = within(self._limits.ask_last, lambda: str(is_claimed(f"/dev/{path}")))
+            if claimed == "True" and not self._sysfs.holders(path):
+                raise DeviceError(f"{path} is in use by the kernel (a mount, swap or the like); {_WAY_OUT}")
+
+    def _delete(self, paths: Collection[str]) -> None:
+        """Let the kernel forget paths; how that went is for the caller to see."""
+        works = {path: partial(_done, self._sysfs.delete, path) for path in paths if self._sysfs.number(path)}
+        done = each_within(min(self._limits.gone, self._deadline.left("deleting paths")), works)
+        for path in sorted(set(works) - set(done)):
             LOG.warning("deleting %s failed or is still going on", path)
 
     def queue(self, device: str, wait: bool) -> None:
@@ -411,7 +455,7 @@ class San:
 
     @property
     def _patience(self) -> float:
-        return min(_RELEASE_SECONDS, self._deadline.left("the device to be free"))
+        return min(self._limits.release, self._deadline.left("the device to be free"))
 
     def holders(self, device: str) -> list[str]:
         """Who holds a device, for people. Partitions that kpartx made go with their map, unless they are held."""

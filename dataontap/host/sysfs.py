@@ -79,13 +79,10 @@ class Sysfs:
         disks = [disk for disk in _entries(self.root / "class/scsi_disk") if _naa(disk / "device") in naas]
         return [path for path in map(self._path, disks) if path]
 
-    def luns_at(self, nexus: Nexus) -> set[int]:
-        """The LUNs, as the kernel counts, that it knows at ``nexus``, of whatever kind."""
-        found = filter(
-            None, (_ADDRESS.fullmatch(entry.name) for entry in _entries(self.root / "class/scsi_device"))
-        )
-        addresses = [tuple(map(int, address.groups())) for address in found]
-        return {lun for *place, lun in addresses if Nexus(*place) == nexus}
+    def luns(self) -> set[int]:
+        """The LUNs, as the kernel counts, that it knows of whatever target, of whatever kind."""
+        found = (_ADDRESS.fullmatch(entry.name) for entry in _entries(self.root / "class/scsi_device"))
+        return {int(address[4]) for address in found if address}
 
     def _path(self, disk: Path) -> ScsiPath | None:
         address = _ADDRESS.fullmatch(disk.name)

@@ -21,6 +21,7 @@ from dataontap.errors import HostError
 DIRECTORY = "/run/ganeti-extstorage-dataontap/udev"
 
 # libudev's multicast group on NETLINK_KOBJECT_UEVENT: events that udev has dealt with, its links made.
+_DIGITS = 32  # of an NAA identity
 _NETLINK_KOBJECT_UEVENT = 15
 _PROCESSED = 2
 # Events can be lost (a full buffer), or not sent at all (no udev in this namespace): look anyway.
@@ -36,7 +37,7 @@ class Names:
 
     def can_give(self, path: str) -> bool:
         """Whether udev can make this name: it makes links below /dev only, of the characters that it lets pass."""
-        plain = all(c.isalnum() or c in "#+-.:=@_/" for c in path)
+        plain = path.isascii() and all(c.isalnum() or c in "#+-.:=@_/" for c in path)
         return path.startswith(f"{self._dev}/") and ".." not in path and plain
 
     def by_id(self, naa: str, *, multipath: bool) -> str:
@@ -57,6 +58,12 @@ class Names:
         except OSError as error:
             raise HostError(f"udev cannot be told the name {path}: {error}") from None
 
+    def given(self, path: str) -> tuple[str, ...]:
+        """The identities of the LUNs whose devices are to be found at ``path``."""
+        text = f"DATAONTAP_LINK={path[len(self._dev) + 1 :]}\n"
+        files = [*self._directory.glob("mpath-3*"), *self._directory.glob("naa.*")]
+        return tuple(sorted({file.name[-_DIGITS:] for file in files if _text(file) == text}))
+
     def take(self, naa: str) -> None:
         """The LUN's devices have no name of ours any more, once udev has looked at them again."""
         for file in self._files(naa):
@@ -66,6 +73,13 @@ class Names:
     def _files(self, naa: str) -> tuple[Path, Path]:
         """As the rules look for them: by a map's dm/uuid, by a SCSI disk's wwid."""
         return self._directory / f"mpath-3{naa}", self._directory / f"naa.{naa}"
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except OSError:
+        return ""  # gone while we looked
 
 
 class Events:

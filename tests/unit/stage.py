@@ -190,14 +190,21 @@ class Stage:
         patience = Patience(deadline, clock=clock, sleep=clock.sleep) if clock else None
         locks = Locks(Deadline(0.5), directory=f"{self.directory}/{self.node}/run", sleep=lambda seconds: None)
         names = Names(f"{self.directory}/run/udev")
-        san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs), names, deadline)
+        san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
         return DataOnTapProvider(
             settings,
             cluster="cluster.example",
             deadline=deadline,
             connect=lambda: self._client(patience) if patience else self.client,
             devices=lambda client: Devices(
-                settings, host=self.host, san=san, connect=no_paths, locks=locks, deadline=deadline
+                settings,
+                host=self.host,
+                san=san,
+                names=names,
+                connect=no_paths,
+                known=no_paths,
+                locks=locks,
+                deadline=deadline,
             ),
             igroups=lambda client: Igroups(
                 settings,

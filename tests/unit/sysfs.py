@@ -16,7 +16,7 @@ from dataontap import inquiry
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError
 from dataontap.host.multipath import Multipath
-from dataontap.host.san import Answer, San
+from dataontap.host.san import Answer, Limits, San
 from dataontap.host.sysfs import SECTOR, Nexus, Sysfs
 from dataontap.host.udev import Events, Names
 
@@ -62,6 +62,7 @@ class FakeNode:
             (self.sysfs / folder).mkdir(parents=True)
         self.dev.mkdir()
         self.deadline = Deadline(60)
+        self.limits = Limits()
 
     # The filer's side
 
@@ -222,5 +223,7 @@ class FakeNode:
     def san(self) -> San:
         """The code under test, on this node."""
         names = Names(str(self.directory / "udev"), str(self.dev))
-        multipath = Multipath(self.run, str(self.directory / "wwids"))
-        return San(FakeSysfs(self), multipath, names, self.deadline, ask=self.ask, events=Events)
+        multipath = Multipath(self.run, self.deadline, str(self.directory / "wwids"))
+        return San(
+            FakeSysfs(self), multipath, names, self.deadline, ask=self.ask, events=Events, limits=self.limits
+        )

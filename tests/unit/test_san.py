@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from dataontap.errors import DeviceError
-from dataontap.host.san import Wanted
+from dataontap.host.san import Limits, Wanted
 from tests.unit.sysfs import HOSTS, LENDERS, NEXUSES, FakeNode
 
 MIB = 1024 * 1024
 NAA = "600a0980383054723324526c68717745"
+HASTY = Limits(map=0.2, hint=0.1, other_paths=0.2, release=0.2, gone=0.5)
 OTHER = "600a0980383054723324526c68717746"
 
 
@@ -58,17 +59,17 @@ class TestAttach:
         attach(node, lun=300)
         node.show(301, OTHER, 64 * MIB)
         attach(node, lun=301, naa=OTHER)
-        assert node.san.taken(NEXUSES) == {300, 300 | 0x4000, 301}
+        assert node.san.taken() == {300, 300 | 0x4000, 301}
 
     def test_no_lun_there(self, node: FakeNode) -> None:
-        node.deadline.curtail(0.2)
+        node.limits = HASTY
         with pytest.raises(DeviceError, match="^no device came up: the LUN does not answer"):
             attach(node)
 
     def test_no_map_without_multipathd(self, node: FakeNode) -> None:
         node.served = False
         node.show(5, NAA, 64 * MIB)
-        node.deadline.curtail(0.5)
+        node.limits = HASTY
         with pytest.raises(DeviceError, match="multipathd does not run; start it"):
             attach(node)
 
@@ -110,7 +111,7 @@ class TestAnotherLunCameToItsPlace:
 
     def test_not_while_somebody_holds_the_old_one(self, swapped: FakeNode) -> None:
         (swapped.sysfs / "block/dm-0/holders/dm-7").mkdir()
-        swapped.deadline.curtail(0.5)
+        swapped.limits = HASTY
         with pytest.raises(DeviceError, match=f"^3{NAA} is in use by dm-7"):
             attach(swapped, naa=OTHER)
         assert swapped.happened("deleted") == []
@@ -150,8 +151,8 @@ class TestTakeDown:
 
     def test_one_in_use_stays_whole(self, attached: FakeNode) -> None:
         (attached.sysfs / "block/dm-0/in-use").touch()
-        attached.deadline.curtail(0.5)
-        with pytest.raises(DeviceError, match=r"in use by the kernel \(a mount, swap or the like\): .*map in use"):
+        attached.limits = HASTY
+        with pytest.raises(DeviceError, match=r"in use by the kernel \(a mount, swap or the like\); end that.*map in use"):
             attached.san.take_down([NAA])
         assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
 
