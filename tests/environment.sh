@@ -11,6 +11,9 @@ PACKAGING="build-essential debhelper dh-python lintian mandoc mmdebstrap pybuild
 # Networks and root trees for the nodes of a real cluster.
 CLUSTER="iproute2 mmdebstrap"
 
+# To make guests and to run them.
+GUESTS="busybox-static e2fsprogs kmod mmdebstrap qemu-system-x86"
+
 prepare() {
     if [ "$(id -u)" != 0 ]; then
         echo "$0: needs root, for namespaces, mounts and loop devices" >&2

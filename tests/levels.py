@@ -108,6 +108,16 @@ def sweep() -> Count:
     return count
 
 
+def vm() -> Count:
+    """The scenarios in guests; their tests run there, and their reports come out."""
+    with tempfile.TemporaryDirectory() as directory:
+        status = run("python", "-m", "tests.vm", "--reports", directory)
+        count: Count = sum((counted(report) for report in Path(directory).glob("*.xml")), Counter())
+    if status and not count["failed"]:
+        count["failed"] += 1
+    return count
+
+
 LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
     "unit": Level(tests("unit", "-q"), "pure: no program, no socket, no waiting"),
@@ -129,6 +139,11 @@ LEVELS = {
         tests("cluster", "-q", "-n", "2", "--dist", "loadgroup"),
         "real Ganeti clusters, with the package on them",
         by_default=False,  # wants both cores for itself: Ganeti gives jobs up that do not start at once
+    ),
+    "vm": Level(
+        vm,
+        "a real kernel's iSCSI, multipath and udev, in guests",
+        by_default=False,  # emulated, it wants both cores for itself
     ),
     "bench": Level(bench, "what each verb costs, against tests/bench/baseline.json"),
 }

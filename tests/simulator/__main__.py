@@ -96,6 +96,9 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         help="export the LUNs by this kernel's own iSCSI target (LIO), with these as every vserver's portals",
     )
     parser.add_argument(
+        "--admit", action="append", default=[], metavar="IQN", help="may log in there before any igroup has it"
+    )
+    parser.add_argument(
         "--chap", type=_pair("USER:SECRET", ":"), metavar="USER:SECRET", help="what initiators have to log in with"
     )
     parser.add_argument("--strict", action="store_true", help="refuse unknown fields in queries, as none does")
@@ -182,7 +185,8 @@ def main(arguments: list[str]) -> None:
     )
     _provision(filer, options)
     if options.iscsi:
-        lio.Exporter(filer.state, options.iscsi, lio.Chap(*options.chap) if options.chap else None)
+        chap = lio.Chap(*options.chap) if options.chap else None
+        lio.Exporter(filer.state, options.iscsi, guests=options.admit, chap=chap)
     if not options.http:
         certificates.ensure(options.state)
     tls = None if options.http else certificates.context(options.state)

@@ -40,11 +40,17 @@ class Chap:
 
 
 class Exporter:
-    """Exports what ``state`` maps, at ``portals``: addresses of this machine, one an interface."""
+    """Exports what ``state`` maps, at ``portals``: addresses of this machine, one an interface.
 
-    def __init__(self, state: State, portals: Sequence[str], chap: Chap | None = None) -> None:
+    A filer lets any initiator log in and see nothing; LIO only those that it is told of: ``guests``, and igroups'.
+    """
+
+    def __init__(
+        self, state: State, portals: Sequence[str], *, guests: Sequence[str] = (), chap: Chap | None = None
+    ) -> None:
         self._state = state
         self._portals = portals
+        self._guests = guests
         self._chap = chap
         modules = ("target_core_mod", "target_core_file", "iscsi_target_mod")
         subprocess.run(["modprobe", "-a", *modules], check=True)
@@ -59,8 +65,9 @@ class Exporter:
         for record in changed:
             if isinstance(record, Vserver):
                 self._make_target(record)
+                self._admit(record.name, self._guests)
             elif isinstance(record, Igroup):
-                self._admit(record)
+                self._admit(record.vserver, record.initiators)
                 for path in self._state.maps.get(record.key, {}).values():
                     lun = self._state.luns[record.vserver, path]
                     luns[lun.uuid] = (record.vserver, lun)
@@ -79,17 +86,17 @@ class Exporter:
 
     def _make_target(self, vserver: Vserver) -> None:
         for group, address in zip(self._groups(vserver.name), self._portals):
-            if (group / "np").exists():
-                continue
-            (group / f"np/{address}:{PORT}").mkdir(parents=True)
+            new = not (group / "np").exists()
+            (group / f"np/{address}:{PORT}").mkdir(parents=True, exist_ok=True)
             (group / "attrib/authentication").write_text("1" if self._chap else "0")
             (group / "attrib/generate_node_acls").write_text("0")
-            (group / "enable").write_text("1")
+            if new:
+                (group / "enable").write_text("1")
 
-    def _admit(self, igroup: Igroup) -> None:
-        """Let its initiators log in. Those that leave an igroup may stay, and see nothing."""
-        for group in self._groups(igroup.vserver):
-            for initiator in igroup.initiators:
+    def _admit(self, vserver: str, initiators: Iterable[str]) -> None:
+        """Let them log in. Those that leave an igroup may stay, and see nothing."""
+        for group in self._groups(vserver):
+            for initiator in initiators:
                 acl = group / "acls" / initiator
                 if initiator.startswith("iqn."):
                     acl.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ also where the command starts, and the product is installed as the package does 
 from __future__ import annotations
 
 import argparse
+import os
 import py_compile
 import shlex
 import shutil
@@ -44,7 +45,8 @@ def accelerator() -> list[str]:
 class Guest:
     """One boot.  ``out`` is its /out: the command is put there, results come back there.
 
-    ``links`` are the network devices eth0, eth1 ... as (what QEMU's ``-netdev socket`` is to do, address/bits).
+    A guest that ``reboots`` keeps what is on its disk then, and begins with its command again; another one ends.
+    ``links`` are the network devices eth0, eth1 ... as (what QEMU's ``-netdev`` is to do, address/bits).
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class Guest:
         links: Sequence[tuple[str, str]] = (),
         memory: int = 1024,
         cpus: int = 2,
+        reboots: bool = False,
     ) -> None:
         self.name = name
         self.out = out
         self._links = links
         self._memory = memory
         self._cpus = cpus
+        self._reboots = reboots
         self._child: subprocess.Popen[bytes] | None = None
         out.mkdir(parents=True, exist_ok=True)
         (out / "status").unlink(missing_ok=True)
@@ -106,6 +110,7 @@ class Guest:
             *("-machine", "q35,usb=off,vmport=off", "-nodefaults", "-no-user-config", "-display", "none"),
             *("-smp", str(self._cpus), "-m", str(self._memory), "-monitor", "none"),
             *accelerator(),
+            *([] if self._reboots else ["-no-reboot"]),
             *("-kernel", str(booted.kernel), "-initrd", str(booted.initrd), "-append", self._kernel_options()),
             *("-drive", f"file={booted.root},format=raw,if=virtio,snapshot=on,cache=unsafe"),
             *("-device", "virtio-rng-pci"),
@@ -119,9 +124,10 @@ class Guest:
 
     def _network(self) -> list[str]:
         options = ["-nic", "none"] if not self._links else []
-        for number, (socket, _) in enumerate(self._links):
+        for number, (backend, _) in enumerate(self._links):
+            kind, _, rest = backend.partition(",")
             device = f"virtio-net-pci,netdev=link{number},mac=52:54:00:{_mac(self.name, number)}"
-            options += ["-netdev", f"socket,id=link{number},{socket}", "-device", device]
+            options += ["-netdev", f"{kind},id=link{number},{rest}", "-device", device]
         return options
 
     def _kernel_options(self) -> str:
@@ -131,8 +137,8 @@ class Guest:
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:
-    for line in source:
-        target.write(line)
+    while said := os.read(source.fileno(), 65536):
+        target.write(said)
         target.flush()
 
 

@@ -1,0 +1,142 @@
+"""``python -m tests.vm [--reports DIRECTORY] [SCENARIO...]``: scenarios, each in guests of its own, side by side.
+
+Ends with the hazard table: what the first implementation's way did, what ours did, by which test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from xml.etree import ElementTree
+
+from tests.vm.guest import Guest, prepare
+from tests.vm.image import Image, image
+
+AT_A_TIME = 2  # guests that are busy; each has a processor's worth of work
+LIMIT = 1200
+FILER_ADDRESSES = ("10.77.1.1/24", "10.77.2.1/24")
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One scenario: a module of ``scenarios``, and the names of the node guests beside the one it runs in."""
+
+    name: str
+    nodes: tuple[str, ...] = ()
+
+
+BOOTS = (Boot("nodes", ("node1", "node2")), Boot("hazards"), Boot("life"), Boot("paths"))
+
+
+class Run:
+    """One run of scenarios; what they say goes to our output when they are done."""
+
+    def __init__(self, booted: Image, directory: Path, reports: Path) -> None:
+        self._image = booted
+        self._directory = directory
+        self._reports = reports
+        self._guests: list[Guest] = []
+        self._printing = threading.Lock()
+
+    def carry_out(self, boot: Boot) -> bool:
+        """Whether all of the scenario's tests passed."""
+        began = time.monotonic()
+        with tempfile.TemporaryFile(dir=self._directory) as output:
+            status = self._boot(boot, output)
+            output.seek(0)
+            said = output.read()
+        report = self._directory / boot.name / "report.xml"
+        if report.exists():
+            report.replace(self._reports / f"{boot.name}.xml")
+        with self._printing:
+            sys.stdout.buffer.write(said)
+            print(f"-- {boot.name}: status {status} after {time.monotonic() - began:.0f} s", flush=True)
+        return status == 0
+
+    def _boot(self, boot: Boot, output: BinaryIO) -> int:
+        tests = f"tests/vm/scenarios/test_{boot.name}.py"
+        options = ["-v", "--tb=short", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"]
+        command = ["python3", "-m", "pytest", *options, "--junitxml=/out/report.xml", tests]
+        links = [(self._link(name, "filer"), address) for name, address in zip(boot.nodes, FILER_ADDRESSES)]
+        name = "filer" if boot.nodes else "node1"
+        guests = [Guest(command, self._out(boot.name), name=name, links=links, memory=1536, cpus=1)]
+        for number, node in enumerate(boot.nodes, 1):
+            serve = ["python3", "-m", "tests.vm.machine"]
+            link = (self._link(node, "node"), f"10.77.{number}.2/24")
+            guests.append(
+                Guest(serve, self._out(f"{boot.name}-{node}"), name=node, links=[link], reboots=True, cpus=1)
+            )
+        self._guests += guests
+        try:
+            for guest in guests:
+                guest.start(self._image, output)
+            return guests[0].wait(LIMIT)
+        finally:
+            for guest in guests:
+                guest.stop()
+
+    def _out(self, name: str) -> Path:
+        out = self._directory / name
+        shutil.copytree(self._directory / "prepared", out / "prepared")
+        return out
+
+    def _link(self, node: str, end: str) -> str:
+        """One end of the cable between a node and the filer: a datagram socket in our directory for each end."""
+        other = "filer" if end == "node" else "node"
+        here, there = (self._directory / f"{node}.{one}" for one in (end, other))
+        return f"dgram,local.type=unix,local.path={here},remote.type=unix,remote.path={there}"
+
+    def stop(self) -> None:
+        """Cut all guests' power."""
+        for guest in self._guests:
+            guest.stop()
+
+
+def table(reports: Sequence[Path]) -> str:
+    """The hazard table, from the tests' reports."""
+    lines = []
+    for report in reports:
+        for case in ElementTree.parse(report).getroot().iter("testcase"):
+            for noted in case.iter("property"):
+                if noted.get("name") == "hazard":
+                    hazard, old, ours = str(noted.get("value")).split("\t")
+                    lines.append(f"{hazard}\n     old: {old}\n    ours: {ours}\n    test: {case.get('name')}")
+    return "\n".join(["", "Hazards, and how a node fares:", *lines])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run scenarios; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.vm", description="Run the scenarios in guests.")
+    parser.add_argument("--reports", type=Path, help="where to leave JUnit reports, one a scenario")
+    parser.add_argument("scenario", nargs="*", help=f"of {', '.join(boot.name for boot in BOOTS)}; default: all")
+    options = parser.parse_args(arguments)
+    boots = [boot for boot in BOOTS if not options.scenario or boot.name in options.scenario]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("vm: stopped"))
+    with tempfile.TemporaryDirectory(prefix="dataontap-vm.") as temporary:
+        directory = Path(temporary)
+        reports = (options.reports or directory).resolve()
+        prepare(directory / "prepared")
+        run = Run(image(), directory, reports)
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            try:
+                passed = list(pool.map(run.carry_out, boots))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                run.stop()
+                raise
+        print(table([file for boot in boots if (file := reports / f"{boot.name}.xml").exists()]))
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""A filer and a node in one guest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from dataontap.client.client_cmode import CmodeClient
+from tests.simulator.process import Simulator
+from tests.testbed import filer
+from tests.vm import machine
+from tests.vm.machine import Machine
+from tests.vm.storage import IGROUP, Storage
+
+STATE = Path("/var/filer")
+PORTALS = "127.0.0.1,127.0.0.2"
+
+# They belong to a guest of their own: python -m tests.vm starts those.
+collect_ignore_glob = [] if "DATAONTAP_GUEST" in os.environ else ["test_*.py"]
+
+Tell = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    """A filer that exports what it maps."""
+    with Simulator(STATE, "--iscsi", PORTALS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(simulator: Simulator) -> Iterator[CmodeClient]:
+    """The storage admin's client."""
+    with filer.admin(simulator) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def configured(simulator: Simulator, admin: CmodeClient) -> Machine:
+    """This guest as a node of the filer's, its initiator in the one group."""
+    node = machine.here()
+    filer.make_igroup(admin, IGROUP, node.initiator)
+    node.configure(
+        HOSTNAME="127.0.0.1",
+        PORT=simulator.port,
+        CA_FILE=str(simulator.ca),
+        LOGIN="admin",
+        PASSWORD="secret",
+        CLUSTER_MODE_VSERVER="svm1",
+        POOL="vol1",
+        IGROUP=IGROUP,
+    )
+    return node
+
+
+@pytest.fixture
+def storage(admin: CmodeClient) -> Storage:
+    """The storage admin."""
+    return Storage(admin, STATE)
+
+
+@pytest.fixture
+def node(configured: Machine, storage: Storage) -> Iterator[Machine]:
+    """The node, clean before and after a test; what the test started there has to be ended by it."""
+    yield configured
+    for interface in (1, 2):
+        storage.switch(interface, on=True)
+    configured.configure(LUN_ID_LIMIT=None)
+    for name in storage.names():
+        storage.destroy(name)
+    configured.sweep()
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Notes a line of the hazard table: what, how the first implementation fared, how we did."""
+
+    def note(hazard: str, *, old: str, ours: str) -> None:
+        print(f"\nhazard: {hazard}\n   old: {old}\n  ours: {ours}", flush=True)
+        record_property("hazard", f"{hazard}\t{old}\t{ours}")
+
+    return note

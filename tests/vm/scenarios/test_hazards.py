@@ -1,0 +1,223 @@
+"""LUNs destroyed, exchanged and moved behind the node's back: first the old way, then ours.
+
+multipathd is as Debian has it, without recheck_wwid, unless a test says otherwise: what README recommends must not
+be what saves us.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.vm import firstway
+from tests.vm.machine import Machine
+from tests.vm.scenarios.conftest import Tell
+from tests.vm.storage import Storage
+
+A, B = "volume-a", "volume-b"
+OF_A, OF_B, GARBAGE = "CONTENT OF VOLUME A", "CONTENT OF VOLUME B", "WRITTEN BY THE INSTANCE OF VOLUME A"
+AT = 5
+
+POLLING = 20  # seconds: the longest time between two looks of multipathd at a path
+
+
+@pytest.fixture(autouse=True)
+def multipathd(node: Machine, request: pytest.FixtureRequest) -> None:
+    """multipathd with recheck_wwid as the test's parameter ``recheck`` says, no otherwise."""
+    recheck = getattr(request.node, "callspec", None)
+    value = recheck.params.get("recheck", "no") if recheck else "no"
+    node.shell(
+        "sed -i 's/recheck_wwid .*/recheck_wwid '$1'/' /etc/multipath.conf && multipathd reconfigure", value
+    )
+
+
+def brought_the_old_way(node: Machine, storage: Storage) -> str:
+    """The name of A's device: logged in by the admin, scanned for by iscsiadm -R."""
+    firstway.log_in(node)
+    return firstway.attach(node, storage.make(A, AT, text=OF_A))
+
+
+def exchange(storage: Storage, *, mib: int = 64) -> None:
+    """A is destroyed, and B is where it was, before multipathd can look."""
+    lun_id = storage.lun_id(A)
+    storage.make(B, mib=mib, text=OF_B)
+    storage.unmap(A)
+    storage.map(B, lun_id)
+    storage.destroy(A)
+
+
+def brought(node: Machine, storage: Storage) -> str:
+    """The name of A's device, brought by us, with its record for the quick way."""
+    node.must("create", A, VOL_SIZE="64")
+    device = node.attach(A)
+    assert node.write(device, OF_A) == "ok"
+    assert node.attach(A) == device
+    return device
+
+
+def test_lun_that_went(node: Machine, storage: Storage, tell: Tell) -> None:
+    """A map without paths queues for ever, and whoever uses it waits."""
+    device = brought_the_old_way(node, storage)
+    storage.destroy(A)
+    writer = node.start_writing(device, GARBAGE)
+    node.await_that(lambda: node.is_stuck(writer), "a hung writer")
+    node.end(writer)
+    hung = node.is_stuck(writer)
+    left = len(node.disks()) + len(node.maps())
+    node.run("multipathd", "disablequeueing", "maps")
+    node.await_that(lambda: not node.is_stuck(writer), "the writer's end")
+    node.sweep()
+
+    brought(node, storage)
+    storage.destroy(A)
+    attached = node.script("attach", A)
+    assert attached.status == 1, attached
+    assert attached.stdout == ""
+    detached = node.script("detach", A)
+    assert detached.status == 0, detached.stderr
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    tell(
+        "A: LUN destroyed behind the node's back",
+        old=f"{left} dead devices stay; a write {'hangs, SIGKILL or not' if hung else 'fails'}",
+        ours=f"attach says so in {attached.seconds:.0f} s; detach leaves nothing, in {detached.seconds:.0f} s",
+    )
+    assert hung
+
+
+@pytest.mark.parametrize("recheck", ["no"])
+def test_exchanged_lun(node: Machine, storage: Storage, tell: Tell, recheck: str) -> None:
+    """Within a polling interval: multipathd never sees a path fail, so recheck_wwid does not help."""
+    device = brought_the_old_way(node, storage)
+    (path, *_) = node.paths(storage.lun(A).naa)
+    exchange(storage)
+    b = storage.lun(B)
+    seen = node.read(device)
+    written = node.write(device, GARBAGE)
+    corrupt = b.holds() == GARBAGE
+    sysfs, udev = node.cached(path)
+    live = node.live(path)
+    storage.destroy(B)
+    node.sweep()
+    assert live == b.naa
+    assert b.naa not in (sysfs, udev)
+
+    device = brought(node, storage)
+    exchange(storage)
+    b = storage.lun(B)
+    attached = node.script("attach", A)
+    assert (attached.status, attached.stdout) == (1, "")
+    new = node.attach(B)
+    assert node.read(new) == OF_B
+    assert node.read(device, limit=5) in ("EIO", "hangs")
+    assert node.write(device, GARBAGE, limit=5) != "ok"
+    assert b.holds() == OF_B
+    tell(
+        f"B, C, D, s7: LUN exchanged under its id, recheck_wwid {recheck}",
+        old=f"A's name reads {seen!r}, writing there: {written}, B is {'OVERWRITTEN' if corrupt else 'whole'};"
+        " sysfs and udev say A, INQUIRY says B",
+        ours="attach of A refuses, of B brings B's device and takes A's down; B is whole",
+    )
+    assert (seen, written, corrupt) == (OF_B, "ok", True)
+
+
+def test_exchanged_lun_of_a_running_instance(node: Machine, storage: Storage, tell: Tell) -> None:
+    """Its map is held open: nothing may be brought at that id before it is let go."""
+    device = brought(node, storage)
+    holder = node.hold(device)
+    exchange(storage)
+    b = storage.lun(B)
+    refused = node.script("attach", B)
+    assert (refused.status, refused.stdout) == (1, "")
+    assert f"process {holder} (sleep)" in refused.stderr
+    again = node.script("attach", A)
+    assert (again.status, again.stdout) == (1, "")
+    held = node.script("detach", A)
+    assert held.status == 1
+    assert f"process {holder} (sleep)" in held.stderr
+    node.end(holder)
+    new = node.attach(B)
+    assert node.read(new) == OF_B
+    assert b.holds() == OF_B
+    tell(
+        "F: LUN exchanged while an instance holds its map",
+        old="as above: its reads and writes go to B until somebody rescans",
+        ours="attach of B, A and detach of A refuse and name the holder; after its end B comes",
+    )
+
+
+def test_queued_write(node: Machine, storage: Storage, tell: Tell) -> None:
+    """A write that waits for a dead LUN is delivered into whatever comes at its id."""
+    device = brought_the_old_way(node, storage)
+    storage.destroy(A)
+    writer = node.start_writing(device, GARBAGE)
+    node.await_that(lambda: node.is_stuck(writer), "a hung writer")
+    b = storage.make(B, AT, text=OF_B)
+    waited = node.await_that(
+        lambda: node.status(writer) is not None, "the write to be delivered", limit=3 * POLLING
+    )
+    corrupt = b.holds() == GARBAGE
+    storage.destroy(B)
+    node.sweep()
+
+    node.configure(LUN_ID_LIMIT=1)
+    device = brought(node, storage)
+    storage.destroy(A)
+    writer = node.start_writing(device, GARBAGE)
+    node.await_that(lambda: node.is_stuck(writer), "a hung writer")
+    refused = node.script("create", B, VOL_SIZE="64")
+    assert refused.status == 1, refused
+    assert storage.names() == []
+    node.configure(LUN_ID_LIMIT=2)
+    created = node.script("create", B, VOL_SIZE="64")
+    assert created.status == 0, created.stderr
+    b = storage.lun(B)
+    new = node.attach(B)
+    assert node.write(new, OF_B) == "ok"
+    node.shell("iscsiadm -m node -R >/dev/null; multipath -r >/dev/null; multipathd reconfigure")
+    began = time.monotonic()
+    node.await_that(lambda: time.monotonic() - began > POLLING, "multipathd to have looked at each path")
+    assert node.status(writer) is None
+    assert b.holds() == OF_B
+    node.run("multipathd", "disablequeueing", "maps")
+    node.await_that(lambda: node.status(writer) is not None, "the writer's end")
+    assert b.holds() == OF_B
+    tell(
+        "s13: a write queued for the dead LUN",
+        old=f"delivered {waited:.0f} s after B came at its id: B is {'OVERWRITTEN' if corrupt else 'whole'}",
+        ours="B never gets an id at which something is left here (none free: refused); the write never arrives",
+    )
+    assert corrupt
+
+
+def test_moved_lun_is_not_grown_into_another(node: Machine, storage: Storage, tell: Tell) -> None:
+    """A rescan and a resized map give the old name the new LUN's size, without any check."""
+    device = brought_the_old_way(node, storage)
+    exchange(storage, mib=128)
+    node.shell(
+        'for d in /sys/block/sd*; do echo 1 > $d/device/rescan; done; multipathd resize map "${1#/dev/mapper/}"',
+        device,
+    )
+    size = int(node.shell("blockdev --getsize64 $(readlink -f $1) || echo 0", device)) >> 20
+    storage.destroy(B)
+    node.sweep()
+
+    device = brought(node, storage)
+    lun_id = storage.lun_id(A)
+    storage.unmap(A)
+    b = storage.make(B, lun_id, mib=128, text=OF_B)
+    storage.map(A, 4000)
+    grown = node.script("grow", A, VOL_SIZE="64", VOL_NEW_SIZE="128")
+    assert grown.status == 1, grown
+    assert int(node.shell("cat /sys/block/$(basename $(readlink -f $1))/size", device)) == 64 * 2048
+    attached = node.script("attach", A)
+    if attached.status == 0:
+        assert node.read(attached.stdout.strip()) == OF_A
+    assert b.holds() == OF_B
+    tell(
+        "E: grow where the id shows another LUN by now",
+        old=f"A's name has {size} MiB now: B's size",
+        ours=f"grow refuses: {grown.message[:110]}; attach then: "
+        f"{'A, whole' if attached.status == 0 else attached.message[:110]}",
+    )
+    assert size == 128

@@ -1,0 +1,181 @@
+"""A volume's whole life, Ganeti's own storage code driving, and what is on a guest's disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.testbed.node import GanetiError
+from tests.vm import firstway
+from tests.vm.machine import Machine
+from tests.vm.scenarios.conftest import Tell
+from tests.vm.storage import MIB, Storage
+
+NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
+
+
+def size(node: Machine, device: str) -> int:
+    """In MiB, as the kernel sees it."""
+    return int(node.shell("blockdev --getsize64 $1", device)) // MIB
+
+
+def test_whole_life(node: Machine, storage: Storage) -> None:
+    """From create to remove, with the data looked at on both sides after each step."""
+    disk: dict[str, object] = {
+        "volume": NAME,
+        "size": 64,
+        "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
+        "name": "root",
+    }
+    snapshot: dict[str, object] = {
+        "volume": f"{NAME}.snap",
+        "size": 64,
+        "uuid": "0a3a2f1e-54d5-4d9b-9f0e-0d7a3a6d3b52",
+    }
+
+    device = node.ganeti("create", disk)
+    assert device == f"/dev/disk/127.0.0.1/vol1/{NAME}"
+    lun = storage.lun(NAME)
+    assert node.maps() == {f"3{lun.naa}": f"mpath-3{lun.naa}"}
+    assert [node.live(path) for path in node.paths(lun.naa)] == [lun.naa, lun.naa]
+    assert node.write(device, "before growing") == "ok"
+    assert lun.holds() == "before growing"
+
+    node.ganeti("grow", disk, amount=64)
+    disk["size"] = 128
+    assert size(node, device) == 128
+    assert node.write(device, "after growing", block=100 * 256) == "ok"
+    assert lun.holds(100 * 256) == "after growing"
+
+    node.ganeti("snapshot", disk)
+    assert node.write(device, "after the snapshot") == "ok"
+    copy = node.ganeti("assemble", snapshot)
+    assert node.read(copy) == "before growing"
+    node.ganeti("remove", snapshot)
+    assert storage.names() == [NAME]
+
+    node.ganeti("shutdown", disk)
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    assert node.ganeti("assemble", disk) == device
+    assert node.read(device) == "after the snapshot"
+    assert node.read(device, 100 * 256) == "after growing"
+    node.ganeti("remove", disk)
+    assert (node.disks(), node.maps(), node.names(), storage.names()) == ([], {}, [], [])
+    with pytest.raises(GanetiError):
+        node.ganeti("assemble", disk)
+
+
+DRAW_UP = """
+    modprobe loop
+    disk=$(losetup --find --show --partscan "$1")
+    printf 'size=8M, type=83\\ntype=8e\\n' | sfdisk --quiet "$disk"
+    partx --update "$disk" 2>/dev/null || :
+    udevadm settle
+    mkfs.ext4 -q "${disk}p1"
+    pvcreate -qq "${disk}p2"
+    vgcreate -qq guestvg "${disk}p2"
+    lvcreate -qq -n guestlv -L 8M guestvg
+    vgchange -qq -an guestvg
+    losetup --detach "$disk"
+    udevadm settle
+"""
+
+
+def test_partitions_and_volume_group_of_a_guest(node: Machine, storage: Storage, tell: Tell) -> None:
+    """They are the instance's: the node makes nothing of them, so nothing of them holds the device."""
+    old = storage.make("volume-a", 5)
+    node.shell(DRAW_UP, str(old.file))
+    firstway.log_in(node)
+    firstway.attach(node, old)
+    node.await_that(lambda: any(uuid.startswith("part1-mpath") for uuid in node.maps().values()), "its partitions")
+    groups = node.shell("vgs --noheadings -o vg_name 2>/dev/null || :")
+    made = sorted(uuid.split("-")[0] for uuid in node.maps().values())
+    node.sweep()
+    storage.destroy("volume-a")
+
+    lun = storage.make("volume-b")
+    node.shell(DRAW_UP, str(lun.file))
+    device = node.attach("volume-b")
+    node.shell("udevadm trigger --settle; multipath -r; udevadm settle; vgscan --cache >/dev/null 2>&1 || :")
+    assert list(node.maps().values()) == [f"mpath-3{lun.naa}"]
+    assert node.shell("readlink -f $1", device) == node.shell("readlink -f $1", lun.map)
+    detached = node.script("detach", "volume-b")
+    assert detached.status == 0, detached.stderr
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    tell(
+        "a guest's partitions and volume group (kubernetes #60894 and others)",
+        old=f"devices made of them here: {', '.join(made)}; volume groups seen: {groups or 'none'}",
+        ours="the map and nothing else, even after udevadm trigger; detach leaves nothing",
+    )
+
+
+def test_what_is_not_ours_is_left_alone(node: Machine, storage: Storage) -> None:
+    """A LUN of the node's own, with the host's volume group on it, used before, during and after."""
+    foreign = storage.make("of-the-host", 7)
+    firstway.log_in(node)
+    firstway.attach(node, foreign)
+    node.shell(
+        "pvcreate -qq $1 && vgcreate -qq hostvg $1 && lvcreate -qq -Wn -Zn -n hostlv -L 16M hostvg", foreign.map
+    )
+    assert node.write("/dev/hostvg/hostlv", "of the host") == "ok"
+    before = node.maps()
+    disk: dict[str, object] = {
+        "volume": NAME,
+        "size": 64,
+        "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
+        "name": "root",
+    }
+    node.ganeti("create", disk)
+    node.ganeti("grow", disk, amount=64)
+    assert node.read("/dev/hostvg/hostlv") == "of the host"
+    node.ganeti("remove", {**disk, "size": 128})
+    assert node.maps() == before
+    assert len(node.paths(foreign.naa)) == 2
+    assert node.read("/dev/hostvg/hostlv") == "of the host"
+    node.shell("vgremove -qq -f hostvg && pvremove -qq $1", foreign.map)
+
+
+def test_find_multipaths_strict(node: Machine, storage: Storage, tell: Tell) -> None:
+    """Debian's own default."""
+    node.shell(
+        "cp /etc/multipath.conf /root/ && sed -i /find_multipaths/d /etc/multipath.conf && multipathd reconfigure"
+    )
+    try:
+        old = storage.make("volume-a", 5)
+        firstway.log_in(node)
+        firstway.scan(node)
+        came = node.shell("[ -e $1 ] && echo a map || echo no map", old.map)
+        disks = len(node.disks())
+        node.sweep()
+        storage.destroy("volume-a")
+        assert node.script("create", "volume-b", VOL_SIZE="64").status == 0
+        device = node.attach("volume-b")
+        lun = storage.lun("volume-b")
+        assert len(node.paths(lun.naa)) == 2
+        assert node.write(device, "by a map") == "ok"
+        assert node.script("detach", "volume-b").status == 0
+        assert f"/3{lun.naa}/" not in node.shell("cat /etc/multipath/wwids").splitlines()
+        tell(
+            "find_multipaths strict, Debian's default",
+            old=f"{came}, {disks} bare disks: attach waits in vain",
+            ours="the LUN is allowed its map before its paths come, and forgotten after; no other LUN is",
+        )
+        assert came == "no map"
+    finally:
+        node.shell("mv /root/multipath.conf /etc/ && multipathd reconfigure")
+
+
+def test_multipathd_stopped(node: Machine, storage: Storage) -> None:
+    """No map can come, and a bare disk is none."""
+    storage.make("volume-a")
+    node.shell("while pkill -x multipathd; do sleep 0.2; done")
+    try:
+        refused = node.script("attach", "volume-a")
+        assert (refused.status, refused.stdout) == (1, "")
+        assert "multipathd does not run" in refused.message, refused.stderr
+    finally:
+        node.spawn("multipathd")
+        node.await_that(lambda: node.run("multipathd", "show", "daemon").status == 0, "multipathd")
+    device = node.attach("volume-a")
+    assert node.write(device, "in the end") == "ok"
+    assert node.script("detach", "volume-a").status == 0
+    assert (node.disks(), node.maps()) == ([], {})

@@ -1,0 +1,197 @@
+"""Two nodes and a filer, a guest each: who sees a volume, and who may write.
+
+Each node has a group of its own.  This guest is the filer, with an interface on each node's cable; each node
+reaches both, and so has two paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dataontap.client.client_cmode import CmodeClient
+from tests.simulator.process import Simulator
+from tests.testbed import filer
+from tests.vm import machine
+from tests.vm.machine import Machine
+from tests.vm.scenarios.conftest import STATE, Tell
+from tests.vm.storage import Storage
+
+ADDRESSES = {"node1": "10.77.1.2", "node2": "10.77.2.2"}
+PORTALS = {"node1": "10.77.1.1", "node2": "10.77.2.1"}
+NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
+DISK: dict[str, object] = {
+    "volume": NAME,
+    "size": 64,
+    "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
+    "name": "root",
+}
+PORT = 8443
+BOOT_SECONDS = 300
+# 5 s of its own work, and as much again for starting Python in an emulated machine on a busy one.
+DETACH_SECONDS = 15
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """The filer, for other machines."""
+    options = ["--iscsi", ",".join(PORTALS.values()), "--listen", f"0.0.0.0:{PORT}"]
+    for name, address in ADDRESSES.items():
+        options += ["--admit", machine.there(name, address).initiator]
+    with Simulator(STATE, *options) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def admin(simulator: Simulator) -> Iterator[CmodeClient]:
+    """The storage admin's client."""
+    with filer.admin(simulator) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def pair(simulator: Simulator) -> tuple[Machine, Machine]:
+    """Both nodes, configured."""
+    node1, node2 = (machine.there(name, address) for name, address in ADDRESSES.items())
+    for node, other in ((node1, "node2"), (node2, "node1")):
+        boot(node)
+        node.shell("ip route replace $1 via $2", PORTALS[other], PORTALS[node.name])
+        node.configure(
+            HOSTNAME=PORTALS[node.name],
+            PORT=PORT,
+            VERIFY_CERT=False,
+            LOGIN="admin",
+            PASSWORD="secret",
+            CLUSTER_MODE_VSERVER="svm1",
+            POOL="vol1",
+            IGROUP="ganeti-{node}",
+            LUN_DEVICE_PATH_FORMAT="/dev/disk/filer/{pool}/{name}",
+        )
+    return node1, node2
+
+
+@pytest.fixture
+def nodes(pair: tuple[Machine, Machine], storage: Storage) -> Iterator[tuple[Machine, Machine]]:
+    """Both nodes, clean before and after."""
+    yield pair
+    for name in storage.names():
+        storage.destroy(name)
+    for node in pair:
+        node.sweep()
+
+
+def boot(node: Machine) -> None:
+    """Wait until the node serves."""
+
+    def serves() -> bool:
+        try:
+            return node.run("true").status == 0
+        except OSError:
+            return False
+
+    node.await_that(serves, f"{node.name} to come up", limit=BOOT_SECONDS)
+
+
+class Sequence:
+    """Steps on two nodes, and after each what is mapped to whom, and what queues where: as a table."""
+
+    def __init__(self, title: str, nodes: tuple[Machine, Machine], storage: Storage) -> None:
+        self._nodes = nodes
+        self._storage = storage
+        print(f"\n{title:44} {'mapped to':30} {'node1':14} node2")
+
+    def step(self, node: Machine, call: str, **arguments: object) -> object:
+        """Let Ganeti do it, and note how things are then."""
+        result = node.ganeti(call, DISK, **arguments)
+        words = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        groups = ", ".join(self._storage.groups(NAME)) or "nobody"
+        states = [state(one) for one in self._nodes]
+        what = f"{node.name}: {call}" + (f" ({words})" if words else "")
+        print(f"{what:44} {groups:30} {states[0]:14} {states[1]}")
+        return result
+
+
+def state(node: Machine) -> str:
+    """What a node has of the volume, without asking the volume."""
+    if not node.maps():
+        return "no device"
+    return "queues" if "queue_if_no_path" in node.shell("dmsetup table") else "does not queue"
+
+
+def test_migration_there_and_back(nodes: tuple[Machine, Machine], storage: Storage) -> None:
+    """Ganeti's order of calls (3.0.2, instance_migration.py); data is written and read at each turn."""
+    here, there = nodes
+    sequence = Sequence("migration, there and back", nodes, storage)
+    device = str(sequence.step(here, "create"))
+    sequence.step(here, "open", exclusive=True)
+    lun = storage.lun(NAME)
+    for number in (1, 2):
+        assert here.write(device, f"before move {number}") == "ok"
+        assert sequence.step(there, "assemble") == device
+        sequence.step(there, "close")
+        sequence.step(here, "open", exclusive=False)
+        sequence.step(there, "open", exclusive=False)
+        assert storage.groups(NAME) == ["ganeti-node1", "ganeti-node2"]
+        assert there.read(device) == f"before move {number}"
+        assert here.write(device, f"during move {number}") == "ok"
+        sequence.step(here, "close")
+        sequence.step(there, "open", exclusive=True)
+        assert storage.groups(NAME) == [f"ganeti-{there.name}"]
+        assert there.read(device) == f"during move {number}"
+        assert there.write(device, f"after move {number}") == "ok"
+        sequence.step(here, "shutdown")
+        assert (here.disks(), here.maps(), here.names()) == ([], {}, [])
+        assert lun.holds() == f"after move {number}"
+        here, there = there, here
+    sequence.step(here, "shutdown")
+
+
+@pytest.mark.parametrize("writes", [True], ids=["writing"])
+def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, writes: bool) -> None:
+    """Split brain: the instance goes on on node1, which nobody can reach, and is started on node2."""
+    cut_off, owner = nodes
+    sequence = Sequence(
+        f"failover from a node that is cut off, its instance {'writing' if writes else 'idle'}", nodes, storage
+    )
+    device = str(sequence.step(cut_off, "create"))
+    sequence.step(cut_off, "open", exclusive=True)
+    lun = storage.lun(NAME)
+    zombie = cut_off.hold(device)
+
+    sequence.step(owner, "assemble")
+    sequence.step(owner, "open", exclusive=True)
+    assert storage.groups(NAME) == ["ganeti-node2"]
+    writer = cut_off.start_writing(device, "WRITTEN BY THE ZOMBIE") if writes else 0
+    assert owner.write(device, "of the owner") == "ok"
+    if writes:
+        cut_off.await_that(lambda: cut_off.is_stuck(writer) or cut_off.status(writer) not in (None, 0), "no write")
+    cut_off.shell("iscsiadm -m node -R >/dev/null; multipath -r >/dev/null; udevadm settle")
+    refused = cut_off.script("attach", NAME)
+    assert (refused.status, refused.stdout) == (1, ""), refused
+    held = cut_off.script("detach", NAME)
+    assert held.status == 1
+    assert lun.holds() == "of the owner"
+
+    sequence.step(owner, "shutdown")
+    back = cut_off.script("attach", NAME)
+    assert (back.status, back.stdout) == (1, ""), back
+    assert "sleep" in back.stderr
+    assert storage.groups(NAME) == []
+    cut_off.end(zombie)
+    if writes:
+        cut_off.end(writer)
+        cut_off.run("multipathd", "disablequeueing", "maps")
+        cut_off.await_that(lambda: not cut_off.is_stuck(writer), "the zombie's end")
+    detached = cut_off.script("detach", NAME)
+    assert detached.status == 0, detached.stderr
+    assert detached.seconds < DETACH_SECONDS
+    assert (cut_off.disks(), cut_off.maps()) == ([], {})
+    assert cut_off.ganeti("assemble", DISK) == device
+    assert cut_off.read(device) == "of the owner"
+    assert cut_off.ganeti("shutdown", DISK) is None
+    tell(
+        f"fencing (s20 to s28): the fenced node's instance is {'writing' if writes else 'idle'}",
+        old="one group for all: both write",
+        ours="mapped to the owner only; 0 writes reached it; attach refuses while it is held",
+    )

@@ -1,0 +1,141 @@
+"""Paths that go and come back while a verb runs; held devices."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.vm.machine import Machine
+from tests.vm.storage import MIB, Storage
+
+NAME = "volume-a"
+
+
+@contextmanager
+def outage(storage: Storage, *interfaces: int, after: float = 0.5, seconds: float = 6.0) -> Iterator[None]:
+    """Interfaces go down a moment after this begins, and come back while it lasts, or at its end."""
+    over = threading.Event()
+
+    def happen() -> None:
+        over.wait(after)
+        for interface in interfaces:
+            storage.switch(interface, on=False)
+        over.wait(seconds)
+        for interface in interfaces:
+            storage.switch(interface, on=True)
+
+    thread = threading.Thread(target=happen)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def whole(node: Machine, storage: Storage, paths: int = 2) -> None:
+    """The volume's map gets that many paths that answer as its LUN."""
+    naa = storage.lun(NAME).naa
+    node.await_that(
+        lambda: [node.live(path) for path in node.paths(naa)] == [naa] * paths, f"{paths} paths", limit=120
+    )
+
+
+def test_one_portal_down(node: Machine, storage: Storage) -> None:
+    """One path is enough; the other one comes with the session's return."""
+    storage.make(NAME, text="by one path")
+    storage.switch(2, on=False)
+    done = node.script("attach", NAME)
+    assert done.status == 0, done.stderr
+    assert node.read(done.stdout.strip()) == "by one path"
+    assert len(node.paths(storage.lun(NAME).naa)) == 1
+    assert "127.0.0.2:3260" in done.stderr
+    detached = node.script("detach", NAME)
+    assert detached.status == 0, detached.stderr
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    storage.switch(2, on=True)
+
+
+@pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
+def test_outage_during_attach(node: Machine, storage: Storage, interfaces: tuple[int, ...]) -> None:
+    """With a path left it succeeds; without, it fails in time and the next one succeeds."""
+    lun = storage.make(NAME, text="after the outage")
+    with outage(storage, *interfaces):
+        done = node.script("attach", NAME)
+    if len(interfaces) == 1:
+        assert done.status == 0, done.stderr
+    if done.status:
+        assert done.stdout == ""
+        done = node.script("attach", NAME)
+    assert done.status == 0, done.stderr
+    assert node.read(done.stdout.strip()) == "after the outage"
+    assert lun.naa in {node.live(path) for path in node.paths(lun.naa)}
+    assert node.script("detach", NAME).status == 0
+    assert (node.disks(), node.maps()) == ([], {})
+
+
+@pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
+def test_outage_during_detach(node: Machine, storage: Storage, interfaces: tuple[int, ...]) -> None:
+    """The device goes, with paths or without."""
+    storage.make(NAME)
+    node.attach(NAME)
+    with outage(storage, *interfaces, after=0, seconds=60):
+        node.await_that(lambda: "faulty" in node.shell("multipathd show paths"), "a failed path", limit=90)
+        done = node.script("detach", NAME)
+        assert done.status == 0, done.stderr
+        assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    assert done.seconds < 30
+
+
+def test_outage_during_grow(node: Machine, storage: Storage) -> None:
+    """A path that did not follow is told of; with all of them back, grow once more makes it whole."""
+    storage.make(NAME, text="before")
+    device = node.attach(NAME)
+    with outage(storage, 1, after=0, seconds=60):
+        node.await_that(lambda: "faulty" in node.shell("multipathd show paths"), "a failed path", limit=90)
+        first = node.script("grow", NAME, VOL_SIZE="64", VOL_NEW_SIZE="128")
+    node.await_that(lambda: "faulty" not in node.shell("multipathd show paths"), "the path's return", limit=120)
+    again = node.script("grow", NAME, VOL_SIZE="64", VOL_NEW_SIZE="128")
+    assert again.status == 0, (first, again)
+    assert int(node.shell("blockdev --getsize64 $1", device)) == 128 * MIB
+    whole(node, storage)
+    assert node.read(device) == "before"
+    assert node.script("detach", NAME).status == 0
+
+
+def test_path_loss_while_in_use(node: Machine, storage: Storage) -> None:
+    """Attach of a device without paths is no success; what waits for them is delivered where it belongs."""
+    lun = storage.make(NAME, text="before")
+    device = node.attach(NAME)
+    storage.switch(1, on=False)
+    storage.switch(2, on=False)
+    writer = node.start_writing(device, "written in the outage")
+    node.await_that(lambda: node.is_stuck(writer), "a write that waits", limit=60)
+    done = node.script("attach", NAME)
+    assert (done.status, done.stdout) == (1, ""), done
+    for interface in (1, 2):
+        storage.switch(interface, on=True)
+    node.await_that(lambda: node.status(writer) == 0, "the write's end", limit=120)
+    assert lun.holds() == "written in the outage"
+    assert node.attach(NAME) == device
+    assert node.script("detach", NAME).status == 0
+
+
+def test_detach_while_held(node: Machine, storage: Storage) -> None:
+    """Refused, with the holder's name; and what is there goes on."""
+    storage.make(NAME)
+    device = node.attach(NAME)
+    holder = node.hold(device)
+    done = node.script("detach", NAME)
+    assert done.status == 1
+    assert f"process {holder} (sleep)" in done.message
+    assert node.write(device, "still there") == "ok"
+    removed = node.script("remove", NAME)
+    assert removed.status == 1
+    assert storage.names() == [NAME]
+    node.end(holder)
+    assert node.script("detach", NAME).status == 0
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])

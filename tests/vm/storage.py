@@ -1,0 +1,98 @@
+"""The storage admin of the filer in this guest: changes things behind the nodes' backs, and looks at the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataontap.client.client_base import LunSpec
+from dataontap.client.client_cmode import CmodeClient
+from tests.simulator import journal
+from tests.simulator.identity import naa
+from tests.simulator.lio import portal_group
+from tests.simulator.model import Lun, Vserver
+from tests.vm.machine import BLOCK
+
+MIB = 1024 * 1024
+IGROUP = "ganeti"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A LUN, as hosts see it."""
+
+    name: str
+    naa: str
+    file: Path
+
+    @property
+    def map(self) -> str:
+        """The name of its multipath map."""
+        return f"/dev/mapper/3{self.naa}"
+
+    def holds(self, block: int = 0) -> str:
+        """The text that is in a block of it, on the filer."""
+        with self.file.open("rb") as content:
+            content.seek(block * BLOCK)
+            return content.read(BLOCK).rstrip(b"\0").decode(errors="replace")
+
+
+class Storage:
+    """The vserver svm1 and its volume vol1, by way of ``admin``; ``state`` is the simulator's directory."""
+
+    def __init__(self, admin: CmodeClient, state: Path) -> None:
+        self.admin = admin
+        self._state = state
+
+    def make(self, name: str, lun_id: int | None = None, *, mib: int = 64, text: str = "") -> Shown:
+        """A new LUN, mapped to the nodes' group if ``lun_id`` is given, with ``text`` in its first block."""
+        spec = LunSpec(ostype="linux", space_reserved=False, comment="")
+        self.admin.create_lun("vol1", name, mib * MIB, spec)
+        shown = self.lun(name)
+        with shown.file.open("r+b") as content:
+            content.write(text.encode())
+        if lun_id is not None:
+            self.admin.map_lun(_path(name), IGROUP, lun_id)
+        return shown
+
+    def lun(self, name: str) -> Shown:
+        """A LUN that there is."""
+        found = journal.read(self._state)[Lun.kind]["svm1", _path(name)]
+        assert isinstance(found, Lun)
+        return Shown(name, naa(found.serial), self._state / "luns" / found.uuid)
+
+    def lun_id(self, name: str, igroup: str = IGROUP) -> int:
+        """The id at which a group sees a LUN."""
+        return {one.igroup: one.lun_id for one in self.admin.get_lun_map(_path(name))}[igroup]
+
+    def groups(self, name: str) -> list[str]:
+        """The groups that a LUN is mapped to."""
+        return sorted(one.igroup for one in self.admin.get_lun_map(_path(name)))
+
+    def map(self, name: str, lun_id: int, igroup: str = IGROUP) -> None:
+        """Show a LUN to a group."""
+        self.admin.map_lun(_path(name), igroup, lun_id)
+
+    def unmap(self, name: str, igroup: str = IGROUP) -> None:
+        """Hide a LUN from a group, whoever uses it."""
+        self.admin.unmap_lun(_path(name), igroup)
+
+    def destroy(self, name: str) -> None:
+        """A LUN is gone, whoever uses it."""
+        self.admin.destroy_lun(_path(name), force=True)
+
+    def names(self) -> list[str]:
+        """The LUNs that there are."""
+        return [lun.path.rsplit("/", 1)[1] for lun in self.admin.get_lun_by_args(path="/vol/*")]
+
+    def switch(self, interface: int, on: bool) -> None:
+        """An interface of the vserver goes down, with the sessions there, or comes back."""
+        vserver = journal.read(self._state)[Vserver.kind]["svm1",]
+        assert isinstance(vserver, Vserver)
+        enable = portal_group(vserver, interface) / "enable"
+        if enable.read_text().strip() != str(int(on)):
+            enable.write_text(str(int(on)))
+
+
+def _path(name: str) -> str:
+    return f"/vol/vol1/{name}"
