@@ -150,6 +150,7 @@ def test_a_device_number_that_was_given_to_another_device(attached: Node, admin:
     record(attached).write_text(kept)
     record(attached).chmod(0o600)
     assert "diskseq -" not in kept, "this kernel counts its devices (5.15 and later)"
+    admin.map_lun("/vol/vol1/v", "ganeti")
     assert not quick(attached.script("attach", **VOLUME))
     attached.path(DEVICE).unlink()
 
