@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.conftest import AddInstance, Make, RecordProperty
 from tests.testbed.cluster import FIXED, PER_NODE, Cluster, Node
 from tests.testbed.instance import Instance
+from tests.testbed.node import CONFIG
 from tests.testbed.processes import holder
 from tests.testbed.recorder import PACKAGED, Recorder, Step, recorded
 
@@ -100,9 +101,11 @@ def test_every_sequence(cluster: Cluster, make: Make, recorder: Recorder, record
     assert told.note("start") == ["node2"]
     before = len(cluster.simulator.requests())
     instance.do("migrate", "-f", "-n", node3.name)
-    requests = len(cluster.simulator.requests()) - before
+    asked = [str(request.api) for request in cluster.simulator.requests()[before:]]
+    # With warm caches: the first LUN that a node gets also costs it making its group, once a day looking at it.
+    requests = sum(not api.startswith("igroup-") for api in asked)
     assert told.note(f"migrate to node3 ({requests} requests)") == ["node3"]
-    assert requests <= 9
+    assert requests <= 9, asked
     assert instance.read(node3, 8) == "precious"
 
     node2.write(f"/run/ganeti/fake-hypervisor/{instance.name}", "0\n128\n1\n")  # not to be accepted there
@@ -152,6 +155,7 @@ def test_split_brain(
         said = cluster.try_gnt("cluster", "verify", "--ignore-errors=ENODESETUP")
         assert f"instance should not run on node {node2.name}" in said.stdout
         assert told.note("cluster verify") == ["node3"]
+        node2.run("touch", CONFIG)  # else its record is good: loop devices cannot be asked who they are
         refused = by_hand(node2, "attach", instance)
         assert "in use by process" in refused
         assert told.note("attach on node2, refused because the old device is in use") == ["node3"]
@@ -175,9 +179,10 @@ def test_move_to_groups_per_node_and_back(cluster: Cluster, node2: Node, node3: 
         stays.write(node2, "one")
         moves.write(node2, "two")
     with cluster.masking(PER_NODE, FORMER_IGROUP=FIXED):
-        stays.do("info")
-        stays.do("grow-disk", then=("0", "32M"))
-        assert list(cluster.luns()[stays.volumes[0]].maps) == [FIXED]
+        with holder(node2, stays.link()):  # as its qemu would
+            stays.do("info")
+            stays.do("grow-disk", then=("0", "32M"))
+            assert list(cluster.luns()[stays.volumes[0]].maps) == [FIXED]
         moves.do("stop")
         moves.do("start")
         assert list(cluster.luns()[volume].maps) == [node2.group]
