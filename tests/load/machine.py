@@ -130,6 +130,11 @@ class Machine(RuleBasedStateMachine):
         self._run(node, "grow", volume, fault, volume.view(), before, VOL_SIZE=str(old), VOL_NEW_SIZE=str(new))
         if node in volume.nodes:
             self._has_device(node, volume)
+        # A LUN's paths would tell other nodes its size when they attach next (READ CAPACITY); loop devices have
+        # none to ask, and a record that says what the kernel says is good.
+        for other in sorted(volume.nodes - {node}):
+            self._run(other, "detach", volume, None, volume.view(), volume.view())
+            volume.nodes.discard(other)
 
     @precondition(lambda self: self.volumes)
     @rule(node=nodes, pick=picks, fault=faults, text=st.sampled_from(["inst1", "inst2.example"]))
