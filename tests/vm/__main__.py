@@ -35,7 +35,7 @@ class Boot:
     nodes: tuple[str, ...] = ()
 
 
-BOOTS = (Boot("nodes", ("node1", "node2")), Boot("hazards"), Boot("life"), Boot("paths"))
+BOOTS = (Boot("nodes", ("node1", "node2")), Boot("hazards"), Boot("life"), Boot("paths"), Boot("figures"))
 
 
 class Run:

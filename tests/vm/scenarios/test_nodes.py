@@ -1,4 +1,4 @@
-"""Two nodes and a filer, a guest each: who sees a volume, and who may write.
+"""Two nodes and a filer, a guest each: who sees a volume, who may write, and what a node finds after its reboot.
 
 Each node has a group of its own.  This guest is the filer, with an interface on each node's cable; each node
 reaches both, and so has two paths.
@@ -147,7 +147,7 @@ def test_migration_there_and_back(nodes: tuple[Machine, Machine], storage: Stora
     sequence.step(here, "shutdown")
 
 
-@pytest.mark.parametrize("writes", [True], ids=["writing"])
+@pytest.mark.parametrize("writes", [True, False], ids=["writing", "idle"])
 def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, writes: bool) -> None:
     """Split brain: the instance goes on on node1, which nobody can reach, and is started on node2."""
     cut_off, owner = nodes
@@ -195,3 +195,34 @@ def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, w
         old="one group for all: both write",
         ours="mapped to the owner only; 0 writes reached it; attach refuses while it is held",
     )
+
+
+def test_detach_of_a_fenced_closed_volume(nodes: tuple[Machine, Machine], storage: Storage) -> None:
+    """After multipathd has seen the paths fail udev hangs in the map; detach does not."""
+    source, target = nodes
+    sequence = Sequence("a fenced node's map after multipathd noticed", nodes, storage)
+    sequence.step(source, "create")
+    sequence.step(source, "open", exclusive=True)
+    sequence.step(target, "assemble")
+    sequence.step(target, "open", exclusive=True)
+    source.await_that(lambda: "faulty" in source.shell("multipathd show paths"), "failed paths", limit=90)
+    detached = source.script("detach", NAME)
+    assert detached.status == 0, detached.stderr
+    assert detached.seconds < DETACH_SECONDS
+    assert (source.disks(), source.maps(), source.names()) == ([], {}, [])
+    sequence.step(target, "shutdown")
+
+
+def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: Storage) -> None:
+    """After it nothing is here but open-iscsi's records; attach brings the volume as if for the first time."""
+    node, _ = nodes
+    device = node.ganeti("create", DISK)
+    assert node.write(device, "before the reboot") == "ok"
+    node.reboot()
+    boot(node)
+    node.shell("ip route replace $1 via $2", PORTALS["node2"], PORTALS["node1"])
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    assert node.attach(NAME) == device
+    assert node.read(device) == "before the reboot"
+    assert node.script("detach", NAME).status == 0
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])

@@ -1,17 +1,23 @@
-"""Paths that go and come back while a verb runs; held devices."""
+"""Paths that go and come back while a verb runs, held devices, many volumes at once, CHAP."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
-from tests.vm.machine import Machine
+from tests.simulator.process import Simulator
+from tests.testbed.node import Outcome
+from tests.vm.machine import LOG, Machine
 from tests.vm.storage import MIB, Storage
 
 NAME = "volume-a"
+MANY = 50
+AT_A_TIME = 10  # as many as Ganeti would have going on one node
 
 
 @contextmanager
@@ -139,3 +145,55 @@ def test_detach_while_held(node: Machine, storage: Storage) -> None:
     node.end(holder)
     assert node.script("detach", NAME).status == 0
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
+def test_many_at_once(node: Machine, storage: Storage) -> None:
+    """Each gets its own LUN, none gets another's; then none is left."""
+    names = [f"volume-{number}" for number in range(MANY)]
+    for name in names:
+        storage.make(name, text=f"of {name}")
+
+    def attach_and_look(name: str) -> str:
+        return node.read(node.attach(name), limit=60)
+
+    def detach(name: str) -> Outcome:
+        return node.script("detach", name)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        seen = list(pool.map(attach_and_look, names))
+        attached = time.monotonic()
+        assert seen == [f"of {name}" for name in names]
+        assert len(node.disks()) == 2 * MANY
+        done = list(pool.map(detach, names))
+    assert [one.status for one in done] == [0] * MANY, [one.stderr for one in done if one.status]
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    took = time.monotonic() - attached
+    print(
+        f"\n{MANY} volumes, {AT_A_TIME} at a time: attached in {attached - began:.0f} s, detached in {took:.0f} s"
+    )
+
+
+def test_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
+    """The secret is asked for, and kept: not in the log, not in any message."""
+    storage.make(NAME)
+    node.shell("{ iscsiadm -m node -u; iscsiadm -m node -o delete; } >/dev/null 2>&1; rm -f /var/log/ganeti-ext*")
+    simulator.stop()
+    with Simulator(
+        simulator.state, "--iscsi", "127.0.0.1,127.0.0.2", "--chap", "node:right-secret", port=simulator.port
+    ):
+        node.configure(ISCSI_CHAP_USER="node", ISCSI_CHAP_PASSWORD="wrong-secret", DEBUG=True)
+        wrong = node.script("attach", NAME)
+        assert (wrong.status, wrong.stdout) == (1, ""), wrong
+        assert "login failed due to authorization failure" in wrong.stderr or "authoriz" in wrong.stderr, (
+            wrong.stderr
+        )
+        node.configure(ISCSI_CHAP_PASSWORD="right-secret")
+        device = node.attach(NAME)
+        assert node.write(device, "by CHAP") == "ok"
+        said = node.shell(f"cat {LOG}") + wrong.stderr
+        assert "secret" not in said
+        assert node.script("detach", NAME).status == 0
+        node.configure(ISCSI_CHAP_USER=None, ISCSI_CHAP_PASSWORD=None, DEBUG=None)
+        storage.destroy(NAME)
+    simulator.start()

@@ -1,0 +1,81 @@
+"""What attach of an absent LUN costs, by the first implementation's way and ours, with 1 and with 100 LUNs here.
+
+Both in one run, turn by turn.  The first way is its three commands and its looking each second, and what a script
+costs that asks the filer for a LUN (ours, for one that there is not); ours is the script.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from functools import partial
+from typing import Callable
+
+from tests.vm import firstway
+from tests.vm.machine import Machine
+from tests.vm.storage import Storage
+
+MANY = 100
+TURNS = 3
+# Issue 6's figures: how much faster, with one LUN and with many; and how much ours may grow between them.
+FASTER_WITH_ONE, FASTER_WITH_MANY, GROWTH = 1.5, 4.0, 1.3
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it took."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def turns(node: Machine, storage: Storage, title: str) -> tuple[float, float]:
+    """The median of each way."""
+    old, ours = [], []
+    for turn in range(TURNS):
+        lun = storage.make(f"old-{turn}", 200)
+        asking = timed(partial(node.script, "attach", "there-is-none"))
+        old.append(asking + timed(partial(firstway.attach, node, lun)))
+        drop(node, lun.naa)
+        storage.destroy(lun.name)
+        lun = storage.make(f"ours-{turn}", 201)
+        ours.append(timed(partial(node.attach, lun.name)))
+        assert node.script("detach", lun.name).status == 0
+        assert lun.naa not in node.shell("cat /sys/block/*/device/wwid /sys/block/*/dm/uuid 2>/dev/null || :")
+        storage.destroy(lun.name)
+    print(f"\n{title}: the first way {show(old)}, ours {show(ours)}")
+    return statistics.median(old), statistics.median(ours)
+
+
+def drop(node: Machine, naa: str) -> None:
+    """What the first way leaves is taken away by hand, for the next turn."""
+    node.shell(
+        'paths=$(grep -l "naa.$1" /sys/block/sd*/device/wwid); '
+        'for try in $(seq 20); do multipath -f "3$1" && break; sleep 0.3; done; '
+        'for path in $paths; do echo 1 >"${path%wwid}delete"; done',
+        naa,
+    )
+
+
+def show(seconds: list[float]) -> str:
+    """For people."""
+    return f"{statistics.median(seconds):.1f} s ({', '.join(f'{one:.1f}' for one in sorted(seconds))})"
+
+
+def test_attach_of_an_absent_lun(node: Machine, storage: Storage) -> None:
+    """With few and with many LUNs here; and detach leaves nothing where the old way left all."""
+    storage.make("first", 1)
+    firstway.log_in(node)
+    firstway.attach(node, storage.lun("first"))
+    old_one, our_one = turns(node, storage, "attach with 1 LUN on the node")
+    for number in range(2, MANY + 1):
+        storage.make(f"more-{number}", number, mib=4)
+    firstway.attach(node, storage.lun(f"more-{MANY}"))
+    node.await_that(lambda: len(node.maps()) == MANY, f"{MANY} maps", limit=300)
+    old_many, our_many = turns(node, storage, f"attach with {MANY} LUNs on the node")
+    print(
+        f"faster: {old_one / our_one:.2f} x with 1, {old_many / our_many:.2f} x with {MANY}; "
+        f"ours with {MANY} against 1: {our_many / our_one:.2f} x"
+    )
+    assert old_one / our_one >= FASTER_WITH_ONE
+    assert old_many / our_many >= FASTER_WITH_MANY
+    assert our_many / our_one <= GROWTH
