@@ -79,7 +79,7 @@ class Devices:
 
     def is_proven(self, device: str, wanted: Wanted) -> bool:
         """Whether ``device`` shows the whole LUN. Raises DeviceError where it certainly is another one's."""
-        if self._attach_commands is None:
+        if self.are_ours:
             try:
                 self._san.prove(device, wanted)
             except DeviceError as error:

@@ -34,7 +34,10 @@ _UNDO_SECONDS = 20.0
 
 
 class Masking:
-    """The maps of volumes' LUNs, as far as they concern this node. Call it with the node's lock of scans."""
+    """The maps of volumes' LUNs, as far as they concern this node.
+
+    Call it with the node's lock of scans; ``withdraw`` alone, which gives nobody anything, needs none.
+    """
 
     def __init__(
         self, client: CmodeClient, settings: Settings, igroups: Igroups, devices: Devices, deadline: Deadline
@@ -171,9 +174,8 @@ class Masking:
             raise VolumeError(f"another node opens {path} at the same time; this one does not have it alone")
 
     def withdraw(self, path: str) -> None:
-        """Take the LUN away from this node, whose device of it is gone; not from a group of all nodes."""
-        if self._igroups.is_per_node:
-            self._client.unmap_lun(path, self._own)
+        """Take the LUN away from this node, whose device of it is gone. For groups per node only."""
+        self._client.unmap_lun(path, self._own)
 
 
 def _is_about_the_id(error: NaApiError, elsewhere: bool) -> bool:
