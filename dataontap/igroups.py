@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
@@ -73,10 +75,10 @@ class Igroups:
         """Whether it is one that volumes are moving away from: FORMER_IGROUP, not being ours."""
         return _fits(igroup, self._settings.former_igroup) and not self.are_ours(igroup)
 
-    def ensure(self, *, forget: bool = False) -> None:
-        """See to it that the node's own group exists with its initiators, and with no others.
+    def ensure(self) -> None:
+        """See to it that the node's own group exists with its initiators, and with no other machine's.
 
-        What was seen so is remembered for a day, unless ``forget``. A fixed group is the storage admin's: nothing
+        What was seen so is remembered for a day, or until ``doubt``. A fixed group is the storage admin's: nothing
         is looked at. Raises VolumeError for a group that has other machines' initiators, for their sake.
         """
         if not self.is_per_node:
@@ -88,11 +90,29 @@ class Igroups:
             )
             raise DeviceError(f"this node has no initiator name; see {where}")
         memory = self._memory(self.own)
-        seen = "\n".join(sorted(initiators))
-        if memory.get() == seen and not forget:
+        seen = "\n".join(sorted({*initiators, *self._former()}))
+        if memory.get() == seen:
             return
         self._make(initiators)
         memory.put(seen)
+
+    def doubt(self) -> None:
+        """Look at the group again at the next ``ensure``."""
+        if self.is_per_node:
+            self._memory(self.own).age()
+
+    @contextmanager
+    def doubted(self) -> Iterator[None]:
+        """Doubt the group when no device comes up: somebody may have taken this node out of it."""
+        try:
+            yield
+        except DeviceError:
+            self.doubt()
+            raise
+
+    def _former(self) -> set[str]:
+        """The initiators that this node was seen to have in its group at some time: changed ones among them."""
+        return set((self._memory(self.own).get(of_any_age=True) or "").split())
 
     def check(self) -> None:
         """VolumeError unless the group is there, or can be made, and is fit for this node."""
@@ -114,11 +134,16 @@ class Igroups:
         if found.protocol not in {wanted, "mixed"}:
             raise VolumeError(f"IGROUP: {found.name} is a group for {found.protocol}, not for {wanted}")
         known = {initiator.lower() for initiator in found.initiators}
-        others = sorted(known - set(initiators))
-        if others:
+        others = known - set(initiators)
+        former = others & self._former()
+        remedy = f"see lun igroup remove -igroup {found.name}"
+        if others - former:
             raise VolumeError(
-                f"IGROUP: {found.name} has {', '.join(others)}, which is not this node; "
-                f"see lun igroup remove -igroup {found.name}"
+                f"IGROUP: {found.name} has {', '.join(sorted(others - former))}, which is not this node; {remedy}"
+            )
+        if former:  # whoever has it now is not known; and LUNs that are in use may be mapped by it
+            LOG.warning(
+                "%s still has %s, which this node had before; %s", found.name, ", ".join(sorted(former)), remedy
             )
         return sorted(set(initiators) - known)
 

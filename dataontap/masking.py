@@ -66,6 +66,7 @@ class Masking:
         """
         own = [mapping.lun_id for mapping in maps if mapping.igroup == self._own]
         if own:
+            self._igroups.ensure()
             return own
         elsewhere = {mapping.lun_id for mapping in maps if self._igroups.are_former(mapping.igroup)}
         if any_igroup and not any(self._igroups.are_ours(mapping.igroup) for mapping in maps):
@@ -88,7 +89,8 @@ class Masking:
         except NaApiError as error:
             if error.code != codes.NO_SUCH_INITGROUP or not self._igroups.is_per_node:
                 raise
-        self._igroups.ensure(forget=True)  # somebody has removed it since we saw it
+        self._igroups.doubt()  # somebody has removed it since we saw it
+        self._igroups.ensure()
         return self._map_at_a_free_id(name, path, taken, elsewhere)
 
     def _map_at_a_free_id(self, name: str, path: str, taken: set[int], elsewhere: bool) -> int:

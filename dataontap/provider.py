@@ -82,7 +82,7 @@ class DataOnTapProvider:
         An existing LUN of this name is an error. If anything fails once it may be there, it is removed again:
         so the device is waited for, because Ganeti forgets a volume that it could make but not attach.
         """
-        with self._locks.volume(volume.name):
+        with self._locks.volume(volume.name), self._igroups.doubted():
             self._create(volume, self.luns.path(volume.name))
 
     def _create(self, volume: Creation, path: str) -> None:
@@ -134,7 +134,7 @@ class DataOnTapProvider:
 
         Raises VolumeError when there is no such LUN and DeviceError when no device comes.
         """
-        with self._locks.volume(volume.name):
+        with self._locks.volume(volume.name), self._igroups.doubted():
             return self._records.find(volume.name) or self._attach(volume.name)
 
     def attach_anew(self, volume: Volume) -> str:
@@ -142,7 +142,7 @@ class DataOnTapProvider:
 
         A map to any group will do: hooks, which call this, are not told whether the disk has an igroup of its own.
         """
-        with self._locks.volume(volume.name):
+        with self._locks.volume(volume.name), self._igroups.doubted():
             return self._attach(volume.name, any_igroup=True)
 
     def _attach(self, name: str, *, any_igroup: bool = False) -> str:
@@ -310,7 +310,7 @@ class DataOnTapProvider:
         moves = volume.exclusive and self._settings.former_igroup is not None
         if not (fences or moves or self._records.is_closed(volume.name)):
             return
-        with self._locks.volume(volume.name):
+        with self._locks.volume(volume.name), self._igroups.doubted():
             path, maps = self._known_open(volume.name) or self._open(volume.name, move=moves)
             if volume.exclusive and fences:
                 with self._locks.scan():

@@ -143,6 +143,7 @@ class Stage:
         self.clock: Clock | None = None
         self.tunnel: str | None = "svm1"
         self.node = "node1.example"
+        self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
         self._hosts: dict[str, StageHost] = {}
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
         self.options: dict[str, object] = {
@@ -210,7 +211,7 @@ class Stage:
                 settings,
                 node=lambda: self.node,
                 client=client,
-                initiators=lambda: [f"iqn.1993-08.org.debian:01:{self.node}"],
+                initiators=lambda: [self.initiators.get(self.node, f"iqn.1993-08.org.debian:01:{self.node}")],
                 memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
             ),
             locks=locks,

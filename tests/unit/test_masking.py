@@ -91,6 +91,28 @@ class TestGroups:
         stage.provider.create(CREATION)
         assert len(stage.filer.igroups["svm1", NODE1].initiators) == 1
 
+    def test_an_initiator_that_changed_is_added(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        """The old one stays, because LUNs may be in use by it; and it is not taken for another machine's."""
+        new = made.initiators["node1.example"] = "iqn.1993-08.org.debian:01:anew"
+        made.provider.create(Creation({}, "w", "u-2", 64 * MIB))
+        old = "iqn.1993-08.org.debian:01:node1.example"
+        assert made.filer.igroups["svm1", NODE1].initiators == (old, new)
+        assert f"{NODE1} still has {old}, which this node had before; see lun igroup remove" in caplog.text
+        made.provider.remove(VOLUME)
+        made.provider.create(CREATION)
+        assert "igroup-get-iter" not in made.wire.calls
+
+    def test_one_that_was_emptied_is_filled_again_when_no_device_comes(self, made: Stage) -> None:
+        initiator = "iqn.1993-08.org.debian:01:node1.example"
+        made.ask("igroup-remove", {"initiator-group-name": NODE1, "initiator": initiator, "force": True})
+        made.host.devices.clear()
+        made.host.blind = True
+        with pytest.raises(DeviceError):
+            made.provider.attach(VOLUME)
+        made.host.blind = False
+        made.provider.attach(VOLUME)
+        assert made.filer.igroups["svm1", NODE1].initiators == (initiator,)
+
 
 class TestIds:
     def test_every_id_comes_once(self) -> None:
