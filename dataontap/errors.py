@@ -90,11 +90,12 @@ class HostError(DataOntapError):
 
 
 class CommandError(HostError):
-    """A program could not be started (``started`` tells), exited non-zero or was stopped at its time limit."""
+    """A program could not be ``started``, exited with ``status``, or was stopped at its time limit."""
 
-    def __init__(self, message: str, *, started: bool = True) -> None:
+    def __init__(self, message: str, *, started: bool = True, status: int | None = None) -> None:
         super().__init__(message)
         self.started = started
+        self.status = status
 
 
 class DeviceError(HostError):

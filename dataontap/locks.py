@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -14,8 +14,26 @@ from dataontap import present
 from dataontap.deadline import Deadline
 from dataontap.errors import HostError
 
-_SHORTEST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.2
+
+def wait(descriptor: int, seconds: float) -> bool:
+    """Wait for the lock on an open file, for so long at most; whether we have it.
+
+    Who asks again and again gets it by chance, while somebody else has been waiting for long. The kernel gives it
+    to its waiters in the order in which they came (fs/locks.c, since Linux 5.0), but has no time limit, and a
+    signal that would end the waiting is the process's affair: hence the thread, which may stay behind.
+    """
+    ours = threading.Event()
+    copy = os.dup(descriptor)
+
+    def block() -> None:
+        try:
+            fcntl.flock(copy, fcntl.LOCK_EX)
+            ours.set()
+        finally:
+            os.close(copy)  # and with it the lock, if nobody has waited for us
+
+    threading.Thread(target=block, daemon=True).start()
+    return ours.wait(seconds)
 
 
 class Locks:
@@ -26,11 +44,11 @@ class Locks:
         deadline: Deadline,
         *,
         directory: str = present.DIRECTORY,
-        sleep: Callable[[float], None] = time.sleep,
+        wait: Callable[[int, float], bool] = wait,
     ) -> None:
         self._deadline = deadline
         self._directory = directory
-        self._sleep = sleep
+        self._wait = wait
 
     @contextlib.contextmanager
     def volume(self, name: str) -> Iterator[None]:
@@ -56,8 +74,6 @@ class Locks:
 
     @contextlib.contextmanager
     def _locked(self, path: str, step: str) -> Iterator[None]:
-        """flock has no time limit, and a signal that would end it is the process's affair: so ask repeatedly."""
-        pause = _SHORTEST_PAUSE
         while True:
             try:
                 Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,9 +81,8 @@ class Locks:
             except OSError as error:
                 raise HostError(f"cannot lock {path}: {error.strerror}") from None
             try:
-                while not _taken(descriptor):
-                    self._sleep(min(pause, self._deadline.left(step)))
-                    pause = min(pause * 2, _LONGEST_PAUSE)
+                while not (_taken(descriptor) or self._wait(descriptor, self._deadline.left(step))):
+                    continue  # there is no time left, then
                 if os.fstat(descriptor).st_nlink == 0:
                     continue  # who had it before us removed the file; whoever comes after us makes a new one
                 yield

@@ -28,7 +28,9 @@ _LOGIN_LIMIT = 20.0
 _COMMAND_SECONDS = 20.0
 # How long a portal that did not let us in is left alone, as long as another one serves.
 _FAILURE_SECONDS = 300.0
-_ALREADY = 15  # iscsiadm's exit status ISCSI_ERR_SESS_EXISTS: there is a session to this portal
+# iscsiadm's exit statuses, iscsiadm(8)
+_ALREADY = 15  # ISCSI_ERR_SESS_EXISTS: there is a session to this portal
+_UNAUTHORIZED = 24  # ISCSI_ERR_LOGIN_AUTH_FAILED
 
 # One setting a line in a node record; where it is depends on how open-iscsi was built.
 _RECORDS = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")
@@ -167,6 +169,8 @@ class Iscsi:
             node = _node(name, portal)
             self._run(*node, "--login", timeout=_LOGIN_LIMIT - 1, ok=(0, _ALREADY))
         except CommandError as error:
+            if error.status == _UNAUTHORIZED:  # its last line does not say so
+                return "does not let this node in: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD"
             return str(error)
         return ""
 

@@ -57,7 +57,7 @@ def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[
     LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
     if status not in ok:
         said = _last_line(stderr) or _last_line(stdout) or "no output"
-        raise CommandError(f"{command} failed with status {status}: {said}")
+        raise CommandError(f"{command} failed with status {status}: {said}", status=status)
     return _content(stdout)
 
 

@@ -189,7 +189,7 @@ class Stage:
         # On the machine's own clock unit tests' waits end sooner than they began.
         deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)
         patience = Patience(deadline, clock=clock, sleep=clock.sleep) if clock else None
-        locks = Locks(Deadline(0.5), directory=f"{self.directory}/{self.node}/run", sleep=lambda seconds: None)
+        locks = Locks(Deadline(0.5), directory=f"{self.directory}/{self.node}/run")
         names = Names(f"{self.directory}/run/udev")
         san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
         return DataOnTapProvider(

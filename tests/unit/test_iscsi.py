@@ -29,6 +29,7 @@ class OpenIscsi:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.now = 1000.0
+        self.wants_secret = ""
         (directory / "sys/class/iscsi_session").mkdir(parents=True)
         (directory / "nodes").mkdir()
 
@@ -50,7 +51,11 @@ class OpenIscsi:
             folder.mkdir(parents=True)
             (folder / "default").write_text(RECORD.format(name=NAME))
         elif (self.directory / f"down-{host}").exists():
-            raise CommandError(f"iscsiadm failed with status 8: cannot reach {host}")
+            raise CommandError(f"iscsiadm failed with status 8: cannot reach {host}", status=8)
+        elif self.wants_secret and f"password = {self.wants_secret}\n" not in self.record(
+            Portal(host, 3260, int(tag))
+        ):
+            raise CommandError("iscsiadm failed with status 24: Could not log into all portals", status=24)
         else:
             self.session(host)
         return ""
@@ -123,6 +128,14 @@ def test_a_login_makes_nothing_appear_by_itself(open_iscsi: OpenIscsi, make: Mak
     assert record.startswith("# BEGIN RECORD")
     assert record.endswith("# END RECORD\n")
     assert "node.session.auth.authmethod = None\n" in record
+
+
+def test_a_wrong_secret(open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+    open_iscsi.wants_secret = "s3cr3t-s3cr3t"
+    refused = "192.0.2.1:3260: does not let this node in: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD;"
+    with pytest.raises(DeviceError, match=refused):
+        make(Chap("node", "another-one")).connect(TARGET)
+    make(Chap("node", "s3cr3t-s3cr3t")).connect(TARGET)
 
 
 def test_chap_is_in_the_record_and_in_no_command(open_iscsi: OpenIscsi, make: MakeIscsi) -> None:

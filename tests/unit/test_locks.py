@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
+import time
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from dataontap import present
+from dataontap import locks, present
 from dataontap.deadline import Deadline
+from dataontap.errors import DeadlineError
 from dataontap.locks import Locks
 
 
@@ -57,18 +60,55 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path: Path, path: Path
     """Or two would have it: who waited for the old file, and who made a new one."""
     files = [locked(path)]
 
-    def sleep(_: float) -> None:
+    def wait(descriptor: int, seconds: float) -> bool:
         if len(files) == 1:  # the one before us leaves, and another one is quicker than we
             path.unlink()
             files.append(locked(path))
             files[0].close()
         else:
             files[1].close()
+        return locks.wait(descriptor, seconds)
 
-    with Locks(Deadline(5), directory=str(tmp_path), sleep=sleep).volume("v"):
+    with Locks(Deadline(5), directory=str(tmp_path), wait=wait).volume("v"):
         assert len(files) == 2
         assert files[1].closed
         assert is_held(path)
+
+
+def test_who_came_first_has_it_first(tmp_path: Path) -> None:
+    order: list[int] = []
+    holder = locked(tmp_path / "scan.lock")
+
+    def work(number: int) -> None:
+        with Locks(Deadline(5), directory=str(tmp_path)).scan():
+            order.append(number)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for number, worker in enumerate(workers):
+        worker.start()
+        await_waiters(tmp_path / "scan.lock", number + 1)
+    holder.close()
+    for worker in workers:
+        worker.join()
+    assert order == sorted(order)
+
+
+def await_waiters(path: Path, wanted: int) -> None:
+    """Until so many wait for a lock, as the kernel says it: "1: -> FLOCK  ADVISORY  WRITE 4711 08:01:99 0 EOF"."""
+    inode = path.stat().st_ino
+    end = time.monotonic() + 5
+    while Path("/proc/locks").read_text().count(f":{inode} 0 EOF") < wanted + 1:
+        assert time.monotonic() < end
+
+
+def test_the_time_is_up(tmp_path: Path) -> None:
+    """And nobody is left who would take the lock when it is free."""
+    holder = locked(tmp_path / "scan.lock")
+    with pytest.raises(DeadlineError, match="no time left for: the lock of this node's scans"):
+        Locks(Deadline(0.05), directory=str(tmp_path)).scan().__enter__()
+    holder.close()
+    with Locks(Deadline(5), directory=str(tmp_path)).scan():
+        assert is_held(tmp_path / "scan.lock")
 
 
 def test_the_scan_lock_stays(tmp_path: Path) -> None:

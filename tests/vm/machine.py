@@ -158,7 +158,7 @@ class Machine:
 
     def must(self, verb: str, volume: str, **variables: str) -> Outcome:
         """Run a script that has to succeed; AssertionError with what it says, and how things are, if it fails."""
-        done = self.script(verb, volume, limit=180, **variables)
+        done = self.script(verb, volume, limit=660, **variables)
         assert done.status == 0, f"{done.stderr}\n{self.run('/bin/bash', '-c', _SYMPTOMS, limit=60).stdout}"
         return done
 

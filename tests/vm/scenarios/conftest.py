@@ -35,7 +35,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(scope="session")
 def admin(simulator: Simulator) -> Iterator[CmodeClient]:
     """The storage admin's client."""
-    with filer.admin(simulator) as client:
+    with filer.admin(simulator, patient=True) as client:
         yield client
 
 
@@ -69,7 +69,7 @@ def node(configured: Machine, storage: Storage) -> Iterator[Machine]:
     yield configured
     for interface in (1, 2):
         storage.switch(interface, on=True)
-    configured.configure(LUN_ID_LIMIT=None)
+    configured.configure(LUN_ID_LIMIT=None, TIMEOUT=None)
     for name in storage.names():
         storage.destroy(name)
     configured.sweep()

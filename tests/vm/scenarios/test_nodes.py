@@ -6,6 +6,7 @@ reaches both, and so has two paths.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from dataontap.client.client_cmode import CmodeClient
 from tests.simulator.process import Simulator
 from tests.testbed import filer
-from tests.vm import machine
+from tests.vm import machine, writer
 from tests.vm.machine import Machine
 from tests.vm.scenarios.conftest import STATE, Tell
 from tests.vm.storage import Storage
@@ -31,6 +32,8 @@ PORT = 8443
 BOOT_SECONDS = 300
 # 5 s of its own work, and as much again for starting Python in an emulated machine on a busy one.
 DETACH_SECONDS = 15
+MOVES = 50
+WRITTEN = "/tmp/written"  # noqa: S108 - in a guest that has nobody else
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +214,67 @@ def test_detach_of_a_fenced_closed_volume(nodes: tuple[Machine, Machine], storag
     assert detached.seconds < DETACH_SECONDS
     assert (source.disks(), source.maps(), source.names()) == ([], {}, [])
     sequence.step(target, "shutdown")
+
+
+class Instance:
+    """A process that writes to the volume, on the one node or the other."""
+
+    def __init__(self, node: Machine, device: str) -> None:
+        self.node = node
+        self.last = -1
+        self._device = device
+        self._start()
+
+    def _start(self) -> None:
+        first = str(self.last + 1)
+        self._pid = self.node.spawn("python3", "-m", "tests.vm.writer", self._device, first, output=WRITTEN)
+        self.node.await_that(lambda: self._ended() or self._said() == "writing", "the first write")
+
+    def _ended(self) -> bool:
+        return self.node.status(self._pid) is not None
+
+    def _said(self) -> str:
+        return self.node.shell(f"tail -n 1 {WRITTEN}")
+
+    def move(self, node: Machine) -> None:
+        """Stop it here and let it go on there."""
+        self.stop()
+        self.node = node
+        self._start()
+
+    def stop(self) -> None:
+        """Stop it; ``last`` is what it has written."""
+        self.node.run("kill", str(self._pid))
+        self.node.await_that(self._ended, "its end")
+        assert self.node.status(self._pid) == 0, self._said()
+        self.last = int(self._said())
+
+
+def test_fifty_moves(nodes: tuple[Machine, Machine], storage: Storage) -> None:
+    """Migration of an instance that writes all the time: each finds all that was written on the node before it."""
+    here, there = nodes
+    device = str(here.ganeti("create", DISK))
+    here.ganeti("open", DISK, exclusive=True)
+    lun = storage.lun(NAME)
+    instance = Instance(here, device)
+    began = time.monotonic()
+    for _ in range(MOVES):
+        assert there.ganeti("assemble", DISK) == device
+        there.ganeti("close", DISK)
+        here.ganeti("open", DISK, exclusive=False)
+        there.ganeti("open", DISK, exclusive=False)
+        instance.move(there)
+        here.ganeti("close", DISK)
+        there.ganeti("open", DISK, exclusive=True)
+        here.ganeti("shutdown", DISK)
+        assert storage.groups(NAME) == [f"ganeti-{there.name}"]
+        assert (here.disks(), here.maps()) == ([], {})
+        here, there = there, here
+    seconds = time.monotonic() - began
+    instance.stop()
+    assert all(lun.holds(block) == text for block, text in writer.expected(instance.last + 1).items())
+    print(f"\n{MOVES} moves in {seconds:.0f} s, {instance.last} writes, none lost")
+    here.ganeti("shutdown", DISK)
 
 
 def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: Storage) -> None:
