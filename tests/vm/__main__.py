@@ -28,7 +28,7 @@ FILER_ADDRESSES = ("10.77.1.1/24", "10.77.2.1/24")
 
 @dataclass(frozen=True)
 class Boot:
-    """One scenario: a module of ``scenarios``, the names of node guests beside its own, and its seconds at most."""
+    """One scenario: a module of ``scenarios``, names of node guests beside its own, and its seconds at most."""
 
     name: str
     nodes: tuple[str, ...] = ()
