@@ -123,6 +123,15 @@ def test_exchanged_lun(node: Machine, storage: Storage, tell: Tell, recheck: str
 
 def test_exchanged_lun_of_a_running_instance(node: Machine, storage: Storage, tell: Tell) -> None:
     """Its map is held open: nothing may be brought at that id before it is let go."""
+    device = brought_the_old_way(node, storage)
+    holder = node.hold(device)
+    exchange(storage)
+    written = node.write(device, GARBAGE)
+    corrupt = storage.lun(B).holds() == GARBAGE
+    node.end(holder)
+    storage.destroy(B)
+    node.sweep()
+
     device = brought(node, storage)
     holder = node.hold(device)
     exchange(storage)
@@ -141,9 +150,10 @@ def test_exchanged_lun_of_a_running_instance(node: Machine, storage: Storage, te
     assert b.holds() == OF_B
     tell(
         "F: LUN exchanged while an instance holds its map",
-        old="as above: its reads and writes go to B until somebody rescans",
+        old=f"the instance of A writes: {written}, B is {'OVERWRITTEN' if corrupt else 'whole'}",
         ours="attach of B, A and detach of A refuse and name the holder; after its end B comes",
     )
+    assert corrupt
 
 
 def test_queued_write(node: Machine, storage: Storage, tell: Tell) -> None:

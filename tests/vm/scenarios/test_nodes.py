@@ -17,7 +17,7 @@ from tests.testbed import filer
 from tests.vm import machine, writer
 from tests.vm.machine import Machine
 from tests.vm.scenarios.conftest import STATE, Tell
-from tests.vm.storage import Storage
+from tests.vm.storage import IGROUP, Storage
 
 ADDRESSES = {"node1": "10.77.1.2", "node2": "10.77.2.2"}
 PORTALS = {"node1": "10.77.1.1", "node2": "10.77.2.1"}
@@ -29,6 +29,7 @@ DISK: dict[str, object] = {
     "name": "root",
 }
 PORT = 8443
+PER_NODE = "ganeti-{node}"
 BOOT_SECONDS = 300
 # 5 s of its own work, and as much again for starting Python in an emulated machine on a busy one.
 DETACH_SECONDS = 15
@@ -54,9 +55,10 @@ def admin(simulator: Simulator) -> Iterator[CmodeClient]:
 
 
 @pytest.fixture(scope="module")
-def pair(simulator: Simulator) -> tuple[Machine, Machine]:
+def pair(admin: CmodeClient) -> tuple[Machine, Machine]:
     """Both nodes, configured."""
     node1, node2 = (machine.there(name, address) for name, address in ADDRESSES.items())
+    filer.make_igroup(admin, IGROUP, node1.initiator, node2.initiator)
     for node, other in ((node1, "node2"), (node2, "node1")):
         boot(node)
         node.shell("ip route replace $1 via $2", PORTALS[other], PORTALS[node.name])
@@ -68,7 +70,7 @@ def pair(simulator: Simulator) -> tuple[Machine, Machine]:
             PASSWORD="secret",
             CLUSTER_MODE_VSERVER="svm1",
             POOL="vol1",
-            IGROUP="ganeti-{node}",
+            IGROUP=PER_NODE,
             LUN_DEVICE_PATH_FORMAT="/dev/disk/filer/{pool}/{name}",
         )
     return node1, node2
@@ -150,10 +152,28 @@ def test_migration_there_and_back(nodes: tuple[Machine, Machine], storage: Stora
     sequence.step(here, "shutdown")
 
 
+def shared_the_old_way(nodes: tuple[Machine, Machine], storage: Storage) -> bool:
+    """One group for all nodes, as in the first implementation: whether a node overwrites another one's data."""
+    cut_off, owner = nodes
+    lun = storage.make("shared", 9)
+    for node in nodes:
+        node.configure(IGROUP=IGROUP)
+    devices = [node.attach("shared") for node in nodes]
+    assert owner.write(devices[1], "of the owner") == "ok"
+    assert cut_off.write(devices[0], "WRITTEN BY THE ZOMBIE") == "ok"
+    lost = lun.holds() == "WRITTEN BY THE ZOMBIE"
+    for node in nodes:
+        node.must("detach", "shared")
+        node.configure(IGROUP=PER_NODE)
+    storage.destroy("shared")
+    return lost
+
+
 @pytest.mark.parametrize("writes", [True, False], ids=["writing", "idle"])
 def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, writes: bool) -> None:
     """Split brain: the instance goes on on node1, which nobody can reach, and is started on node2."""
     cut_off, owner = nodes
+    lost = shared_the_old_way(nodes, storage)
     sequence = Sequence(
         f"failover from a node that is cut off, its instance {'writing' if writes else 'idle'}", nodes, storage
     )
@@ -195,9 +215,10 @@ def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, w
     assert cut_off.ganeti("shutdown", DISK) is None
     tell(
         f"fencing (s20 to s28): the fenced node's instance is {'writing' if writes else 'idle'}",
-        old="one group for all: both write",
+        old=f"one group for all: the owner's data is {'OVERWRITTEN' if lost else 'whole'}",
         ours="mapped to the owner only; 0 writes reached it; attach refuses while it is held",
     )
+    assert lost
 
 
 def test_detach_of_a_fenced_closed_volume(nodes: tuple[Machine, Machine], storage: Storage) -> None:
