@@ -286,6 +286,9 @@ class San:
     def _await_name(self, name: str, naa: str, wanted: Wanted, events: Events) -> None:
         """Wait until udev has given the device its name; one that it had before it has to be asked for."""
         path = self._name_path(naa, wanted.path)
+        there = Path(path)
+        if there.is_file() and not there.is_symlink():  # made by who wrote to it while no device was here
+            raise DeviceError(f"{path} is a file, in whose place udev makes no link; remove it")
         if not events.until(partial(self._leads_to, path, name), 0):
             self._sysfs.announce(name)
         seconds = min(self._limits.map, self._deadline.left("udev to name the device"))

@@ -175,7 +175,10 @@ class FakeNode:
             for folder in (self.sysfs / "block").glob("dm-*"):
                 if self._uuid(folder.name) == file.name[len("mpath-3") :]:
                     link.parent.mkdir(parents=True, exist_ok=True)
-                    link.unlink(missing_ok=True)
+                    if link.is_symlink():
+                        link.unlink()
+                    elif link.exists():
+                        continue  # udev leaves a file where it is
                     link.symlink_to(LENDERS[int(folder.name[3:])])
 
     # multipath's side

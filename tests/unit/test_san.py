@@ -50,6 +50,15 @@ class TestAttach:
         attach(attached)
         assert len(attached.happened("scanned")) == 2
 
+    def test_a_file_in_the_names_place_is_named(self, node: FakeNode) -> None:
+        """Whoever writes to the name while no device is here makes one (dd does); udev leaves it as it is."""
+        node.show(5, NAA, 64 * MIB)
+        file = Path(wanted(node).path)
+        file.parent.mkdir(parents=True)
+        file.touch()
+        with pytest.raises(DeviceError, match=f"^{file} is a file, in whose place udev makes no link; remove it$"):
+            attach(node)
+
     def test_one_path_is_enough(self, node: FakeNode) -> None:
         node.show(5, NAA, 64 * MIB, hosts=HOSTS[:1])
         assert attach(node)

@@ -265,8 +265,9 @@ _SYMPTOMS = """
     dmesg | tail -20
 """
 _SWEEP = """
-    for try in $(seq 10); do
+    for try in $(seq 30); do
         multipathd disablequeueing maps >/dev/null
+        for map in $(dmsetup ls --target multipath | cut -f1); do dmsetup message $map 0 fail_if_no_path; done
         vgchange -qq -an >/dev/null 2>&1
         multipath -F 2>/dev/null
         dmsetup remove_all >/dev/null 2>&1
@@ -278,7 +279,7 @@ _SWEEP = """
     udevadm settle
     ls /sys/block | grep -E '^(sd|dm-)' || :
 """
-_WRITE = f'printf %s "$2" | dd of="$1" bs={BLOCK} seek="$3" conv=sync oflag=direct status=none'
+_WRITE = f'printf %s "$2" | dd of="$1" bs={BLOCK} seek="$3" conv=sync,nocreat oflag=direct status=none'
 
 
 def select_nothing(seconds: float) -> None:
