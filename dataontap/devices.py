@@ -222,7 +222,7 @@ class Devices:
     def _await_no_name(self, name: str) -> None:
         """Wait for udev to take the name away: the number that it leads to is soon another device's."""
         path = self.path(name)
-        with Events() as events:
+        with Events([path]) as events:
             if not events.until(lambda: not os.path.lexists(path), _UNLINK_SECONDS):
                 LOG.warning("udev has not taken %s away", path)
 

@@ -103,7 +103,7 @@ class San:
         wants_maps: bool = True,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
         ask: Callable[[str], Answer] = ask,
-        events: Callable[[], Events] = Events,
+        events: Callable[[Collection[str]], Events] = Events,
     ) -> None:
         self._sysfs = sysfs
         self._multipath = multipath
@@ -213,7 +213,7 @@ class San:
             others = self._ask([other for other in above.paths if other != path])
             if not any(answer.naa == above.naa for answer in others.values()):
                 self._take_down([above.naa])
-        with self._events() as events:
+        with self._events([self._sysfs.identity(path) or path]) as events:
             self._require_free(path, events)
             self._delete([path])
 
@@ -222,7 +222,7 @@ class San:
 
         Raises DeviceError when none comes, or when what came is not the LUN.
         """
-        with self._events() as events:
+        with self._events([*wanted.naas, wanted.path]) as events:
             naa = self._await_paths(wanted, events)
             if not self._wants_maps:
                 name = self._await_disk(naa, wanted, events)
@@ -373,7 +373,7 @@ class San:
             late = [path for path in late if self._sysfs.state(path) == RUNNING]
         if not late and found:
             self._multipath.resize(found.title)
-        with self._events() as events:
+        with self._events(wanted.naas) as events:
             seconds = min(self._limits.gone, self._deadline.left("the device's new size"))
             if not events.until(lambda: self._sysfs.size(name) == wanted.size, seconds):
                 small = f" ({', '.join(late)} did not follow)" if late else ""
@@ -397,7 +397,7 @@ class San:
     def _take_down(self, naas: Collection[str]) -> None:
         maps = self._sysfs.maps_of(naas)
         paths = {path.name for path in self._sysfs.paths_of(naas)} | {path for one in maps for path in one.paths}
-        with self._events() as events:
+        with self._events([*naas, *(one.naa for one in maps)]) as events:
             for one in maps:
                 self._flush(one, events)
             for path in sorted(paths):

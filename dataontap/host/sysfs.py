@@ -13,6 +13,7 @@ from pathlib import Path
 
 SECTOR = 512  # sysfs counts block devices' sizes in these, whatever their own sector size is
 RUNNING = "running"
+_PAGE = 4096
 
 _ADDRESS = re.compile(r"([0-9]+):([0-9]+):([0-9]+):([0-9]+)")
 _NAA = re.compile(r"naa\.([0-9a-f]{32})")
@@ -76,8 +77,10 @@ class Sysfs:
 
     def paths_of(self, naas: Collection[str]) -> list[ScsiPath]:
         """The SCSI disks that the kernel takes for one of these LUNs."""
-        disks = [disk for disk in _entries(self.root / "class/scsi_disk") if _naa(disk / "device") in naas]
-        return [path for path in map(self._path, disks) if path]
+        wanted = {f"naa.{naa}" for naa in naas}
+        disks = self.root / "class/scsi_disk"
+        found = [disks / name for name in _names(disks) if _read(f"{disks}/{name}/device/wwid") in wanted]
+        return [path for path in map(self._path, found) if path]
 
     def luns(self) -> set[int]:
         """The LUNs, as the kernel counts, that it knows of whatever target, of whatever kind."""
@@ -94,8 +97,11 @@ class Sysfs:
 
     def maps_of(self, naas: Collection[str]) -> list[Map]:
         """The multipath maps of these LUNs; a LUN has one at most."""
-        names = [entry.name for entry in _entries(self.root / "block") if entry.name.startswith("dm-")]
-        return [one for one in map(self.map, names) if one and one.naa in naas]
+        wanted = {f"mpath-3{naa}" for naa in naas}
+        blocks = f"{self.root}/block"
+        maps = [name for name in _names(blocks) if name.startswith("dm-")]
+        found = [name for name in maps if _read(f"{blocks}/{name}/dm/uuid") in wanted]
+        return [one for one in map(self.map, found) if one]
 
     def maps_on(self, path: str) -> list[Map]:
         """The multipath maps that a SCSI disk is in; one at most, but for the moment of a change."""
@@ -171,17 +177,28 @@ class Sysfs:
 
 
 def _entries(folder: Path) -> list[Path]:
+    return [folder / name for name in _names(folder)]
+
+
+def _names(folder: str | Path) -> list[str]:
     try:
-        return sorted(folder.iterdir())
+        return sorted(os.listdir(folder))  # noqa: PTH208 - no object for each of thousands
     except OSError:
         return []  # not there, or gone while we looked
 
 
-def _read(file: Path) -> str:
+def _read(file: str | Path) -> str:
+    """What a file of sysfs says, a page at most. Of thousands of disks each is read, so it is read at once."""
     try:
-        return file.read_text(encoding="ascii", errors="replace").strip()
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return ""  # not there, gone while we looked, or nothing to tell
+        return ""  # not there, or gone while we looked
+    try:
+        return os.read(descriptor, _PAGE).decode("ascii", "replace").strip()
+    except OSError:
+        return ""  # gone meanwhile, or nothing to tell
+    finally:
+        os.close(descriptor)
 
 
 def _naa(device: Path) -> str | None:

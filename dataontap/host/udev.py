@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Callable
@@ -26,6 +27,8 @@ _NETLINK_KOBJECT_UEVENT = 15
 _PROCESSED = 2
 # Events can be lost (a full buffer), or not sent at all (no udev in this namespace): look anyway.
 _LONGEST_WAIT = 0.5
+# Looking takes time where there are thousands of disks, and many scripts may wait: rest so many times as long.
+_REST = 10
 
 
 class Names:
@@ -83,9 +86,13 @@ def _text(file: Path) -> str:
 
 
 class Events:
-    """udev's events from now on; use it as a context manager."""
+    """udev's events from now on that have one of ``words`` in them; use it as a context manager.
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    What udev tells of a LUN's path or map has its identity in ID_SERIAL, DM_UUID or the like, and its names.
+    """
+
+    def __init__(self, words: Collection[str], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._words = [word.encode() for word in words]
         self._clock = clock
         self._socket: socket.socket | None = None
 
@@ -105,20 +112,33 @@ class Events:
     def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until ``condition`` holds, looking at each event; False if it does not within ``seconds``."""
         end = self._clock() + seconds
-        while not condition():
-            left = end - self._clock()
-            if left <= 0:
+        while True:
+            began = self._clock()
+            if condition():
+                return True
+            looked = self._clock()
+            if looked >= end:
                 return False
-            self._wait(min(left, _LONGEST_WAIT))
-        return True
+            self._wait(min(end - looked, max(_LONGEST_WAIT, _REST * (looked - began))))
 
     def _wait(self, seconds: float) -> None:
+        """Until there is an event of ours, for so long at most."""
         poll = select.poll()
-        if self._socket is None:
-            poll.poll(seconds * 1000)
-            return
-        poll.register(self._socket, select.POLLIN)
-        if poll.poll(seconds * 1000):
-            with contextlib.suppress(OSError):  # nothing more to read, or more than the buffer could hold
-                while self._socket.recv(65536):
-                    continue  # what happened does not matter, the condition is looked at
+        if self._socket is not None:
+            poll.register(self._socket, select.POLLIN)
+        end = self._clock() + seconds
+        while (left := end - self._clock()) > 0:
+            if poll.poll(left * 1000) and self._socket is not None and self._are_ours(self._socket):
+                return
+
+    def _are_ours(self, events: socket.socket) -> bool:
+        """Read what has come; whether something of it is about our LUNs, or was lost."""
+        found = False
+        try:
+            while message := events.recv(65536):
+                found = found or any(word in message for word in self._words)
+        except BlockingIOError:
+            return found  # that was all
+        except OSError:
+            return True  # more than the buffer could hold
+        return found
