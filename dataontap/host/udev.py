@@ -128,10 +128,10 @@ class Events:
             poll.register(self._socket, select.POLLIN)
         end = self._clock() + seconds
         while (left := end - self._clock()) > 0:
-            if poll.poll(left * 1000) and self._socket is not None and self._are_ours(self._socket):
+            if poll.poll(left * 1000) and self._socket is not None and self.are_ours(self._socket):
                 return
 
-    def _are_ours(self, events: socket.socket) -> bool:
+    def are_ours(self, events: socket.socket) -> bool:
         """Read what has come; whether something of it is about our LUNs, or was lost."""
         found = False
         try:
