@@ -138,7 +138,6 @@ LEVELS = {
     "cluster": Level(
         tests("cluster", "-q", "-n", "2", "--dist", "loadgroup"),
         "real Ganeti clusters, with the package on them",
-        by_default=False,  # wants both cores for itself: Ganeti gives jobs up that do not start at once
     ),
     "vm": Level(
         vm,
