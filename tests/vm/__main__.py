@@ -37,7 +37,7 @@ class Boot:
 
 
 BOOTS = (
-    Boot("nodes", ("node1", "node2"), limit=2400),
+    Boot("nodes", ("node1", "node2"), limit=4800),
     Boot("hazards"),
     Boot("life"),
     Boot("paths", limit=2400),

@@ -237,6 +237,21 @@ def test_detach_of_a_fenced_closed_volume(nodes: tuple[Machine, Machine], storag
     sequence.step(target, "shutdown")
 
 
+def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: Storage) -> None:
+    """After it nothing is here but open-iscsi's records; attach brings the volume as if for the first time."""
+    node, _ = nodes
+    device = node.ganeti("create", DISK)
+    assert node.write(device, "before the reboot") == "ok"
+    node.reboot()
+    boot(node)
+    node.shell("ip route replace $1 via $2", PORTALS["node2"], PORTALS["node1"])
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    assert node.attach(NAME) == device
+    assert node.read(device) == "before the reboot"
+    assert node.script("detach", NAME).status == 0
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
 class Instance:
     """A process that writes to the volume, on the one node or the other."""
 
@@ -296,18 +311,3 @@ def test_fifty_moves(nodes: tuple[Machine, Machine], storage: Storage) -> None:
     assert all(lun.holds(block) == text for block, text in writer.expected(instance.last + 1).items())
     print(f"\n{MOVES} moves in {seconds:.0f} s, {instance.last} writes, none lost")
     here.ganeti("shutdown", DISK)
-
-
-def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: Storage) -> None:
-    """After it nothing is here but open-iscsi's records; attach brings the volume as if for the first time."""
-    node, _ = nodes
-    device = node.ganeti("create", DISK)
-    assert node.write(device, "before the reboot") == "ok"
-    node.reboot()
-    boot(node)
-    node.shell("ip route replace $1 via $2", PORTALS["node2"], PORTALS["node1"])
-    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
-    assert node.attach(NAME) == device
-    assert node.read(device) == "before the reboot"
-    assert node.script("detach", NAME).status == 0
-    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
