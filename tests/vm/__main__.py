@@ -1,4 +1,4 @@
-"""``python -m tests.vm [--reports DIRECTORY] [SCENARIO...]``: scenarios, each in guests of its own, side by side.
+"""``python -m tests.vm [--reports DIRECTORY] [--only NAME] [SCENARIO...]``: scenarios, each in guests of its own.
 
 Ends with the hazard table: what the first implementation's way did, what ours did, by which test.
 """
@@ -33,14 +33,15 @@ class Boot:
     name: str
     nodes: tuple[str, ...] = ()
     limit: float = 1200
-    alone: bool = False  # because it measures
+    alone: bool = False  # because it measures, or needs all that the machine has
 
 
 BOOTS = (
     Boot("nodes", ("node1", "node2"), limit=4800),
     Boot("hazards"),
     Boot("life"),
-    Boot("paths", limit=2400),
+    Boot("paths"),
+    Boot("many", limit=2400, alone=True),
     Boot("figures", alone=True),
 )
 
@@ -48,10 +49,11 @@ BOOTS = (
 class Run:
     """One run of scenarios; what each says goes to our output when it is done, at once where it ``is_one``."""
 
-    def __init__(self, booted: Image, directory: Path, reports: Path, *, is_one: bool) -> None:
+    def __init__(self, booted: Image, directory: Path, reports: Path, *, only: str, is_one: bool) -> None:
         self._image = booted
         self._directory = directory
         self._reports = reports
+        self._only = only
         self._is_one = is_one
         self._guests: list[Guest] = []
         self._printing = threading.Lock()
@@ -78,10 +80,11 @@ class Run:
     def _boot(self, boot: Boot, output: BinaryIO) -> int:
         tests = f"tests/vm/scenarios/test_{boot.name}.py"
         options = ["-v", "--tb=short", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"]
-        command = ["python3", "-m", "pytest", *options, "--junitxml=/out/report.xml", tests]
+        command = ["python3", "-m", "pytest", *options, "-k", self._only, "--junitxml=/out/report.xml", tests]
         links = [(self._link(name, "filer"), address) for name, address in zip(boot.nodes, FILER_ADDRESSES)]
         name = "filer" if boot.nodes else "node1"
-        guests = [Guest(command, self._out(boot.name), name=name, links=links, memory=1536, cpus=1)]
+        cpus = AT_A_TIME if boot.alone else 1
+        guests = [Guest(command, self._out(boot.name), name=name, links=links, memory=1536, cpus=cpus)]
         for number, node in enumerate(boot.nodes, 1):
             serve = ["python3", "-m", "tests.vm.machine"]
             link = (self._link(node, "node"), f"10.77.{number}.2/24")
@@ -130,6 +133,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run scenarios; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.vm", description="Run the scenarios in guests.")
     parser.add_argument("--reports", type=Path, help="where to leave JUnit reports, one a scenario")
+    parser.add_argument("--only", default="", metavar="NAME", help="only tests with this in their names")
     parser.add_argument("scenario", nargs="*", help=f"of {', '.join(boot.name for boot in BOOTS)}; default: all")
     options = parser.parse_args(arguments)
     boots = [boot for boot in BOOTS if not options.scenario or boot.name in options.scenario]
@@ -138,7 +142,7 @@ def main(arguments: Sequence[str]) -> int:
         directory = Path(temporary)
         reports = (options.reports or directory).resolve()
         prepare(directory / "prepared")
-        run = Run(image(), directory, reports, is_one=len(boots) == 1)
+        run = Run(image(), directory, reports, only=options.only, is_one=len(boots) == 1)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             try:
                 passed = list(pool.map(run.carry_out, [boot for boot in boots if not boot.alone]))
