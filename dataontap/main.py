@@ -183,7 +183,7 @@ def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:
         node=ssconf.node_name,
         client=client,
         initiators=fc.initiators if settings.storage_protocol == "fc" else _iscsi(settings).initiators,
-        memory=partial(Memory, "igroup", *identity, directory="/var/lib/ganeti-extstorage-dataontap"),
+        memory=partial(Memory, "igroup", *identity),
     )
 
 
