@@ -86,16 +86,19 @@ def nodes(pair: tuple[Machine, Machine], storage: Storage) -> Iterator[tuple[Mac
         node.sweep()
 
 
-def boot(node: Machine) -> None:
-    """Wait until the node serves."""
+def boot(node: Machine, before: str = "") -> str:
+    """Wait until the node serves, in another boot than ``before``; returns the id of its boot."""
+    ids = [""]
 
     def serves() -> bool:
         try:
-            return node.run("true").status == 0
-        except OSError:
+            ids.append(node.run("cat", "/proc/sys/kernel/random/boot_id", limit=5).stdout)
+        except (OSError, ValueError):  # nobody there, or gone before the answer
             return False
+        return ids[-1] not in {"", before}
 
     node.await_that(serves, f"{node.name} to come up", limit=BOOT_SECONDS)
+    return ids[-1]
 
 
 class Sequence:
@@ -242,8 +245,9 @@ def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: S
     node, _ = nodes
     device = node.ganeti("create", DISK)
     assert node.write(device, "before the reboot") == "ok"
+    before = boot(node)
     node.reboot()
-    boot(node)
+    boot(node, before)
     node.shell("ip route replace $1 via $2", PORTALS["node2"], PORTALS["node1"])
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
     assert node.attach(NAME) == device
