@@ -111,7 +111,7 @@ class Igroups:
             raise
 
     def _former(self) -> set[str]:
-        """The initiators that this node was seen to have in its group at some time: changed ones among them."""
+        """The initiators that this node was seen to have since it booted: those that it has no more among them."""
         return set((self._memory(self.own).get(of_any_age=True) or "").split())
 
     def check(self) -> None:

@@ -29,7 +29,7 @@ class Memory:
         self._kind = kind
 
     def get(self, *, of_any_age: bool = False) -> str | None:
-        """The text, if it was put here less than a day ago."""
+        """The text, if it was put here less than a day ago; or at any time, if ``of_any_age`` will do."""
         try:
             with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii") as file:
                 found = os.fstat(file.fileno())

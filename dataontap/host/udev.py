@@ -27,8 +27,9 @@ _NETLINK_KOBJECT_UEVENT = 15
 _PROCESSED = 2
 # Events can be lost (a full buffer), or not sent at all (no udev in this namespace): look anyway.
 _LONGEST_WAIT = 0.5
-# Looking takes time where there are thousands of disks, and many scripts may wait: rest so many times as long.
-_REST = 10
+# Looking takes time where there are thousands of disks, and many scripts may wait: rest so many times as long. Not
+# longer, because some of what is waited for comes without an event and takes time to try, such as a map's flush.
+_REST = 3
 
 
 class Names:
