@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.conftest import AddInstance, Make, RecordProperty
-from tests.testbed.cluster import FIXED, PER_NODE, Cluster, Node
+from tests.testbed.cluster import FIXED, PER_NODE, RUNNING, Cluster, Node
 from tests.testbed.instance import Instance
 from tests.testbed.node import CONFIG
 from tests.testbed.processes import holder
@@ -108,7 +108,7 @@ def test_every_sequence(cluster: Cluster, make: Make, recorder: Recorder, record
     assert requests <= 9, asked
     assert instance.read(node3, 8) == "precious"
 
-    node2.write(f"/run/ganeti/fake-hypervisor/{instance.name}", "0\n128\n1\n")  # not to be accepted there
+    node2.write(f"{RUNNING}/{instance.name}", "0\n128\n1\n")  # not to be accepted there
     instance.fails("migrate", "-f", "-n", node2.name)
     assert told.note("migrate to node2, which does not accept it") == ["node3"]
     assert (instance.primary, instance.status) == ("node3", "running")
@@ -159,6 +159,7 @@ def test_split_brain(
         refused = by_hand(node2, "attach", instance)
         assert "in use by process" in refused
         assert told.note("attach on node2, refused because the old device is in use") == ["node3"]
+    instance.end(node2)
     assert instance.used_link(node3) == instance.link()
     record_property("table", "\n".join(told.lines))
 

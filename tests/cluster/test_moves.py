@@ -61,7 +61,7 @@ def test_failover_of_a_stopped_instance(node2: Node, node3: Node, add: AddInstan
 
 
 def test_failover_from_an_offline_node(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
-    """The offline node is not asked; when it is back, a removal takes its device off."""
+    """The offline node is not asked, and goes on; when it is back, a removal takes its device off."""
     instance = add()
     instance.write(node2, "precious")
     with cluster.offline(node2):
@@ -69,6 +69,7 @@ def test_failover_from_an_offline_node(cluster: Cluster, node2: Node, node3: Nod
         assert (instance.primary, instance.status) == ("node3", "running")
         assert instance.read(node3, 8) == "precious"
         assert instance.seen() == ["node2", "node3"]
+    instance.end(node2)
     instance.do("remove", "-f")
     assert cluster.leftovers() == []
 

@@ -27,6 +27,8 @@ FILER = "filer.example"  # the simulator's certificate is for it
 FIXED, PER_NODE = "ganeti", "ganeti-{node}"  # the two forms of IGROUP
 STATE = f"/srv/testbed/filer-{os.getpid()}"  # where nodes see the simulator's state; tells this run's loop devices
 # Whatever is named after a volume, but for Ganeti's own notes of devices, which it leaves behind on offline nodes.
+# What runs on a node, as Ganeti's fake hypervisor has it: a file for each instance.
+RUNNING = "/run/ganeti/fake-hypervisor"
 _FILES_OF_VOLUMES = ("find", "/run", "/var/lib", "-path", "*/ganeti", "-prune", "-o", "-name", "*.ext.disk*")
 OPERATING_SYSTEM = "marks+default"
 
@@ -236,12 +238,13 @@ class Cluster:
         return [node.port for node in self.nodes if node.is_on and volume in node.volumes()]
 
     def leftovers(self) -> list[str]:
-        """What is left on the filer and the nodes of volumes that there are no more: nothing should be."""
+        """What is left on the filer and the nodes of what is there no more: nothing should be."""
         left = [f"filer: {lun.path}, mapped to {sorted(lun.maps)}" for lun in self.luns().values()]
         for node in self.nodes:
             left += [f"{node.name}: device of {volume}" for volume in node.volumes()]
             found = node.run(*_FILES_OF_VOLUMES, "-print").stdout
             left += [f"{node.name}: {path}" for path in found.splitlines()]
+            left += [f"{node.name}: runs {instance}" for instance in node.run("ls", RUNNING).stdout.split()]
         return left
 
     def logs(self, since: float) -> str:
@@ -262,6 +265,7 @@ class Cluster:
         for node in self.nodes:
             node.run(*fabric)
             node.run(*_FILES_OF_VOLUMES, "-exec", "rm", "{}", ";")
+            node.run("find", RUNNING, "-type", "f", "-delete")
         with self.admin() as admin:
             for lun in self.luns().values():
                 admin.destroy_lun(lun.path, force=True)

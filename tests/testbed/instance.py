@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.testbed.cluster import FILER, OPERATING_SYSTEM, Cluster, Node
+from tests.testbed.cluster import FILER, OPERATING_SYSTEM, RUNNING, Cluster, Node
 from tests.testbed.node import LINKS, Outcome, device_size, read, write
 
 MIB = 1 << 20
@@ -31,6 +31,10 @@ class Instance:
         outcome = self.cluster.try_gnt("instance", verb, *options, self.name, *then)
         assert outcome.status != 0, f"{verb} should have failed:\n{outcome.stdout}{outcome.stderr}"
         return outcome
+
+    def end(self, node: Node) -> None:
+        """End it on a node where it went on because Ganeti could not, or would not, ask that node."""
+        node.run("rm", f"{RUNNING}/{self.name}")
 
     @property
     def exists(self) -> bool:
