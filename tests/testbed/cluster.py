@@ -26,9 +26,10 @@ NAME = "cluster.example"
 FILER = "filer.example"  # the simulator's certificate is for it
 FIXED, PER_NODE = "ganeti", "ganeti-{node}"  # the two forms of IGROUP
 STATE = f"/srv/testbed/filer-{os.getpid()}"  # where nodes see the simulator's state; tells this run's loop devices
-# Whatever is named after a volume, but for Ganeti's own notes of devices, which it leaves behind on offline nodes.
 # What runs on a node, as Ganeti's fake hypervisor has it: a file for each instance.
 RUNNING = "/run/ganeti/fake-hypervisor"
+_INSTANCES = ("find", "/run", "-path", f"{RUNNING}/*")
+# Whatever is named after a volume, but for Ganeti's own notes of devices, which it leaves behind on offline nodes.
 _FILES_OF_VOLUMES = ("find", "/run", "/var/lib", "-path", "*/ganeti", "-prune", "-o", "-name", "*.ext.disk*")
 OPERATING_SYSTEM = "marks+default"
 
@@ -244,7 +245,8 @@ class Cluster:
             left += [f"{node.name}: device of {volume}" for volume in node.volumes()]
             found = node.run(*_FILES_OF_VOLUMES, "-print").stdout
             left += [f"{node.name}: {path}" for path in found.splitlines()]
-            left += [f"{node.name}: runs {instance}" for instance in node.run("ls", RUNNING).stdout.split()]
+            found = node.run(*_INSTANCES, "-printf", "%f\\n").stdout
+            left += [f"{node.name}: runs {instance}" for instance in found.splitlines()]
         return left
 
     def logs(self, since: float) -> str:
@@ -265,7 +267,7 @@ class Cluster:
         for node in self.nodes:
             node.run(*fabric)
             node.run(*_FILES_OF_VOLUMES, "-exec", "rm", "{}", ";")
-            node.run("find", RUNNING, "-type", "f", "-delete")
+            node.run(*_INSTANCES, "-delete")
         with self.admin() as admin:
             for lun in self.luns().values():
                 admin.destroy_lun(lun.path, force=True)
