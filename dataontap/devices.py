@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Callable
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
 from dataontap.host.device import Host
-from dataontap.host.san import San, Wanted
+from dataontap.host.lun import Wanted
+from dataontap.host.san import San
 from dataontap.host.udev import Events, Names
 
 if TYPE_CHECKING:

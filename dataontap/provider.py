@@ -14,7 +14,7 @@ from dataontap.deadline import Deadline
 from dataontap.devices import Devices
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
 from dataontap.errors import DataOntapError, DeadlineError, DeviceError, NaApiError, OntapError, VolumeError
-from dataontap.host.san import Wanted
+from dataontap.host.lun import Wanted
 from dataontap.igroups import Igroups
 from dataontap.locks import Locks
 from dataontap.luns import Luns

@@ -15,8 +15,10 @@ from typing import Any
 from dataontap import inquiry
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError
+from dataontap.host.lun import Answer
 from dataontap.host.multipath import Multipath
-from dataontap.host.san import Answer, Limits, San
+from dataontap.host.node import Limits
+from dataontap.host.san import San
 from dataontap.host.sysfs import SECTOR, Nexus, Sysfs
 from dataontap.host.udev import Events, Names
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from dataontap.errors import DeviceError
-from dataontap.host.san import Limits, Wanted
+from dataontap.host.lun import Wanted
+from dataontap.host.node import Limits
+from dataontap.host.sysfs import Sysfs
 from tests.unit.sysfs import HOSTS, LENDERS, NEXUSES, FakeNode
 
 MIB = 1024 * 1024
@@ -116,7 +118,7 @@ class TestAnotherLunCameToItsPlace:
         name = attach(swapped, naa=OTHER)
         assert Path(name).readlink() == Path(LENDERS[0])
         assert f"multipathd disablequeueing map 3{NAA}" in swapped.happened("ran")
-        assert [one.naa for one in (swapped.san._sysfs.map(name) for name in swapped.devices()) if one] == [OTHER]
+        assert [one.naa for one in map(Sysfs(str(swapped.sysfs)).map, swapped.devices()) if one] == [OTHER]
 
     def test_not_while_somebody_holds_the_old_one(self, swapped: FakeNode) -> None:
         (swapped.sysfs / "block/dm-0/holders/dm-7").mkdir()

@@ -1,0 +1,93 @@
+"""A device is proven to be a LUN: by what its paths say now, not by what the kernel remembers of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import partial
+
+from dataontap import inquiry
+from dataontap.errors import DeviceError
+from dataontap.host.lun import Wanted
+from dataontap.host.node import Node, kernel_name
+from dataontap.host.sysfs import RUNNING
+
+LOG = logging.getLogger(__name__)
+
+
+class Proof:
+    """Asks the paths of devices; nothing is opened but these."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._sysfs = node.sysfs
+        self._multipath = node.multipath
+        self._limits = node.limits
+
+    def prove(self, device: str, wanted: Wanted) -> None:
+        """Ask every path of a device who it is and how large; DeviceError unless it is the LUN, whole.
+
+        A path that does not answer is a warning as long as another one does. A device that the kernel takes for
+        smaller than its paths say is told its size first.
+        """
+        name = kernel_name(device)
+        self._prove_identity(name, wanted.naas, wanted.size)
+        if self._sysfs.size(name) != wanted.size:
+            self._resize(name, wanted)
+
+    def prove_alive(self, device: str) -> None:
+        """Ask every path of a device whether it is what the kernel takes it for; DeviceError unless one is.
+
+        A device without an identity (a loop device, say) has nobody to be asked.
+        """
+        naas = self._node.identities(device)
+        if naas:
+            self._prove_identity(kernel_name(device), naas, None)
+
+    def _prove_identity(self, name: str, naas: Collection[str], size: int | None) -> None:
+        found = self._sysfs.map(name)
+        naa = found.naa if found else self._sysfs.identity(name)
+        if naa not in naas:
+            raise DeviceError(f"{name} is another LUN's (3{naa}), see multipath -ll")
+        if self._node.wants_maps and found is None:
+            raise DeviceError(f"{name} is a single path of 3{naa}, and MULTIPATH is True; detach it first")
+        paths = found.paths if found else (name,)
+        alive = 0
+        for path, answer in sorted(self._node.ask(paths).items()):
+            if answer.kind == inquiry.DEAD:
+                LOG.warning("%s does not answer: %s", path, answer.told)
+            elif answer.naa != naa:
+                told = f"LUN 3{answer.naa}" if answer.naa else "no LUN"
+                raise DeviceError(f"{path}, a path of 3{naa}, leads to {told} by now: {self._held_by(name)}")
+            elif size is not None and answer.size != size:
+                raise DeviceError(f"{path} has {answer.size} bytes, its LUN {size} according to the filer")
+            else:
+                alive += 1
+        if not alive:
+            raise DeviceError(f"none of the paths of 3{naa} answers, see multipath -ll 3{naa}")
+
+    def _held_by(self, name: str) -> str:
+        held = self._node.holders(name)
+        return f"stop {', '.join(held)} and try again" if held else "run detach and attach"
+
+    def _resize(self, device: str, wanted: Wanted) -> None:
+        """Let this node see the LUN's size on a device that is proven to be its; DeviceError if it does not."""
+        name = kernel_name(device)
+        found = self._sysfs.map(name)
+        paths = found.paths if found else (name,)
+        works = {path: partial(self._sysfs.rescan, path) for path in paths}
+        self._node.each(works, self._node.seconds(self._limits.scan, "reading the paths' size anew"))
+        late = [path for path in paths if self._sysfs.size(path) != wanted.size]
+        if late and len(late) < len(paths):
+            # A map is as large as its smallest path, and one dead path shall not keep an instance from growing.
+            late = [path for path in late if self._sysfs.state(path) == RUNNING]
+        if not late and found:
+            self._multipath.resize(found.title)
+        with self._node.events(wanted.naas) as events:
+            seconds = self._node.seconds(self._limits.gone, "the device's new size")
+            if not events.until(lambda: self._sysfs.size(name) == wanted.size, seconds):
+                small = f" ({', '.join(late)} did not follow)" if late else ""
+                raise DeviceError(
+                    f"the LUN has {wanted.size} bytes, its device here {self._sysfs.size(name)}{small}"
+                )
+        self._prove_identity(name, wanted.naas, wanted.size)
