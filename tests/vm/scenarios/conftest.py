@@ -69,7 +69,7 @@ def node(configured: Machine, storage: Storage) -> Iterator[Machine]:
     yield configured
     for interface in (1, 2):
         storage.switch(interface, on=True)
-    configured.configure(LUN_ID_LIMIT=None, TIMEOUT=None)
+    configured.configure(LUN_ID_LIMIT=None, TIMEOUT=None, MULTIPATH=None)
     for name in storage.names():
         storage.destroy(name)
     configured.sweep()

@@ -16,7 +16,7 @@ from tests.vm.machine import Machine
 from tests.vm.storage import Storage
 
 MANY = 100
-BATCH = 20  # at a time, or udevadm settle gives up
+BATCH = 20  # at a time
 TURNS = 3
 # Issue 6's figures: how much faster, with one LUN and with many; and how much ours may grow between them.
 FASTER_WITH_ONE, FASTER_WITH_MANY, GROWTH = 1.5, 4.0, 1.3
@@ -43,8 +43,17 @@ def turns(node: Machine, storage: Storage, title: str) -> tuple[float, float]:
         assert node.script("detach", lun.name).status == 0
         assert lun.naa not in node.shell("cat /sys/block/*/device/wwid /sys/block/*/dm/uuid 2>/dev/null || :")
         storage.destroy(lun.name)
+        print(f"{title}, turn {turn + 1}: {old[-1]:.1f} s the first way, {ours[-1]:.1f} s ours", flush=True)
     print(f"\n{title}: the first way {show(old)}, ours {show(ours)}")
     return statistics.median(old), statistics.median(ours)
+
+
+def bring(node: Machine, number: int) -> None:
+    """Let the node have all LUNs that there are, ``number`` of them."""
+    node.shell("iscsiadm -m node -R >/dev/null")
+    seconds = node.await_that(lambda: len(node.maps()) == number, f"{number} maps", limit=600)
+    node.shell("udevadm settle --timeout=600", limit=660)
+    print(f"{number} maps, the last ones after {seconds:.0f} s", flush=True)
 
 
 def drop(node: Machine, naa: str) -> None:
@@ -71,8 +80,7 @@ def test_attach_of_an_absent_lun(node: Machine, storage: Storage) -> None:
     for number in range(2, MANY + 1):
         storage.make(f"more-{number}", number, mib=4)
         if number % BATCH == 0:
-            firstway.attach(node, storage.lun(f"more-{number}"))
-    node.await_that(lambda: len(node.maps()) == MANY, f"{MANY} maps", limit=300)
+            bring(node, number)
     old_many, our_many = turns(node, storage, f"attach with {MANY} LUNs on the node")
     print(
         f"faster: {old_one / our_one:.2f} x with 1, {old_many / our_many:.2f} x with {MANY}; "

@@ -11,6 +11,12 @@ from tests.vm.scenarios.conftest import Tell
 from tests.vm.storage import MIB, Storage
 
 NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
+DISK: dict[str, object] = {
+    "volume": NAME,
+    "size": 64,
+    "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
+    "name": "root",
+}
 
 
 def size(node: Machine, device: str) -> int:
@@ -20,12 +26,7 @@ def size(node: Machine, device: str) -> int:
 
 def test_whole_life(node: Machine, storage: Storage) -> None:
     """From create to remove, with the data looked at on both sides after each step."""
-    disk: dict[str, object] = {
-        "volume": NAME,
-        "size": 64,
-        "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
-        "name": "root",
-    }
+    disk = {**DISK}
     snapshot: dict[str, object] = {
         "volume": f"{NAME}.snap",
         "size": 64,
@@ -118,12 +119,7 @@ def test_what_is_not_ours_is_left_alone(node: Machine, storage: Storage) -> None
     )
     assert node.write("/dev/hostvg/hostlv", "of the host") == "ok"
     before = node.maps()
-    disk: dict[str, object] = {
-        "volume": NAME,
-        "size": 64,
-        "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
-        "name": "root",
-    }
+    disk = {**DISK}
     node.ganeti("create", disk)
     node.ganeti("grow", disk, amount=64)
     assert node.read("/dev/hostvg/hostlv") == "of the host"
@@ -160,6 +156,43 @@ def test_find_multipaths_strict(node: Machine, storage: Storage, tell: Tell) -> 
             ours="the LUN is allowed its map before its paths come, and forgotten after; no other LUN is",
         )
         assert came == "no map"
+    finally:
+        node.shell("mv /root/multipath.conf /etc/ && multipathd reconfigure")
+
+
+NO_MULTIPATH = """
+    cp /etc/multipath.conf /root/
+    printf 'blacklist {\\n device {\\n vendor NETAPP\\n product ".*"\\n }\\n}\\n' >>/etc/multipath.conf
+    multipathd reconfigure
+"""
+
+
+def test_without_multipath(node: Machine, storage: Storage) -> None:
+    """With MULTIPATH = False a volume is one bare disk, which has the same name and the same life."""
+    node.shell(NO_MULTIPATH)
+    node.configure(MULTIPATH=False)
+    disk = {**DISK}
+    try:
+        device = node.ganeti("create", disk)
+        lun = storage.lun(NAME)
+        assert (len(node.disks()), node.maps(), node.names()) == (1, {}, [device])
+        assert node.write(device, "by one path") == "ok"
+        assert lun.holds() == "by one path"
+        node.shell("udevadm trigger --settle")
+        assert node.ganeti("assemble", disk) == device
+        node.ganeti("grow", disk, amount=64)
+        disk["size"] = 128
+        assert size(node, device) == 128
+        assert node.write(device, "after growing", 100 * 256) == "ok"
+        node.ganeti("shutdown", disk)
+        assert (node.disks(), node.names()) == ([], [])
+        node.shell(DRAW_UP, str(lun.file))
+        assert node.ganeti("assemble", disk) == device
+        (kernel_name,) = node.disks()
+        assert node.shell("readlink -f $1", device) == f"/dev/{kernel_name}"
+        assert node.maps() == {}
+        node.ganeti("remove", disk)
+        assert (node.disks(), node.maps(), node.names(), storage.names()) == ([], {}, [], [])
     finally:
         node.shell("mv /root/multipath.conf /etc/ && multipathd reconfigure")
 
