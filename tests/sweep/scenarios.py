@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable
 
 from tests.simulator.filer import NEWEST
@@ -117,6 +118,9 @@ def _of(path: str, *states: Lun) -> tuple[View, ...]:
     return tuple({path: state} for state in states)
 
 
+# On a node that has a group of its own.
+_per_node = partial(Scenario, per_node=True, has_group=True)
+
 SCENARIOS = (
     Scenario("create", _CREATE, after=_MADE, shown=PATH, makes=PATH),
     Scenario("create (old)", _CREATE, after=_MADE, shown=PATH, makes=PATH, ontapi=OLD_ONTAPI),
@@ -222,100 +226,80 @@ SCENARIOS = (
     ),
     # With an initiator group per node. What this node has mapped, and what it shares with the other one:
     Scenario("n: create (first)", _CREATE, after=_OWN_MADE, shown=PATH, makes=PATH, per_node=True),
-    Scenario("n: create", _CREATE, after=_OWN_MADE, shown=PATH, makes=PATH, per_node=True, has_group=True),
-    Scenario(
+    _per_node("n: create", _CREATE, after=_OWN_MADE, shown=PATH, makes=PATH),
+    _per_node(
         "n: attach",
         _ATTACH,
         before={PATH: _OTHERS},
         after={PATH: _SHARED},
         shown=PATH,
         answers=True,
-        per_node=True,
-        has_group=True,
     ),
-    Scenario(
+    _per_node(
         "n: open",
         _OPEN,
         before={PATH: _SHARED},
         after={PATH: _OWN},
         shown=PATH,
-        per_node=True,
-        has_group=True,
         first=(_ATTACH,),
     ),
-    Scenario(
+    _per_node(
         "n: open (closed)",
         _OPEN,
         before={PATH: _SHARED},
         after={PATH: _OWN},
         shown=PATH,
-        per_node=True,
-        has_group=True,
         first=(_ATTACH, script("close")),
     ),
-    Scenario(
+    _per_node(
         "n: open (cut off)",
         _OPEN,
         before={PATH: _OTHERS},
         after={PATH: _OWN},
         between=_of(PATH, _SHARED),
         shown=PATH,
-        per_node=True,
-        has_group=True,
     ),
-    Scenario(
+    _per_node(
         "n: close",
         script("close"),
         before={PATH: _SHARED},
         after={PATH: _SHARED},
-        per_node=True,
-        has_group=True,
         first=(_ATTACH,),
     ),
-    Scenario(
+    _per_node(
         "n: detach",
         script("detach"),
         before={PATH: _SHARED},
         after={PATH: _OTHERS},
         enough={PATH: _SHARED},
-        per_node=True,
-        has_group=True,
         first=(_ATTACH,),
     ),
-    Scenario(
+    _per_node(
         "n: remove",
         _REMOVE,
         before={PATH: _SHARED},
         between=_of(PATH, _OWN, _OTHERS, UNMAPPED),
         again=_removal_again,
-        per_node=True,
-        has_group=True,
         first=(_ATTACH,),
     ),
-    Scenario(
+    _per_node(
         "n: snapshot",
         script("snapshot", **_SNAPSHOT),
         before={PATH: _OWN},
         after={PATH: _OWN, SNAP: _OWN._replace(comment=SNAP_TAG)},
         makes=SNAP,
-        per_node=True,
-        has_group=True,
     ),
-    Scenario(
+    _per_node(
         "n: pre-migrate",
         hook("pre-migrate"),
         before={PATH: _OTHERS},
         after={PATH: _SHARED},
         shown=PATH,
-        per_node=True,
-        has_group=True,
     ),
-    Scenario(
+    _per_node(
         "n: post-remove",
         hook("post-remove", **_REMOVAL),
         before={PATH: _SHARED},
         between=_of(PATH, _OWN, _OTHERS, UNMAPPED),
-        per_node=True,
-        has_group=True,
     ),
 )
