@@ -31,6 +31,7 @@ RUNNING = "/run/ganeti/fake-hypervisor"
 _INSTANCES = ("find", "/run", "-path", f"{RUNNING}/*")
 # Whatever is named after a volume, but for Ganeti's own notes of devices, which it leaves behind on offline nodes.
 _FILES_OF_VOLUMES = ("find", "/run", "/var/lib", "-path", "*/ganeti", "-prune", "-o", "-name", "*.ext.disk*")
+_UNTIL_IT_ANSWERS = 'for try in $(seq 20); do ping -q -c 1 -W 1 "$1" && exit; sleep 0.5; done; exit 1'
 OPERATING_SYSTEM = "marks+default"
 
 # Instances without network interfaces and with disks of a few MiB are allowed.
@@ -184,6 +185,8 @@ class Cluster:
         """Let ``node`` be one of the cluster's. It is made to trust the master's ssh key."""
         key = self.master.run("sh", "-c", "cat /root/.ssh/id_*.pub").stdout
         node.run("sh", "-c", "umask 077; mkdir -p /root/.ssh; cat >>/root/.ssh/authorized_keys", stdin=key)
+        # One that was cut off may still be looked for in vain: a neighbour is given up after 3 s.
+        self.master.run("sh", "-c", _UNTIL_IT_ANSWERS, "sh", node.name)
         self.gnt("node", "add", "--no-ssh-key-check", *options, node.name)
 
     @contextlib.contextmanager
@@ -260,7 +263,11 @@ class Cluster:
         return "\n".join(text)
 
     def sweep(self) -> None:
-        """Take away whatever is left, by force."""
+        """Take away whatever is left, by force; no node stays offline."""
+        offline = {known["name"] for known in self.config()["nodes"].values() if known["offline"]}
+        for node in self.nodes:
+            if node.name in offline:
+                self.join(node, "--readd")
         for instance in self.config()["instances"].values():
             self.try_gnt("instance", "remove", "-f", "--ignore-failures", "--shutdown-timeout=0", instance["name"])
         fabric = (PYTHON, f"{REPOSITORY}/tests/simulator/fabric.py", "clear", "--links", LINKS)
