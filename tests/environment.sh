@@ -12,7 +12,7 @@ PACKAGING="build-essential debhelper dh-python lintian mandoc mmdebstrap pybuild
 CLUSTER="iproute2 mmdebstrap"
 
 # To make guests and to run them.
-GUESTS="busybox-static e2fsprogs kmod mmdebstrap qemu-system-x86"
+GUESTS="busybox-static e2fsprogs kmod mmdebstrap qemu-system-x86 zstd"
 
 prepare() {
     if [ "$(id -u)" != 0 ]; then

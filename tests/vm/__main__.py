@@ -20,7 +20,7 @@ from typing import BinaryIO
 from xml.etree import ElementTree
 
 from tests.vm.guest import Guest, prepare
-from tests.vm.image import Image, image
+from tests.vm.image import image
 
 AT_A_TIME = 2  # guests that are busy; each has a processor's worth of work
 FILER_ADDRESSES = ("10.77.1.1/24", "10.77.2.1/24")
@@ -28,18 +28,28 @@ FILER_ADDRESSES = ("10.77.1.1/24", "10.77.2.1/24")
 
 @dataclass(frozen=True)
 class Boot:
-    """One scenario: a module of ``scenarios``, names of node guests beside its own, and its seconds at most."""
+    """One scenario: a module of ``scenarios``, names of node guests beside its own, and its seconds at most.
 
-    name: str
+    ``release`` is Debian's in the guests, this machine's if it is "".
+    """
+
+    module: str
     nodes: tuple[str, ...] = ()
     limit: float = 1200
     alone: bool = False  # because it measures
+    release: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called for."""
+        return f"{self.module}-{self.release}" if self.release else self.module
 
 
 BOOTS = (
     Boot("nodes", ("node1", "node2"), limit=4800),
     Boot("hazards"),
     Boot("life"),
+    Boot("life", release="trixie"),
     Boot("paths"),
     Boot("many", limit=3600),
     Boot("figures", limit=2400, alone=True),
@@ -49,8 +59,7 @@ BOOTS = (
 class Run:
     """One run of scenarios; what each says goes to our output when it is done, at once where it ``is_one``."""
 
-    def __init__(self, booted: Image, directory: Path, reports: Path, *, only: str, is_one: bool) -> None:
-        self._image = booted
+    def __init__(self, directory: Path, reports: Path, *, only: str, is_one: bool) -> None:
         self._directory = directory
         self._reports = reports
         self._only = only
@@ -78,7 +87,7 @@ class Run:
         return status == 0
 
     def _boot(self, boot: Boot, output: BinaryIO) -> int:
-        tests = f"tests/vm/scenarios/test_{boot.name}.py"
+        tests = f"tests/vm/scenarios/test_{boot.module}.py"
         options = ["-v", "-s", "--tb=short", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"]
         command = ["python3", "-m", "pytest", *options, "-k", self._only, "--junitxml=/out/report.xml", tests]
         links = [(self._link(name, "filer"), address) for name, address in zip(boot.nodes, FILER_ADDRESSES)]
@@ -92,9 +101,10 @@ class Run:
                 Guest(serve, self._out(f"{boot.name}-{node}"), name=node, links=[link], reboots=True, cpus=1)
             )
         self._guests += guests
+        booted = image(boot.release)
         try:
             for guest in guests:
-                guest.start(self._image, output)
+                guest.start(booted, output)
             return guests[0].wait(boot.limit)
         finally:
             for guest in guests:
@@ -142,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
         directory = Path(temporary)
         reports = (options.reports or directory).resolve()
         prepare(directory / "prepared")
-        run = Run(image(), directory, reports, only=options.only, is_one=len(boots) == 1)
+        run = Run(directory, reports, only=options.only, is_one=len(boots) == 1)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             try:
                 passed = list(pool.map(run.carry_out, [boot for boot in boots if not boot.alone]))

@@ -1,8 +1,8 @@
 """A guest: QEMU boots the image, a command runs in it, its output and exit status come out.
 
-``python -m tests.vm.guest [--name NAME] [--limit SECONDS] -- COMMAND``: the repository is at /src there, which is
-also where the command starts, and the product is installed as the package does it.  What the command leaves in
-/out is kept when ``--out DIRECTORY`` names where.
+``python -m tests.vm.guest [--name NAME] [--release RELEASE] -- COMMAND``: the repository is at /src there, where
+the command starts, too, and the product is installed as the package does it.  What the command leaves in /out is
+kept when ``--out DIRECTORY`` names where.
 """
 
 from __future__ import annotations
@@ -172,6 +172,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m tests.vm.guest", description="Run a command in a fresh guest."
     )
     parser.add_argument("--name", default="node1", help="the guest's host name (node1)")
+    parser.add_argument("--release", default="", help="of Debian (this machine's)")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help=f"for all of it ({LIMIT})")
     parser.add_argument("--out", type=Path, help="keep /out there")
     parser.add_argument("command", nargs="+", metavar="COMMAND")
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str]) -> int:
         prepare(out / "prepared")
         guest = Guest(options.command, out, name=options.name)
         try:
-            guest.start(image(), sys.stdout.buffer)
+            guest.start(image(options.release), sys.stdout.buffer)
             status = guest.wait(options.limit)
         finally:
             guest.stop()

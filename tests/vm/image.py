@@ -13,9 +13,10 @@ import lzma
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ DISK_SIZE = 6 << 30  # sparse; the LUNs' contents are in it, too
 PACKAGES = (
     # what a node has
     *("udev", "kmod", "mount", "open-iscsi", "multipath-tools", "kpartx", "sg3-utils", "dmsetup", "lvm2", "mdadm"),
-    *("ganeti-3.0", "python3", "python3-lxml", "python3-oslo.log", "python3-oslo.utils", "python3-six"),
+    *("python3", "python3-lxml", "python3-oslo.log", "python3-oslo.utils", "python3-six"),
     # what the tests and the simulator need there
     *("python3-trustme", "python3-pytest", "iproute2", "procps", "psmisc", "fdisk", "e2fsprogs", "strace"),
 )
@@ -35,10 +36,14 @@ MODULES = (
     *("virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "ext4", "9p", "9pnet_virtio"),
     *("iscsi_tcp", "scsi_transport_iscsi", "sd_mod", "sg", "scsi_dh_alua", "loop", "dummy", "veth", "sch_netem"),
     *("dm_mod", "dm_multipath", "dm_round_robin", "dm_queue_length", "dm_service_time", "dm_snapshot", "md_mod"),
-    *("linear", "raid0", "raid1", "configfs", "target_core_mod", "target_core_file", "iscsi_target_mod"),
+    *("raid0", "raid1", "configfs", "target_core_mod", "target_core_file", "iscsi_target_mod"),
     *("crc32c_generic", "crc32c_intel", "libcrc32c"),
 )
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9p", "9pnet_virtio")
+GANETI = {
+    "bookworm": "ganeti-3.0",
+    "trixie": "ganeti-3.1",
+}  # the package with the library of each release's version
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,13 @@ class Image:
         return self.directory / "root.ext4"
 
 
-def image() -> Image:
-    """The image for this machine's release of Debian; built if it is not there yet, which takes about a minute."""
-    sources = _sources()
-    made_of = (BUILDER, DISK_SIZE, PACKAGES, MODULES, BOOT_MODULES, INITRD_INIT.read_text(), sources)
+def image(release: str = "") -> Image:
+    """The image of a release of Debian, of this machine's if none is named. Building it takes a minute."""
+    here = _said("sh", "-c", '. /etc/os-release && echo "$VERSION_CODENAME"').strip()
+    release = release or here
+    packages = (*PACKAGES, GANETI[release])
+    sources = _sources().replace(here, release)
+    made_of = (BUILDER, DISK_SIZE, packages, MODULES, BOOT_MODULES, INITRD_INIT.read_text(), sources)
     found = Image(CACHE / hashlib.sha256(repr(made_of).encode()).hexdigest()[:16])
     CACHE.mkdir(parents=True, exist_ok=True)
     with _locked(CACHE / "lock"):
@@ -76,7 +84,7 @@ def image() -> Image:
             print(f"building the guests' image in {CACHE}, once", flush=True)
             with tempfile.TemporaryDirectory(dir=CACHE, prefix="build.") as directory:
                 work = Path(directory)
-                finished = _build(work, sources)
+                finished = _build(work, release, packages, sources)
                 for old in CACHE.glob("*/root.ext4"):
                     if old.parent.stat().st_mtime < time.time() - 24 * 60 * 60:  # another tree's may be in use
                         shutil.rmtree(old.parent)
@@ -108,14 +116,16 @@ def _said(*argv: str) -> str:
     return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def _build(work: Path, sources: str) -> Path:
+def _build(work: Path, release: str, packages: Sequence[str], sources: str) -> Path:
     """The finished directory, somewhere below ``work``."""
     tree, finished = work / "tree", work / "finished"
     finished.mkdir()
     (work / "sources.list").write_text(sources)
-    _make_tree(tree, work)
+    _make_tree(tree, work, release, packages)
     (package,) = work.glob("linux-image-*.deb")
     _said("dpkg", "--extract", str(package), str(work / "kernel"))
+    if not (work / "kernel/lib").exists():
+        (work / "kernel/lib").symlink_to("usr/lib")  # as a root of a newer release has it
     (modules,) = (work / "kernel/lib/modules").iterdir()
     version = modules.name
     _said("depmod", "--basedir", str(work / "kernel"), version)
@@ -132,9 +142,9 @@ def _build(work: Path, sources: str) -> Path:
     return finished
 
 
-def _make_tree(tree: Path, work: Path) -> None:
-    """Debian with PACKAGES in ``tree``; the stock kernel's package, not installed, in ``work``."""
-    options = ["--mode=root", "--variant=apt", "--quiet", f"--include={','.join(PACKAGES)}"]
+def _make_tree(tree: Path, work: Path, release: str, packages: Sequence[str]) -> None:
+    """Debian with ``packages`` in ``tree``; the stock kernel's package, not installed, in ``work``."""
+    options = ["--mode=root", "--variant=apt", "--quiet", f"--include={','.join(packages)}"]
     options += [
         f"--aptopt={option}" for option in ('APT::Install-Recommends "false"', 'Acquire::Languages "none"')
     ]
@@ -144,12 +154,11 @@ def _make_tree(tree: Path, work: Path) -> None:
         "kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \\(linux-image-.*\\)/\\1/p') && "
         'apt-get -qq download "$kernel"'
     )
-    codename = _said("sh", "-c", '. /etc/os-release && echo "$VERSION_CODENAME"').strip()
     command = [
         "mmdebstrap",
         *options,
         f"--customize-hook={fetch}",
-        codename,
+        release,
         str(tree),
         str(work / "sources.list"),
     ]
@@ -183,7 +192,15 @@ def _closure(paths: dict[str, list[str]], names: tuple[str, ...]) -> list[str]:
 def _copy_modules(source: Path, target: Path, paths: list[str]) -> None:
     for path in [*paths, "modules.order", "modules.builtin", "modules.builtin.modinfo"]:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / path, target / path)
+        _copy(source / path, target / path)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Newer releases compress their kernel's modules, which not all can read that have to."""
+    if source.suffix == ".xz":
+        target.with_suffix("").write_bytes(lzma.decompress(source.read_bytes()))
+    else:
+        shutil.copy(source, target)
 
 
 def _uncompressed(vmlinuz: Path) -> bytes:
@@ -191,9 +208,14 @@ def _uncompressed(vmlinuz: Path) -> bytes:
     packed = vmlinuz.read_bytes()
     start = (packed[0x1F1] + 1) * 512 + int.from_bytes(packed[0x248:0x24C], "little")
     payload = packed[start : start + int.from_bytes(packed[0x24C:0x250], "little")]
-    kernel = lzma.LZMADecompressor().decompress(payload)  # four bytes of length follow the stream
+    kernel = b""
+    if payload.startswith(b"\xfd7zXZ"):
+        kernel = lzma.LZMADecompressor().decompress(payload)  # four bytes of length follow the stream
+    elif payload.startswith(b"\x28\xb5\x2f\xfd"):
+        unpack = ["zstd", "--decompress", "--stdout", "--quiet"]
+        kernel = subprocess.run(unpack, input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
     if not kernel.startswith(b"\x7fELF"):
-        raise SystemExit(f"{vmlinuz} has no ELF file inside")
+        raise SystemExit(f"{vmlinuz} has no ELF file inside, or one that is packed in a new way")
     return kernel
 
 
@@ -204,7 +226,7 @@ def _make_initrd(root: Path, target: Path, modules: list[Path]) -> None:
     shutil.copy("/bin/busybox", root / "bin/busybox")
     (root / "bin/sh").symlink_to("busybox")
     for number, module in enumerate(modules):
-        shutil.copy(module, root / "modules" / f"{number:03}-{module.name}")
+        _copy(module, root / "modules" / f"{number:03}-{module.name}")
     shutil.copy(INITRD_INIT, root / "init")
     (root / "init").chmod(0o755)
     names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
@@ -216,4 +238,4 @@ def _make_initrd(root: Path, target: Path, modules: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    print(image().directory)
+    print(image(*sys.argv[1:]).directory)
