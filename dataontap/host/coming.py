@@ -45,13 +45,23 @@ class Coming:
         self._clear(wanted, numbers, {*nexuses, *known})
         self._prepare(wanted.naas[0], wanted.path)
         for number in numbers:
-            if not self._node.wants_maps and self._node.running(wanted.naas):
-                return  # a single path is wanted
             missing = [nexus for nexus in nexuses if not self._at(nexus, numbers)]
-            works = {nexus: partial(self._sysfs.scan, nexus, number) for nexus in missing}
-            done = self._node.each(works, self._node.seconds(self._limits.scan, "scanning for the LUN"))
-            for nexus in sorted(set(missing) - set(done)):
-                LOG.warning("the scan for %d at %s failed or is still going on", number, nexus)
+            # Of bare disks one is wanted: two would have one name, and it could change from the one to the other.
+            for some in [missing] if self._node.wants_maps else [[nexus] for nexus in missing]:
+                if not self._node.wants_maps and self._has_path(wanted, numbers, nexuses):
+                    return
+                self._scan(some, number)
+
+    def _scan(self, nexuses: Sequence[Nexus], number: int) -> None:
+        works = {nexus: partial(self._sysfs.scan, nexus, number) for nexus in nexuses}
+        done = self._node.each(works, self._node.seconds(self._limits.scan, "scanning for the LUN"))
+        for nexus in sorted(set(nexuses) - done):
+            LOG.warning("the scan for %d at %s failed or is still going on", number, nexus)
+
+    def _has_path(self, wanted: Wanted, numbers: Sequence[int], nexuses: Sequence[Nexus]) -> bool:
+        """Whether the kernel has a path to the LUN that is running, or that will be as soon as it has its disk."""
+        found = {self._sysfs.identity_at(nexus, number) for nexus in nexuses for number in numbers}
+        return bool(found & {*wanted.naas} or self._node.running(wanted.naas))
 
     def _prepare(self, naa: str, path: str) -> None:
         """Tell udev the LUN's name and multipath that it may have a map, before its paths come."""

@@ -107,7 +107,7 @@ class Going:
         """Let the kernel forget paths; how that went is for the caller to see."""
         works = {path: partial(self._sysfs.delete, path) for path in paths if self._sysfs.number(path)}
         done = self._node.each(works, self._node.seconds(self._limits.gone, "deleting paths"))
-        for path in sorted(set(works) - set(done)):
+        for path in sorted(set(works) - done):
             LOG.warning("deleting %s failed or is still going on", path)
 
     @property

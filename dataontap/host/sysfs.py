@@ -75,6 +75,11 @@ class Sysfs:
         """The SCSI disk at an address."""
         return self._path(self.root / f"class/scsi_disk/{nexus}:{lun}")
 
+    def identity_at(self, nexus: Nexus, lun: int) -> str | None:
+        """The identity of what is at an address and runs. A scan may return before that has its disk."""
+        device = self.root / f"class/scsi_device/{nexus}:{lun}/device"
+        return _naa(device) if _read(device / "state") == RUNNING else None
+
     def paths_of(self, naas: Collection[str]) -> list[ScsiPath]:
         """The SCSI disks that the kernel takes for one of these LUNs."""
         wanted = {f"naa.{naa}" for naa in naas}

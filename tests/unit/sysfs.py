@@ -65,6 +65,7 @@ class FakeNode:
         self.dev.mkdir()
         self.deadline = Deadline(60)
         self.limits = Limits()
+        self.wants_maps = True
 
     # The filer's side
 
@@ -113,9 +114,11 @@ class FakeNode:
         (device / "wwid").write_text(f"naa.{naa}\n")
         disk.mkdir()
         (disk / "device").symlink_to(device)
-        (self.sysfs / f"class/scsi_device/{nexus}:{lun}").mkdir()
+        generic = self.sysfs / f"class/scsi_device/{nexus}:{lun}"
+        generic.mkdir()
+        (generic / "device").symlink_to(device)
         (self.sysfs / "block" / name).symlink_to(device / "block" / name)
-        if self.served:
+        if self.served and self.wants_maps:
             self._map(naa, name, size)
 
     def _map(self, naa: str, path: str, size: int) -> None:
@@ -230,5 +233,12 @@ class FakeNode:
         names = Names(str(self.directory / "udev"), str(self.dev))
         multipath = Multipath(self.run, self.deadline, str(self.directory / "wwids"))
         return San(
-            FakeSysfs(self), multipath, names, self.deadline, ask=self.ask, events=Events, limits=self.limits
+            FakeSysfs(self),
+            multipath,
+            names,
+            self.deadline,
+            wants_maps=self.wants_maps,
+            ask=self.ask,
+            events=Events,
+            limits=self.limits,
         )

@@ -102,6 +102,29 @@ class TestAttach:
         assert f"multipathd resize map 3{NAA}" in attached.happened("ran")
 
 
+class TestWithoutMaps:
+    """MULTIPATH = False: a volume is one bare disk."""
+
+    @pytest.fixture
+    def node(self, tmp_path: Path) -> FakeNode:
+        node = FakeNode(tmp_path)
+        node.wants_maps = False
+        return node
+
+    def test_one_disk_comes(self, node: FakeNode) -> None:
+        node.show(5, NAA, 64 * MIB)
+        for _ in range(2):
+            node.san.scan(wanted(node), [5], NEXUSES)
+        assert node.happened("scanned") == ["2:0:0:5"]
+        assert node.devices() == ["sdc5"]
+
+    def test_another_path_is_tried_when_the_first_has_nothing(self, node: FakeNode) -> None:
+        node.show(5, NAA, 64 * MIB, hosts=HOSTS[1:])
+        node.san.scan(wanted(node), [5], NEXUSES)
+        assert node.happened("scanned") == ["2:0:0:5", "3:0:0:5"]
+        assert node.devices() == ["sdd5"]
+
+
 class TestAnotherLunCameToItsPlace:
     """The hazard: the LUN was destroyed behind the node's back, and a new one got its number."""
 
