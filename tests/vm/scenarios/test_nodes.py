@@ -32,8 +32,7 @@ DISK: dict[str, object] = {
 PORT = 8443
 PER_NODE = "ganeti-{node}"
 BOOT_SECONDS = 300
-# 5 s of its own work, and as much again for starting Python in an emulated machine on a busy one.
-DETACH_SECONDS = 15
+DETACH_SECONDS = 5.0  # at most, beyond what a detach takes here of which nothing is wrong
 MOVES = 50
 WRITTEN = "/tmp/written"  # noqa: S108 - in a guest that has nobody else
 
@@ -182,6 +181,7 @@ def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, w
         f"failover from a node that is cut off, its instance {'writing' if writes else 'idle'}", nodes, storage
     )
     device = str(sequence.step(cut_off, "create"))
+    plain = plain_detach(cut_off)
     sequence.step(cut_off, "open", exclusive=True)
     lun = storage.lun(NAME)
     zombie = cut_off.hold(device)
@@ -212,7 +212,7 @@ def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, w
         cut_off.await_that(lambda: not cut_off.is_stuck(writer), "the zombie's end")
     detached = cut_off.script("detach", NAME)
     assert detached.status == 0, detached.stderr
-    assert detached.seconds < DETACH_SECONDS
+    assert detached.seconds < plain + DETACH_SECONDS
     assert (cut_off.disks(), cut_off.maps()) == ([], {})
     assert cut_off.ganeti("assemble", DISK) == device
     assert cut_off.read(device) == "of the owner"
@@ -223,6 +223,14 @@ def test_fencing(nodes: tuple[Machine, Machine], storage: Storage, tell: Tell, w
         ours="mapped to the owner only; 0 writes reached it; attach refuses while it is held",
     )
     assert lost
+
+
+def plain_detach(node: Machine) -> float:
+    """The seconds of a detach of a volume that is well, here and today; it is attached again."""
+    detached = node.script("detach", NAME)
+    assert detached.status == 0, detached.stderr
+    node.attach(NAME)
+    return detached.seconds
 
 
 def unnoticed(node: Machine) -> None:
@@ -236,10 +244,9 @@ def failed(node: Machine) -> None:
 
 
 def without_paths(node: Machine) -> None:
-    """The paths are gone, the map is left."""
+    """The paths are gone; so is the map, if multipathd was quick."""
     node.shell("for disk in /sys/block/sd*; do echo 1 >$disk/device/delete; done")
     node.await_that(lambda: node.disks() == [], "no paths")
-    assert len(node.maps()) == 1
 
 
 @pytest.mark.parametrize("become", [unnoticed, failed, without_paths])
@@ -250,14 +257,15 @@ def test_detach_of_a_fenced_closed_volume(
     source, target = nodes
     sequence = Sequence(f"a fenced node's map, {become.__name__}", nodes, storage)
     sequence.step(source, "create")
+    plain = plain_detach(source)
     sequence.step(source, "open", exclusive=True)
     sequence.step(target, "assemble")
     sequence.step(target, "open", exclusive=True)
     become(source)
     detached = source.script("detach", NAME)
-    print(f"detach: {detached.seconds:.1f} s")
+    print(f"detach: {detached.seconds:.1f} s, when nothing is wrong {plain:.1f} s")
     assert detached.status == 0, detached.stderr
-    assert detached.seconds < DETACH_SECONDS
+    assert detached.seconds < plain + DETACH_SECONDS
     assert (source.disks(), source.maps(), source.names()) == ([], {}, [])
     sequence.step(target, "shutdown")
 
@@ -320,7 +328,7 @@ def test_fifty_moves(nodes: tuple[Machine, Machine], storage: Storage) -> None:
     lun = storage.lun(NAME)
     instance = Instance(here, device)
     began = time.monotonic()
-    for _ in range(MOVES):
+    for number in range(1, MOVES + 1):
         assert there.ganeti("assemble", DISK) == device
         there.ganeti("close", DISK)
         here.ganeti("open", DISK, exclusive=False)
@@ -332,6 +340,8 @@ def test_fifty_moves(nodes: tuple[Machine, Machine], storage: Storage) -> None:
         assert storage.groups(NAME) == [f"ganeti-{there.name}"]
         assert (here.disks(), here.maps()) == ([], {})
         here, there = there, here
+        if number % 5 == 0:
+            print(f"{number} moves after {time.monotonic() - began:.0f} s", flush=True)
     seconds = time.monotonic() - began
     instance.stop()
     assert all(lun.holds(block) == text for block, text in writer.expected(instance.last + 1).items())
