@@ -39,6 +39,7 @@ class Time:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.oversleeps = 0.0
         self.slept: list[float] = []
 
     def clock(self) -> float:
@@ -46,7 +47,7 @@ class Time:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(round(seconds, 3))
-        self.now += seconds
+        self.now += seconds + self.oversleeps
 
 
 @pytest.fixture
@@ -104,6 +105,14 @@ def test_the_deadline_ends_it_with_the_cause(time: Time) -> None:
         server(Peer(*busy), time, seconds=60).send_request("lun-destroy")
     assert 50 < time.now < 60
     assert max(time.slept) == 5.0
+
+
+def test_the_cause_is_named_by_a_busy_node_that_slept_too_long(time: Time) -> None:
+    time.oversleeps = 5.0
+    peer = Peer(RESET, PASSED)
+    with pytest.raises(TransportError, match="reset"):
+        server(peer, time, seconds=1).send_request("lun-map")
+    assert peer.asked == 1
 
 
 def test_a_filer_that_says_nothing_at_all_is_given_up_sooner(time: Time) -> None:
