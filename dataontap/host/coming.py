@@ -46,11 +46,14 @@ class Coming:
         self._prepare(wanted.naas[0], wanted.path)
         for number in numbers:
             missing = [nexus for nexus in nexuses if not self._at(nexus, numbers)]
-            # Of bare disks one is wanted: two would have one name, and it could change from the one to the other.
-            for some in [missing] if self._node.wants_maps else [[nexus] for nexus in missing]:
-                if not self._node.wants_maps and self._has_path(wanted, numbers, nexuses):
+            if self._node.wants_maps:
+                self._scan(missing, number)
+                continue
+            # One bare disk is wanted: two would claim one name, and udev could give it to the one or the other.
+            for nexus in missing:
+                if self._has_path(wanted, numbers, nexuses):
                     return
-                self._scan(some, number)
+                self._scan([nexus], number)
 
     def _scan(self, nexuses: Sequence[Nexus], number: int) -> None:
         works = {nexus: partial(self._sysfs.scan, nexus, number) for nexus in nexuses}

@@ -18,6 +18,14 @@ from tests.vm.storage import IGROUP, Storage
 
 STATE = Path("/var/filer")
 PORTALS = "127.0.0.1,127.0.0.2"
+# A volume and its disk, as Ganeti would name them.
+NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
+DISK: dict[str, object] = {
+    "volume": NAME,
+    "size": 64,
+    "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
+    "name": "root",
+}
 
 # They belong to a guest of their own: python -m tests.vm starts those.
 collect_ignore_glob = [] if "DATAONTAP_GUEST" in os.environ else ["test_*.py"]

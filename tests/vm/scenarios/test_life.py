@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.testbed.node import GanetiError
 from tests.vm import firstway
 from tests.vm.machine import Machine
-from tests.vm.scenarios.conftest import Tell
+from tests.vm.scenarios.conftest import DISK, NAME, Tell
 from tests.vm.storage import MIB, Storage
-
-NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
-DISK: dict[str, object] = {
-    "volume": NAME,
-    "size": 64,
-    "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
-    "name": "root",
-}
 
 
 def size(node: Machine, device: str) -> int:
@@ -130,12 +125,19 @@ def test_what_is_not_ours_is_left_alone(node: Machine, storage: Storage) -> None
     node.shell("vgremove -qq -f hostvg && pvremove -qq $1", foreign.map)
 
 
+@contextmanager
+def multipath_conf(node: Machine, change: str) -> Iterator[None]:
+    """The node's multipath.conf is what a shell command makes of it meanwhile."""
+    node.shell(f"cp /etc/multipath.conf /root/ && {change} && multipathd reconfigure")
+    try:
+        yield
+    finally:
+        node.shell("mv /root/multipath.conf /etc/ && multipathd reconfigure")
+
+
 def test_find_multipaths_strict(node: Machine, storage: Storage, tell: Tell) -> None:
     """Debian's own default."""
-    node.shell(
-        "cp /etc/multipath.conf /root/ && sed -i /find_multipaths/d /etc/multipath.conf && multipathd reconfigure"
-    )
-    try:
+    with multipath_conf(node, "sed -i /find_multipaths/d /etc/multipath.conf"):
         old = storage.make("volume-a", 5)
         firstway.log_in(node)
         firstway.scan(node)
@@ -156,23 +158,16 @@ def test_find_multipaths_strict(node: Machine, storage: Storage, tell: Tell) -> 
             ours="the LUN is allowed its map before its paths come, and forgotten after; no other LUN is",
         )
         assert came == "no map"
-    finally:
-        node.shell("mv /root/multipath.conf /etc/ && multipathd reconfigure")
 
 
-NO_MULTIPATH = """
-    cp /etc/multipath.conf /root/
-    printf 'blacklist {\\n device {\\n vendor NETAPP\\n product ".*"\\n }\\n}\\n' >>/etc/multipath.conf
-    multipathd reconfigure
-"""
+NO_MULTIPATH = r"""printf 'blacklist {\n device {\n vendor NETAPP\n product ".*"\n }\n}\n' >>/etc/multipath.conf"""
 
 
 def test_without_multipath(node: Machine, storage: Storage) -> None:
     """With MULTIPATH = False a volume is one bare disk, which has the same name and the same life."""
-    node.shell(NO_MULTIPATH)
     node.configure(MULTIPATH=False)
     disk = {**DISK}
-    try:
+    with multipath_conf(node, NO_MULTIPATH):
         device = node.ganeti("create", disk)
         lun = storage.lun(NAME)
         assert (len(node.disks()), node.maps(), node.names()) == (1, {}, [device])
@@ -193,8 +188,6 @@ def test_without_multipath(node: Machine, storage: Storage) -> None:
         assert node.maps() == {}
         node.ganeti("remove", disk)
         assert (node.disks(), node.maps(), node.names(), storage.names()) == ([], {}, [], [])
-    finally:
-        node.shell("mv /root/multipath.conf /etc/ && multipathd reconfigure")
 
 
 def test_multipathd_stopped(node: Machine, storage: Storage) -> None:

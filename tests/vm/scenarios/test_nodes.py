@@ -17,18 +17,11 @@ from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.vm import machine, writer
 from tests.vm.machine import Machine
-from tests.vm.scenarios.conftest import STATE, Tell
+from tests.vm.scenarios.conftest import DISK, NAME, STATE, Tell
 from tests.vm.storage import IGROUP, Storage
 
 ADDRESSES = {"node1": "10.77.1.2", "node2": "10.77.2.2"}
 PORTALS = {"node1": "10.77.1.1", "node2": "10.77.2.1"}
-NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
-DISK: dict[str, object] = {
-    "volume": NAME,
-    "size": 64,
-    "uuid": "e5d84ccc-11b6-4f5d-8702-af659b341813",
-    "name": "root",
-}
 PORT = 8443
 PER_NODE = "ganeti-{node}"
 BOOT_SECONDS = 300
