@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
     from dataontap.igroups import Igroups
+    from dataontap.orphans import Orphans
 
 
 LOG = logging.getLogger(__name__)
@@ -23,10 +24,11 @@ _ROLE = "see ontap-account-zapi.txt"
 class Checks:
     """One method a check; ``environ.Verification.known`` has their names in order."""
 
-    def __init__(self, client: CmodeClient, igroups: Igroups, settings: Settings) -> None:
+    def __init__(self, client: CmodeClient, igroups: Igroups, settings: Settings, orphans: Orphans) -> None:
         self._client = client
         self._igroups = igroups
         self._settings = settings
+        self._orphans = orphans
 
     def run(self, names: Sequence[str]) -> Iterator[tuple[str, DataOntapError | None]]:
         """Each check's name and what is wrong, if anything."""
@@ -96,3 +98,7 @@ class Checks:
     def igroup(self) -> None:
         """The SVM has the initiator group that LUNs are mapped to, or can be given it."""
         self._igroups.check()
+
+    def orphans(self) -> None:
+        """Ganeti knows every LUN that this cluster made. Told by the master node only."""
+        self._orphans.check()

@@ -58,17 +58,19 @@ class Disk:
 
 @dataclass(frozen=True)
 class Verification(Disk):
-    """What ``verify`` is to check: all of it, unless its arguments name some."""
+    """What ``verify`` is to check: the ``usual``, unless its arguments name others."""
 
     checks: tuple[str, ...]
 
     heeds: ClassVar[tuple[str, ...]] = PARAMETERS
-    known: ClassVar[tuple[str, ...]] = ("params", "config", "connection", "credentials", "pool", "igroup")
+    usual: ClassVar[tuple[str, ...]] = ("params", "config", "connection", "credentials", "pool", "igroup")
+    # Which only the cluster's master node can tell, and which a new volume does not depend on.
+    known: ClassVar[tuple[str, ...]] = (*usual, "orphans")
 
     @classmethod
     def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
         _refuse_unknown_params(environ)
-        return {**super()._fields(environ), "checks": cls.known}
+        return {**super()._fields(environ), "checks": cls.usual}
 
 
 @dataclass(frozen=True)

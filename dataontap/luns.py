@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Callable
 
 from oslo_utils import excutils
@@ -139,8 +141,14 @@ class Luns:
         ``release`` has to take its device off this node; if that fails it stays, which is said.
         """
         self._make_sure(path, make, is_ours)
-        try:
+        with self.whole_or_none(path, release):
             finish()
+
+    @contextlib.contextmanager
+    def whole_or_none(self, path: str, release: Callable[[], object]) -> Iterator[None]:
+        """What is done meanwhile belongs to the LUN's making: if it fails, the LUN is removed as in ``make``."""
+        try:
+            yield
         except BaseException:
             with excutils.save_and_reraise_exception(logger=LOG):
                 self._undo(path, release)

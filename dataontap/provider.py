@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Callable
 
 from dataontap import tag
@@ -19,10 +20,13 @@ from dataontap.igroups import Igroups
 from dataontap.locks import Locks
 from dataontap.luns import Luns
 from dataontap.masking import Masking
+from dataontap.orphans import Orphans
 from dataontap.records import Records
 from dataontap.tag import Tag
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from dataontap.client.client_base import Lun, LunMap
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
@@ -120,6 +124,7 @@ class DataOnTapProvider:
             device = self.devices.settle(volume.name, wanted[-1], failed)
             if lun is not None:
                 self._records.keep(volume.name, device, _noted(lun))
+            self._records.begin(volume.name)
 
         self.luns.make(
             path,
@@ -128,6 +133,16 @@ class DataOnTapProvider:
             is_ours=is_ours,
             release=lambda: self._take_down(volume.name, wanted[-1].naas),
         )
+
+    def _creation(self, name: str, take_down: Callable[[str], object]) -> AbstractContextManager[None]:
+        """While Ganeti makes a volume, a failure meanwhile takes the LUN away again.
+
+        That takes four scripts: create, attach, open, setinfo. If one fails, Ganeti runs no other for the volume,
+        and forgets it (3.0.2, ganeti.backend.BlockdevCreate).
+        """
+        if not self._records.is_new(name):
+            return contextlib.nullcontext()
+        return self.luns.whole_or_none(self.luns.path(name), partial(take_down, name))
 
     def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.
@@ -226,6 +241,7 @@ class DataOnTapProvider:
 
     def _take_down(self, name: str, naas: tuple[str, ...] = ()) -> None:
         self.devices.take_down(name, (*naas, *self._records.identities(name)))
+        self._records.finish(name)
         self._records.reopen(name)  # first: a mark without a record would outlive the device that it is for
         self._records.forget(name)
 
@@ -294,10 +310,12 @@ class DataOnTapProvider:
         self.luns.make(path, clone, finish, is_ours=is_ours)
 
     def setinfo(self, volume: Metadata) -> None:
-        """Keep Ganeti's text in the LUN's comment, beside our tag."""
-        lun = self.luns.existing(volume.name)
-        mark = tag.find(lun.comment) or Tag(self._cluster, volume.uuid or "-", tag.DISK)
-        self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
+        """Keep Ganeti's text in the LUN's comment, beside our tag; a new volume is complete then."""
+        with self._creation(volume.name, self.take_down):
+            lun = self.luns.existing(volume.name)
+            mark = tag.find(lun.comment) or Tag(self._cluster, volume.uuid or "-", tag.DISK)
+            self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
+            self._records.finish(volume.name)
 
     def open(self, volume: Opening) -> None:
         """Let this node use the volume: alone if ``exclusive``, which takes the LUN away from every other node.
@@ -310,8 +328,9 @@ class DataOnTapProvider:
         moves = volume.exclusive and self._settings.former_igroup is not None
         if not (fences or moves or self._records.is_closed(volume.name)):
             return
-        with self._locks.volume(volume.name), self._igroups.doubted():
-            path, maps = self._known_open(volume.name) or self._open(volume.name, move=moves)
+        name = volume.name
+        with self._locks.volume(name), self._creation(name, self._take_down), self._igroups.doubted():
+            path, maps = self._known_open(name) or self._open(name, move=moves)
             if volume.exclusive and fences:
                 with self._locks.scan():
                     self._masking.exclude_others(path, maps)
@@ -362,7 +381,8 @@ class DataOnTapProvider:
     def verify(self, verification: Verification) -> None:
         """Check what a volume's life will need, a log line a check; raises VolumeError if any fails."""
         failed = []
-        for name, problem in Checks(self.client, self._igroups, self._settings).run(verification.checks):
+        checks = Checks(self.client, self._igroups, self._settings, Orphans(self.client, self._cluster))
+        for name, problem in checks.run(verification.checks):
             if problem is None:
                 LOG.info("verify %s: fine", name)
             else:

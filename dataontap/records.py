@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from dataontap import present
 from dataontap.errors import HostError
 
 LOG = logging.getLogger(__name__)
+
+# Ganeti's limit, in seconds, of the call that makes a volume (3.0.2, blockdev_create in rpc_defs: slow).
+_CREATION_SECONDS = 900.0
 
 
 class Records:
@@ -77,12 +81,7 @@ class Records:
 
     def close(self, name: str) -> None:
         """Mark the volume as closed on this node; HostError if that cannot be."""
-        path = Path(present.closed_path(self._directory, name))
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-        except OSError as error:
-            raise HostError(f"{name} cannot be marked as closed: {error}") from None
+        self._touch(present.closed_path(self._directory, name), f"{name} cannot be marked as closed")
 
     def is_closed(self, name: str) -> bool:
         """Whether the volume is marked so."""
@@ -91,6 +90,25 @@ class Records:
     def reopen(self, name: str) -> None:
         """Take the mark away."""
         self._unlink(present.closed_path(self._directory, name))
+
+    def begin(self, name: str) -> None:
+        """Mark that Ganeti's creation of the volume goes on; HostError if that cannot be."""
+        self._touch(self._unfinished_path(name), f"{name} cannot be marked as new")
+
+    def is_new(self, name: str) -> bool:
+        """Whether Ganeti's creation of the volume can still be going on: then nobody has any data on it."""
+        try:
+            begun = os.stat(self._unfinished_path(name)).st_mtime
+        except OSError:
+            return False
+        return time.time() - begun < _CREATION_SECONDS
+
+    def finish(self, name: str) -> None:
+        """The creation has come to its end, whichever."""
+        self._unlink(self._unfinished_path(name))
+
+    def _unfinished_path(self, name: str) -> str:
+        return f"{self._directory}/new/{name}"
 
     def contradict(self, name: str, device: str) -> bool:
         """Whether ``device`` is certainly not what was on record for the volume last."""
@@ -112,6 +130,14 @@ class Records:
     def forget(self, name: str) -> None:
         """Let the next attach prove the device anew."""
         self._unlink(present.record_path(self._directory, name))
+
+    @staticmethod
+    def _touch(path: str, failure: str) -> None:
+        try:
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(path).touch(mode=0o600)
+        except OSError as error:
+            raise HostError(f"{failure}: {error}") from None
 
     @staticmethod
     def _unlink(path: str) -> None:

@@ -33,7 +33,10 @@ class LunSpec:
 
 @dataclass(frozen=True)
 class Lun:
-    """A LUN as the filer describes it; ``size`` in bytes, ``serial`` 12 characters of which any may be odd."""
+    """A LUN as the filer describes it; ``size`` in bytes, ``serial`` 12 characters of which any may be odd.
+
+    ``created`` is in seconds since the epoch, by the filer's clock.
+    """
 
     path: str
     size: int
@@ -43,6 +46,7 @@ class Lun:
     space_reserved: bool
     online: bool
     mapped: bool
+    created: int
 
     @property
     def naas(self) -> tuple[str, ...]:

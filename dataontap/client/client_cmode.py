@@ -21,6 +21,7 @@ _LUN_FIELDS = (
     "is-space-reservation-enabled",
     "online",
     "mapped",
+    "creation-timestamp",
 )
 
 
@@ -193,6 +194,7 @@ def _lun(record: NaElement) -> Lun:
         space_reserved=_is_true(record, "is-space-reservation-enabled"),
         online=_is_true(record, "online"),
         mapped=_is_true(record, "mapped"),
+        created=record.get_int("creation-timestamp"),
     )
 
 

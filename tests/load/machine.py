@@ -22,6 +22,7 @@ from tests.testbed.inventory import MIB, Lun, View
 from tests.testbed.node import Outcome, device_size, read, write
 
 CLUSTER = "cluster.example"
+METADATA = "originstname+new"
 # Those that cost no waiting, and let the filer be reached again.
 FAULTS = [trial for trial in TRIALS if trial.timeout > 30 and not trial.cut_off]
 
@@ -81,6 +82,9 @@ class Machine(RuleBasedStateMachine):
         volume.lun = volume.lun._replace(comment=f"{volume.tag}:disk")
         self._run(node, "create", volume, fault, volume.view(), {}, VOL_SIZE=str(size))
         volume.nodes.add(node)
+        before, volume.lun = volume.view(), volume.lun._replace(comment=f"{METADATA} {volume.lun.comment}")
+        # From then on nothing that fails takes it away again; what does before, the sweep knows.
+        self._run(node, "setinfo", volume, None, volume.view(), before, VOL_METADATA=METADATA)
         self.volumes.append(volume)
 
     @precondition(lambda self: self.volumes)

@@ -96,6 +96,19 @@ def _removal_again(lab: Lab) -> Outcome:
     return outcome
 
 
+def _in_turn(*steps: Run) -> Run:
+    """Run these until one fails."""
+
+    def run(lab: Lab) -> Outcome:
+        for step in steps:
+            outcome = step(lab)
+            if outcome.status != 0:
+                break
+        return outcome
+
+    return run
+
+
 _CREATE = script("create", **_SIZES)
 _CREATE_NOWHERE = script("create", **_SIZES, EXTP_IGROUP="none")
 _MADE = {PATH: WHOLE._replace(data=b"")}
@@ -110,6 +123,8 @@ _SHARED = WHOLE._replace(groups=(OTHER_GROUP, OWN_GROUP))
 _OWN_MADE = {PATH: _OWN._replace(data=b"")}
 _ATTACH = script("attach")
 _OPEN = script("open", VOL_OPEN_EXCLUSIVE="True")
+_SETINFO = script("setinfo", VOL_METADATA="originstname+inst1.example")
+_NAMED = f"originstname+inst1.example {TAG}"
 _CLONE = WHOLE._replace(comment=SNAP_TAG)
 _LEFTOVER = {PATH: WHOLE, SNAP: _CLONE._replace(data=_OLD)}
 
@@ -148,16 +163,21 @@ SCENARIOS = (
         answers=True,
     ),
     Scenario("detach", script("detach"), before=_HERE, after=_HERE, attached=True),
-    Scenario("open", script("open", VOL_OPEN_EXCLUSIVE="True"), before=_HERE, after=_HERE, attached=True),
+    Scenario("open", _OPEN, before=_HERE, after=_HERE, attached=True),
     Scenario(
         "open (shared)", script("open", VOL_OPEN_EXCLUSIVE="False"), before=_HERE, after=_HERE, attached=True
     ),
     Scenario("close", script("close"), before=_HERE, after=_HERE, attached=True),
+    Scenario("setinfo", _SETINFO, before=_HERE, after={PATH: WHOLE._replace(comment=_NAMED)}),
+    # Of a volume that Ganeti is making, and forgets when this fails.
     Scenario(
-        "setinfo",
-        script("setinfo", VOL_METADATA="originstname+inst1.example"),
-        before=_HERE,
-        after={PATH: WHOLE._replace(comment=f"originstname+inst1.example {TAG}")},
+        "setinfo (new)",
+        _SETINFO,
+        after={PATH: WHOLE._replace(comment=_NAMED, data=b"")},
+        shown=PATH,
+        makes=PATH,
+        first=(_CREATE,),
+        again=_in_turn(_CREATE, _SETINFO),
     ),
     Scenario(
         "grow",
@@ -242,6 +262,15 @@ SCENARIOS = (
         after={PATH: _OWN},
         shown=PATH,
         first=(_ATTACH,),
+    ),
+    _per_node(
+        "n: open (new)",
+        _OPEN,
+        after=_OWN_MADE,
+        shown=PATH,
+        makes=PATH,
+        first=(_CREATE,),
+        again=_in_turn(_CREATE, _OPEN),
     ),
     _per_node(
         "n: open (closed)",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings
+
+from tests.unit.stage import Stage
 
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.load_profile("quick")
@@ -35,3 +38,11 @@ def nothing_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def repository() -> Path:
     """The source tree."""
     return Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A provider whose filer is an object."""
+    stage = Stage(tmp_path)
+    yield stage
+    stage.filer.close()

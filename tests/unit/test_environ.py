@@ -112,7 +112,7 @@ def test_parameters_of_creation_alone_are_heeded_there_alone() -> None:
 
 
 def test_verify_needs_no_volume() -> None:
-    assert Verification.from_environ({}).checks == Verification.known
+    assert Verification.from_environ({}).checks == Verification.usual
     with pytest.raises(ContractError, match="EXTP_BOGUS"):
         Verification.from_environ({"EXTP_BOGUS": "1"})
 

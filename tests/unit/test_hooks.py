@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection
 
 import pytest
 
@@ -46,13 +45,6 @@ class Programs:
         if isinstance(self.said, CommandError):
             raise self.said
         return self.said
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(tmp_path)
-    yield stage
-    stage.filer.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.environ import Creation, Opening, Snapshot, Volume
+from dataontap.environ import Creation, Metadata, Opening, Snapshot, Volume
 from dataontap.errors import ConfigError, DeviceError, VolumeError
 from dataontap.masking import spread
 from tests.unit.stage import Stage
@@ -30,8 +30,14 @@ def stage(tmp_path: Path) -> Stage:
 
 @pytest.fixture
 def made(stage: Stage) -> Stage:
-    stage.provider.create(CREATION)
+    make(stage)
     return stage
+
+
+def make(stage: Stage) -> None:
+    """A volume, from create to setinfo."""
+    stage.provider.create(CREATION)
+    stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
 
 
 def on(stage: Stage, node: str) -> Stage:
@@ -256,7 +262,7 @@ class TestMoving:
         stage.options["IGROUP"] = "ganeti"
         initiator = "iqn.1993-08.org.debian:01:node1.example"
         stage.ask("igroup-add", {"initiator-group-name": "ganeti", "initiator": initiator})
-        stage.provider.create(CREATION)
+        make(stage)
         stage.options.update(IGROUP="g-{node}", FORMER_IGROUP="ganeti")
         return stage
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,8 @@ UNTRUSTED = TransportError("filer's certificate is not trusted", sent=False)
 RESET = TransportError("reset by peer", transient=True)
 CREATION = Creation({}, "v", "u-1", 64 * MIB)
 VOLUME = Volume({}, "v", "u-1")
+OPENING = Opening({}, "v", "u-1", True)
+METADATA = Metadata({}, "v", "u-1", "originstname+a")
 SNAPSHOT = Snapshot({}, "v", None, "v.snap", 64 * MIB)
 
 
@@ -59,6 +62,14 @@ def stage(make_stage: Callable[..., Stage]) -> Stage:
 @pytest.fixture
 def made(stage: Stage) -> Stage:
     """A stage with the volume on it."""
+    stage.provider.create(CREATION)
+    return stage
+
+
+@pytest.fixture
+def made_per_node(stage: Stage) -> Stage:
+    """The same, mapped to the node's own group."""
+    stage.options["IGROUP"] = "g-{node}"
     stage.provider.create(CREATION)
     return stage
 
@@ -468,6 +479,56 @@ class TestSetinfo:
             stage.provider.setinfo(Metadata({}, "v", "u-1", "x"))
 
 
+class TestNewVolume:
+    """Until setinfo, which ends Ganeti's making of a volume, what fails takes the LUN away again."""
+
+    @pytest.mark.parametrize("api", ["lun-get-iter", "lun-set-comment"])
+    def test_setinfo_fails(self, made: Stage, api: str) -> None:
+        made.wire.lose(api, after=False, error=NaApiError(api, "13001", "injected"))
+        with pytest.raises(NaApiError, match="injected"):
+            made.provider.setinfo(METADATA)
+        assert (made.paths, made.host.devices) == ([], {})
+
+    def test_an_exclusive_open_fails(self, made_per_node: Stage) -> None:
+        made_per_node.wire.lose("lun-map-get-iter", after=False)
+        with pytest.raises(TransportError):
+            made_per_node.provider.open(OPENING)
+        assert (made_per_node.paths, made_per_node.host.devices) == ([], {})
+
+    def test_somebody_holds_it(self, made: Stage) -> None:
+        made.host.held_by = ["dd (pid 1)"]
+        made.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            made.provider.setinfo(METADATA)
+        assert made.paths == [PATH]
+
+    def test_it_is_complete(self, made_per_node: Stage) -> None:
+        """From then on it stays, whatever fails."""
+        made_per_node.provider.open(OPENING)
+        made_per_node.provider.setinfo(METADATA)
+        made_per_node.wire.lose("lun-map-get-iter", after=False)
+        with pytest.raises(TransportError):
+            made_per_node.provider.open(OPENING)
+        made_per_node.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            made_per_node.provider.setinfo(METADATA)
+        assert made_per_node.paths == [PATH]
+
+    def test_its_making_was_given_up_long_ago(self, made: Stage) -> None:
+        (mark,) = Path(made.directory, made.node, "run", "new").iterdir()
+        begun = mark.stat().st_mtime - 901
+        os.utime(mark, (begun, begun))
+        made.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            made.provider.setinfo(METADATA)
+        assert made.paths == [PATH]
+
+    def test_it_is_removed(self, made: Stage) -> None:
+        """No mark of it meets the next volume of this name."""
+        made.provider.remove(VOLUME)
+        assert list(Path(made.directory, made.node, "run", "new").iterdir()) == []
+
+
 class TestAttach:
     """What the filer decides; real devices are for the contract level."""
 
@@ -529,7 +590,7 @@ class TestAttach:
 
 class TestVerify:
     def test_all_is_well(self, stage: Stage) -> None:
-        stage.provider.verify(Verification({}, Verification.known))
+        stage.provider.verify(Verification({}, Verification.usual))
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -541,7 +602,7 @@ class TestVerify:
     def test_something_is_not(self, stage: Stage, options: dict[str, str], message: str) -> None:
         stage.options.update(options)
         with pytest.raises(VolumeError) as caught:
-            stage.provider.verify(Verification({}, Verification.known))
+            stage.provider.verify(Verification({}, Verification.usual))
         assert str(caught.value) == message
 
     def test_a_cluster_account_needs_a_vserver(self, stage: Stage) -> None:

@@ -1,0 +1,61 @@
+"""Ganeti forgets a volume whose creation breaks off: its LUN goes with it, or is at least named afterwards."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from dataontap.errors import VolumeError
+from dataontap.orphans import Orphans, known
+from tests.cluster.conftest import AddInstance, Make
+from tests.simulator.faults import Fault
+from tests.testbed.cluster import NAME, PER_NODE, Cluster, Node
+from tests.testbed.recorder import PACKAGED, recorded
+
+# The account may not note Ganeti's text, ever; or the exclusive open of a new volume fails.
+_NO_COMMENTS = Fault("errno", api="lun-set-comment", errno="13003", reason="injected", times=None)
+_NO_MAPS = Fault("errno", api="lun-map-get-iter", errno="13001", reason="injected")
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("fault", [_NO_COMMENTS, _NO_MAPS], ids=["setinfo", "open"])
+def test_add_whose_last_scripts_the_filer_refuses(
+    cluster: Cluster, node2: Node, make: Make, fault: Fault, nth: int
+) -> None:
+    """Of the first disk or of the second of three, when each has its device already."""
+    with cluster.masking(PER_NODE), cluster.control.armed_with(replace(fault, nth=nth)):
+        with pytest.raises(AssertionError, match=f"{fault.api} failed: injected"):
+            make().add(node2, "16M", "16M", "16M")
+        assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
+    assert cluster.leftovers() == []
+
+
+@pytest.mark.parametrize("verb", ["attach", "open", "setinfo"])
+def test_add_whose_script_is_killed(
+    cluster: Cluster, node2: Node, add: AddInstance, make: Make, verb: str
+) -> None:
+    """Nobody can take the LUN away then. ``verify orphans`` names it, and not what Ganeti knows."""
+    add("16M", "16M")
+    with (
+        recorded(cluster) as recorder,
+        recorder.failing(node2, verb),
+        pytest.raises(AssertionError, match="made to fail by a test"),
+    ):
+        make().add(node2, "16M")
+    (lost,) = set(cluster.luns()) - known(str(cluster.master.path("/var/lib/ganeti")))
+    path = cluster.luns()[lost].path
+    said = cluster.master.run(f"{PACKAGED}/verify", "orphans").stderr
+    assert "verify orphans: fine" in said, "it could be in the making"
+    with cluster.admin() as admin:
+        orphans = partial(Orphans, admin, NAME, volumes=lambda: known(str(cluster.master.path("/var/lib/ganeti"))))
+        orphans().check()
+        with pytest.raises(VolumeError, match=f"knows no disk for {re.escape(path)};"):
+            orphans(clock=lambda: time.time() + 3700).check()
+    # What the man page says.
+    cluster.gnt("cluster", "command", f"python3 -m dataontap.cleanup {lost}")
+    cluster.master.run("env", f"VOL_NAME={lost}", "EXTP_POOL=vol1", f"{PACKAGED}/remove")
+    assert lost not in cluster.luns()

@@ -1,0 +1,101 @@
+"""LUNs that Ganeti knows nothing of, as the filer and Ganeti's configuration tell together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dataontap.errors import HostError, VolumeError
+from dataontap.orphans import Orphans, known
+from tests.unit.stage import Stage
+
+HOUR = 3600
+OURS = "dataontap:1:cluster.example:u-1"
+
+
+def disk(*logical_id: object, dev_type: str = "ext") -> dict[str, object]:
+    return {"dev_type": dev_type, "logical_id": list(logical_id), "uuid": "u", "children": []}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    """With the configuration of a cluster that has volumes a and b of ours, and some that are not."""
+    disks = {
+        "u-1": disk("dataontap", "a"),
+        "u-2": disk("dataontap", "b"),
+        "u-3": disk("other", "c"),
+        "u-4": disk("xenvg", "d", dev_type="plain"),
+    }
+    (tmp_path / "config.data").write_text(json.dumps({"cluster": {}, "disks": disks}), encoding="ascii")
+    return str(tmp_path)
+
+
+def make(stage: Stage, name: str, comment: str) -> None:
+    stage.ask("lun-create-by-size", {"path": f"/vol/{name}", "size": 64 << 20, "comment": comment})
+
+
+def orphans(stage: Stage, directory: str, *, later: float) -> Orphans:
+    """As seen so many seconds after the LUN vol1/b was made."""
+    now = stage.filer.luns["svm1", "/vol/vol1/b"].created + later
+    return Orphans(stage.client, "cluster.example", volumes=lambda: known(directory), clock=lambda: now)
+
+
+@pytest.fixture
+def stocked(stage: Stage) -> Stage:
+    """A filer with LUNs that Ganeti knows, and others that are none of its cluster's."""
+    make(stage, "vol1/a", f"originstname+a {OURS}:disk")
+    make(stage, "vol2/b", f"{OURS}:disk")
+    make(stage, "vol1/b", f"{OURS}:disk")
+    make(stage, "vol1/elsewhere", "dataontap:1:other.example:u-9:disk")
+    make(stage, "vol1/longer", "dataontap:1:cluster.example.org:u-9:disk")
+    make(stage, "vol1/untagged", "originstname+a")
+    make(stage, "vol1/told", f"{OURS}:disk is what its comment begins with")
+    return stage
+
+
+def test_the_volumes_that_ganeti_knows(directory: str) -> None:
+    assert known(directory) == {"a", "b"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"disks": []}', '{"disks": {"u": {"dev_type": "ext"}}}'])
+def test_a_configuration_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    """Not one LUN is an orphan for that."""
+    (tmp_path / "config.data").write_text(text, encoding="ascii")
+    with pytest.raises(HostError, match="config.data cannot be read: "):
+        known(str(tmp_path))
+
+
+def test_another_node_than_the_master(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="there is no .*config.data; run this on the cluster's master node"):
+        known(str(tmp_path))
+
+
+def test_all_is_known(stocked: Stage, directory: str) -> None:
+    orphans(stocked, directory, later=1e9).check()
+
+
+def test_what_is_not(stocked: Stage, directory: str) -> None:
+    make(stocked, "vol2/lost", f"originstname+x {OURS}:disk")
+    make(stocked, "vol1/lost", f"{OURS}:disk")
+    with pytest.raises(VolumeError, match="knows no disk for /vol/vol1/lost, /vol/vol2/lost; see the man page"):
+        orphans(stocked, directory, later=HOUR + 60).check()
+
+
+def test_one_that_is_being_made(stocked: Stage, directory: str) -> None:
+    make(stocked, "vol1/new", f"{OURS}:disk")
+    orphans(stocked, directory, later=HOUR - 60).check()
+
+
+def test_a_snapshot(stocked: Stage, directory: str) -> None:
+    make(stocked, "vol1/a.snap", f"{OURS}:snap")
+    orphans(stocked, directory, later=23 * HOUR).check()
+    with pytest.raises(VolumeError, match="for /vol/vol1/a.snap;"):
+        orphans(stocked, directory, later=25 * HOUR).check()
+
+
+def test_a_machine_in_no_cluster(stage: Stage, directory: str) -> None:
+    """The tag of such machines tells nothing of who made the LUN."""
+    with pytest.raises(HostError, match="in no Ganeti cluster"):
+        Orphans(stage.client, "-", volumes=lambda: known(directory)).check()
