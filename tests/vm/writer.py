@@ -1,7 +1,8 @@
 """What an instance does to its disk: ``python3 -m tests.vm.writer DEVICE FIRST`` writes numbers until SIGTERM.
 
-They go round a few blocks, one write at a time and each on the disk before the next. Before the first it looks
-whether the numbers before it are there, every one of them, and says "writing"; after the last it prints that.
+They go round a few blocks, one write after the other and each on the disk before the next. Before the first it
+looks whether the numbers before it are there, every one of them, and says "writing"; after the last it prints
+that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 from tests.vm.machine import BLOCK
 
 BLOCKS = 16
+# Seconds between writes: some fall into the time of every script, which has the guest's only CPU in between.
+PAUSE = 0.05
 
 
 def expected(first: int) -> dict[int, str]:
@@ -23,8 +26,7 @@ def expected(first: int) -> dict[int, str]:
 
 def main(device: str, first: int) -> None:
     """Write from ``first`` on, until told to stop."""
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     buffer = mmap.mmap(-1, BLOCK)  # aligned, as O_DIRECT wants it
     disk = os.open(device, os.O_RDWR | os.O_DIRECT | os.O_SYNC)
     for block, text in expected(first).items():
@@ -37,7 +39,7 @@ def main(device: str, first: int) -> None:
     while True:
         buffer[:] = str(number).encode().ljust(BLOCK, b"\0")
         os.pwritev(disk, [buffer], number % BLOCKS * BLOCK)
-        if told:
+        if signal.sigtimedwait({signal.SIGTERM}, PAUSE):
             break
         number += 1
     print(number, flush=True)
