@@ -46,7 +46,7 @@ class Boot:
 
 
 BOOTS = (
-    Boot("nodes", ("node1", "node2"), limit=4800),
+    Boot("nodes", ("node1", "node2"), limit=7200),
     Boot("hazards"),
     Boot("life"),
     Boot("life", release="trixie"),
