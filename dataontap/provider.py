@@ -149,8 +149,9 @@ class DataOnTapProvider:
 
         Raises VolumeError when there is no such LUN and DeviceError when no device comes.
         """
-        with self._locks.volume(volume.name), self._igroups.doubted():
-            return self._records.find(volume.name) or self._attach(volume.name)
+        name = volume.name
+        with self._locks.volume(name), self._creation(name, self._take_down), self._igroups.doubted():
+            return self._records.find(name) or self._attach(name)
 
     def attach_anew(self, volume: Volume) -> str:
         """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map.

@@ -16,13 +16,13 @@ from tests.simulator.faults import Fault
 from tests.testbed.cluster import NAME, PER_NODE, Cluster, Node
 from tests.testbed.recorder import PACKAGED, recorded
 
-# The account may not note Ganeti's text, ever; or the exclusive open of a new volume fails.
+# The account may not note Ganeti's text, ever; or attach fails, which has to ask where commands are configured.
 _NO_COMMENTS = Fault("errno", api="lun-set-comment", errno="13003", reason="injected", times=None)
 _NO_MAPS = Fault("errno", api="lun-map-get-iter", errno="13001", reason="injected")
 
 
 @pytest.mark.parametrize("nth", [1, 2])
-@pytest.mark.parametrize("fault", [_NO_COMMENTS, _NO_MAPS], ids=["setinfo", "open"])
+@pytest.mark.parametrize("fault", [_NO_COMMENTS, _NO_MAPS], ids=["setinfo", "attach"])
 def test_add_whose_last_scripts_the_filer_refuses(
     cluster: Cluster, node2: Node, make: Make, fault: Fault, nth: int
 ) -> None:

@@ -23,8 +23,9 @@ CREATION = {**VOLUME, "VOL_SIZE": "16"}
 
 @pytest.fixture
 def attached(node: Node) -> Node:
-    """A node with the volume attached, and on record."""
+    """A node with the volume attached, and on record, as Ganeti has it when it has made one."""
     assert node.script("create", **CREATION).status == 0
+    assert node.script("setinfo", **VOLUME, VOL_METADATA="originstname+inst1.example").status == 0
     assert node.script("attach", **VOLUME).stdout == f"{DEVICE}\n"
     return node
 

@@ -489,6 +489,12 @@ class TestNewVolume:
             made.provider.setinfo(METADATA)
         assert (made.paths, made.host.devices) == ([], {})
 
+    def test_attach_fails(self, made: Stage) -> None:
+        made.wire.lose("lun-map-get-iter", after=False, error=NaApiError("lun-map-get-iter", "13001", "injected"))
+        with pytest.raises(NaApiError, match="injected"):
+            made.provider.attach(VOLUME)
+        assert (made.paths, made.host.devices) == ([], {})
+
     def test_an_exclusive_open_fails(self, made_per_node: Stage) -> None:
         made_per_node.wire.lose("lun-map-get-iter", after=False)
         with pytest.raises(TransportError):
