@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
 from dataontap import tag
@@ -138,11 +138,20 @@ class DataOnTapProvider:
         """While Ganeti makes a volume, a failure meanwhile takes the LUN away again.
 
         That takes four scripts: create, attach, open, setinfo. If one fails, Ganeti runs no other for the volume,
-        and forgets it (3.0.2, ganeti.backend.BlockdevCreate).
+        and forgets it (3.0.2, ganeti.backend.BlockdevCreate). A LUN that is mapped for somebody else stays: that
+        is not Ganeti's creation.
         """
         if not self._records.is_new(name):
             return contextlib.nullcontext()
-        return self.luns.whole_or_none(self.luns.path(name), partial(take_down, name))
+        path = self.luns.path(name)
+
+        def release() -> None:
+            others = {mapping.igroup for mapping in self.client.get_lun_map(path)} - {self._igroups.own}
+            if others:
+                raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
+            take_down(name)
+
+        return self.luns.whole_or_none(path, release)
 
     def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.

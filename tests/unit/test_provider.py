@@ -508,6 +508,17 @@ class TestNewVolume:
             made.provider.setinfo(METADATA)
         assert made.paths == [PATH]
 
+    def test_another_node_has_it(self, made_per_node: Stage) -> None:
+        """Whoever made it by hand, and ran no setinfo, may have data on it."""
+        made_per_node.become("node2.example")
+        made_per_node.provider.attach(VOLUME)
+        made_per_node.become("node1.example")
+        made_per_node.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            made_per_node.provider.setinfo(METADATA)
+        assert made_per_node.groups(PATH) == ["g-node1.example", "g-node2.example"]
+        assert made_per_node.host.devices != {}
+
     def test_it_is_complete(self, made_per_node: Stage) -> None:
         """From then on it stays, whatever fails."""
         made_per_node.provider.open(OPENING)

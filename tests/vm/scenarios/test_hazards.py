@@ -50,6 +50,7 @@ def exchange(storage: Storage, *, mib: int = 64) -> None:
 def brought(node: Machine, storage: Storage) -> str:
     """The name of A's device, brought by us, with its record for the quick way."""
     node.must("create", A, VOL_SIZE="64")
+    node.must("setinfo", A, VOL_METADATA="originstname+inst1.example")
     device = node.attach(A)
     assert node.write(device, OF_A) == "ok"
     assert node.attach(A) == device
