@@ -12,6 +12,7 @@ import pytest
 
 from dataontap import present
 from dataontap.client.client_cmode import CmodeClient
+from tests.simulator.loopdevice import losetup
 from tests.simulator.process import Simulator
 from tests.testbed.node import Node, Outcome
 
@@ -135,25 +136,42 @@ def test_other_parameters_go_the_ordinary_way(attached: Node) -> None:
     assert not quick(attached.script("attach", **VOLUME))
 
 
-def test_a_device_number_that_was_given_to_another_device(attached: Node, admin: CmodeClient) -> None:
+def give_the_number_anew(node: Node, admin: CmodeClient, other: Path) -> tuple[str, str]:
+    """Detach v and put another disk on its loop device; returns that device and what v's record said.
+
+    Whoever else makes loop devices on this machine may get the number first: then v comes back on another one.
+    """
+    for _ in range(5):
+        kept, loop = record(node).read_text(), node.device(DEVICE)
+        node.script("detach", **VOLUME)
+        admin.unmap_lun("/vol/vol1/v", "ganeti")
+        if complaint := losetup(loop, str(other)):
+            admin.map_lun("/vol/vol1/v", "ganeti")
+            assert node.script("attach", **VOLUME).status == 0
+        else:
+            return loop, kept
+    raise AssertionError(complaint)
+
+
+def test_a_device_number_that_was_given_to_another_device(
+    attached: Node, admin: CmodeClient, tmp_path: Path
+) -> None:
     """The link, the number and the size are the same as ever; only the kernel's count tells them apart."""
-    kept = record(attached).read_text()
-    loop = attached.device(DEVICE)
-    attached.script("detach", **VOLUME)
-    admin.unmap_lun("/vol/vol1/v", "ganeti")
-    for name in (f"w{number}" for number in range(8)):  # until another LUN's device gets the same number
-        assert attached.script("create", **{**CREATION, "VOL_NAME": name}).status == 0
-        if attached.device(f"/run/disk/127.0.0.1/vol1/{name}") == loop:
-            break
-    else:
-        pytest.fail("loop device numbers are not given anew here")
-    attached.path(DEVICE).symlink_to(loop)
-    record(attached).write_text(kept)
-    record(attached).chmod(0o600)
-    assert "diskseq -" not in kept, "this kernel counts its devices (5.15 and later)"
-    admin.map_lun("/vol/vol1/v", "ganeti")
-    assert not quick(attached.script("attach", **VOLUME))
-    attached.path(DEVICE).unlink()
+    other = tmp_path / "other"
+    with other.open("wb") as file:
+        file.truncate(16 << 20)
+    loop, kept = give_the_number_anew(attached, admin, other)
+    try:
+        attached.path(DEVICE).parent.mkdir(parents=True, exist_ok=True)
+        attached.path(DEVICE).symlink_to(loop)
+        record(attached).write_text(kept)
+        record(attached).chmod(0o600)
+        assert "diskseq -" not in kept, "this kernel counts its devices (5.15 and later)"
+        admin.map_lun("/vol/vol1/v", "ganeti")
+        assert not quick(attached.script("attach", **VOLUME))
+        attached.path(DEVICE).unlink()
+    finally:
+        assert losetup("--detach", loop) == ""
 
 
 def test_a_device_that_is_another_one_while_the_filer_is_away(attached: Node, simulator: Simulator) -> None:
