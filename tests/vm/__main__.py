@@ -51,7 +51,6 @@ BOOTS = (
     Boot("life"),
     Boot("life", release="trixie"),
     Boot("paths"),
-    Boot("many", limit=3600),
     Boot("figures", limit=2400, alone=True),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from dataontap.client.client_cmode import CmodeClient
 from tests.simulator.process import Simulator
 from tests.testbed import filer
+from tests.testbed.node import Outcome
 from tests.vm import machine, writer
 from tests.vm.machine import Machine
 from tests.vm.scenarios.conftest import DISK, NAME, STATE, Tell
@@ -27,6 +29,9 @@ PER_NODE = "ganeti-{node}"
 BOOT_SECONDS = 300
 DETACH_SECONDS = 5.0  # at most, beyond what a detach takes here of which nothing is wrong
 MOVES = 50
+MANY = 50
+AT_A_TIME = 10  # as many as Ganeti would have going on one node
+PATIENCE = 600  # seconds: they share one emulated processor
 WRITTEN = "/tmp/written"  # noqa: S108 - in a guest that has nobody else
 
 
@@ -76,6 +81,7 @@ def nodes(pair: tuple[Machine, Machine], storage: Storage) -> Iterator[tuple[Mac
     for name in storage.names():
         storage.destroy(name)
     for node in pair:
+        node.configure(TIMEOUT=None, IGROUP=PER_NODE)
         node.sweep()
 
 
@@ -100,16 +106,18 @@ class Sequence:
     def __init__(self, title: str, nodes: tuple[Machine, Machine], storage: Storage) -> None:
         self._nodes = nodes
         self._storage = storage
-        print(f"\n{title:44} {'mapped to':30} {'node1':14} node2")
+        print(f"\n{title:44} {'mapped to':30} {'node1':14} {'node2':14} took")
 
     def step(self, node: Machine, call: str, **arguments: object) -> object:
         """Let Ganeti do it, and note how things are then."""
+        began = time.monotonic()
         result = node.ganeti(call, DISK, **arguments)
+        seconds = time.monotonic() - began
         words = ", ".join(f"{key}={value}" for key, value in arguments.items())
         groups = ", ".join(self._storage.groups(NAME)) or "nobody"
         states = [state(one) for one in self._nodes]
         what = f"{node.name}: {call}" + (f" ({words})" if words else "")
-        print(f"{what:44} {groups:30} {states[0]:14} {states[1]}")
+        print(f"{what:44} {groups:30} {states[0]:14} {states[1]:14} {seconds:.1f} s")
         return result
 
 
@@ -277,6 +285,35 @@ def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: S
     assert node.read(device) == "before the reboot"
     assert node.script("detach", NAME).status == 0
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
+def test_many_at_once(nodes: tuple[Machine, Machine], storage: Storage) -> None:
+    """Scripts that wait for each other, for udev and multipathd: each gets its own LUN; then none is left."""
+    node, _ = nodes
+    names = [f"volume-{number}" for number in range(MANY)]
+    for name in names:
+        storage.make(name, text=f"of {name}")
+
+    def attach_and_look(name: str) -> str:
+        return node.read(node.attach(name), limit=60)
+
+    def detach(name: str) -> Outcome:
+        return node.script("detach", name, limit=PATIENCE + 60)
+
+    node.configure(TIMEOUT=PATIENCE)
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        seen = list(pool.map(attach_and_look, names))
+        attached = time.monotonic()
+        assert seen == [f"of {name}" for name in names]
+        assert len(node.disks()) == 2 * MANY
+        done = list(pool.map(detach, names))
+    assert [one.status for one in done] == [0] * MANY, [one.stderr for one in done if one.status]
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    took = time.monotonic() - attached
+    print(
+        f"\n{MANY} volumes, {AT_A_TIME} at a time: attached in {attached - began:.0f} s, detached in {took:.0f} s"
+    )
 
 
 class Instance:
