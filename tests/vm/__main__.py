@@ -46,7 +46,7 @@ class Boot:
 
 
 BOOTS = (
-    Boot("nodes", ("node1", "node2"), limit=7200),
+    Boot("nodes", ("node1", "node2"), limit=10800),
     Boot("hazards"),
     Boot("life"),
     Boot("life", release="trixie"),

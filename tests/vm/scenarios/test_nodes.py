@@ -1,4 +1,5 @@
-"""Two nodes and a filer, a guest each: who sees a volume, who may write, and what a node finds after its reboot.
+"""Two nodes and a filer, a guest each: who sees a volume, who may write, what a node finds after its reboot, and
+fifty volumes at once, for which the filer needs a processor of its own.
 
 Each node has a group of its own.  This guest is the filer, with an interface on each node's cable; each node
 reaches both, and so has two paths.
