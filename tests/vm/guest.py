@@ -35,8 +35,8 @@ def accelerator() -> list[str]:
     """Hardware virtualisation where it runs stock kernels, emulation elsewhere.
 
     /dev/kvm alone does not tell: a machine that is a guest itself may have one that runs only kernels made for it.
-    Emulated, an older processor is quicker: libraries that find AVX use it, and each such instruction is a call into
-    QEMU (a tenth less for Python's start, four tenths for SHA-256).
+    Emulated, an older processor is quicker: libraries that find AVX use it, and each such instruction is a call
+    into QEMU (a tenth less for Python's start, four tenths for SHA-256).
     """
     hardware = any(Path(f"/sys/module/kvm_{kind}").exists() for kind in ("intel", "amd"))
     if hardware and Path("/dev/kvm").exists():
