@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable
 
 from oslo_utils import excutils
@@ -21,6 +22,7 @@ from dataontap.errors import (
     TransportError,
     VolumeError,
 )
+from dataontap.tag import Tag
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
@@ -70,6 +72,12 @@ class Luns:
             raise VolumeError(f"{path} was there a moment ago, and is not any more")
         return found[0]
 
+    def anywhere(self, name: str) -> Lun | None:
+        """As ``existing``, but None if there is none; and two in other pools are a VolumeError."""
+        found = self._client.get_lun_by_args(path=f"{self.path(name)}|{_elsewhere(name)}")
+        own = [lun for lun in found if lun.path == self.path(name)]
+        return own[0] if own else self._of_other_pools(found)
+
     def search(self, name: str) -> Lun | None:
         """The LUN of this name in another allowed pool, or None; two are a VolumeError.
 
@@ -78,8 +86,11 @@ class Luns:
         and a copy bears the same tag. With a group per node, where a stopped instance's LUN is mapped to nobody,
         its tag has to do. One whose removal was begun says so.
         """
+        return self._of_other_pools(self._client.get_lun_by_args(path=_elsewhere(name)))
+
+    def _of_other_pools(self, luns: Iterable[Lun]) -> Lun | None:
         found = {}
-        for lun in self._client.get_lun_by_args(path=f"/vol/*/{name}"):
+        for lun in luns:
             if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
             tagged = self._igroups.is_per_node and self._is_tagged(lun)
@@ -89,26 +100,32 @@ class Luns:
                 LOG.warning("%s has this name, too, but is mapped to nobody; not taken for the volume", lun.path)
         if not found:
             return None
-        volumes = sorted({lun.volume for lun in found.values()})
-        originals = {pool.name for pool in self._client.get_pools(volumes) if pool.writable and not pool.is_clone}
-        luns = [lun for _, lun in sorted(found.items()) if lun.volume in originals]
-        if len(luns) > 1:
-            pools = ", ".join(lun.pool for lun in luns)
+        originals = only_originals(self._client, [lun for _, lun in sorted(found.items())])
+        if len(originals) > 1:
+            pools = ", ".join(lun.pool for lun in originals)
             raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
-        return luns[0] if luns else None
+        return originals[0] if originals else None
 
     def _is_tagged(self, lun: Lun) -> bool:
         mark = tag.find(lun.comment)
         return mark is not None and mark.cluster == self._cluster != "-"
 
-    def keep_findable(self, lun: Lun) -> None:
-        """See to it that ``search`` finds the LUN also when it is mapped to nobody, as after a detach."""
-        if not self._igroups.is_per_node or lun.pool == self._settings.pool or self._is_tagged(lun):
-            return
+    def mark(self, lun: Lun) -> Tag | None:
+        """The tag that the LUN ought to have if it has one: this cluster may have had another name once."""
         found = tag.find(lun.comment)
-        uuid, kind = (found.uuid, found.kind) if found else ("-", tag.DISK)
-        text = "" if found else lun.comment
-        self._client.set_lun_comment(lun.path, tag.compose(text, tag.Tag(self._cluster, uuid, kind)))
+        return replace(found, cluster=self._cluster) if found and self._cluster != "-" else found
+
+    def keep_findable(self, lun: Lun) -> None:
+        """See to it that the LUN is known for this cluster's, as it has to be where it is mapped to nobody.
+
+        A tag of another cluster's is this one's from before it was renamed: Ganeti has the volume.
+        """
+        text, found = tag.split(lun.comment)
+        if found is None and (not self._igroups.is_per_node or lun.pool == self._settings.pool):
+            return
+        mark = self.mark(lun) or Tag(self._cluster, "-", tag.DISK)
+        if mark != found:
+            self._client.set_lun_comment(lun.path, tag.compose(text, mark))
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
         """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
@@ -161,6 +178,8 @@ class Luns:
                 make()
             except NaApiError as error:
                 if error.code in codes.EXISTS:
+                    if tries and any(is_ours(lun) for lun in self._client.get_lun_by_args(path=path)):
+                        return  # made by the request before this one, after we had looked for it
                     raise  # somebody else's, made since the caller looked
                 if self._client.is_other_version(error):
                     continue
@@ -249,3 +268,17 @@ class Luns:
             for lun in self._client.get_lun_by_args(path=path):
                 mark = tag.find(lun.comment)
                 self._client.set_lun_comment(path, tag.compose(_BEING_REMOVED, mark) if mark else _BEING_REMOVED)
+
+
+def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
+    """Those of ``luns`` that are not in a FlexClone or a mirror of their volume."""
+    if not luns:
+        return []
+    volumes = sorted({lun.volume for lun in luns})
+    originals = {pool.name for pool in client.get_pools(volumes) if pool.writable and not pool.is_clone}
+    return [lun for lun in luns if lun.volume in originals]
+
+
+def _elsewhere(name: str) -> str:
+    """What a query has to say for a LUN of this name in whichever pool."""
+    return f"/vol/*/{name}"

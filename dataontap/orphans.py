@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Callable
 from dataontap import tag
 from dataontap.environ import PROVIDER
 from dataontap.errors import HostError, VolumeError
-from dataontap.ssconf import DIRECTORY
+from dataontap.luns import only_originals
+from dataontap.ssconf import DIRECTORY, is_master
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
@@ -23,23 +24,25 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# A volume gets into Ganeti's configuration some time after its LUN was made: at the end of the creation that makes
-# all of an instance's disks, 900 s each at most. An export's snapshot never does, and is removed at its end.
-_AGES = {tag.DISK: 3600, tag.SNAPSHOT: 86400}
+# A volume gets into Ganeti's configuration some time after its LUN was made: when all disks of the instance are
+# there, 900 s each at most, or all are copied of one that is converted, 3600 s each at most (3.0.2, rpc_defs). An
+# export's snapshot never does, and is removed at its end.
+_AGE = 86400
 
 
-def known(directory: str = DIRECTORY) -> frozenset[str]:
-    """The names of all volumes of ours in Ganeti's configuration, which the master and its candidates have.
+def known(directory: str = DIRECTORY, *, node: str | None = None) -> frozenset[str]:
+    """The names of all volumes of ours in the configuration of Ganeti's master, which ``node``, or this one, is.
 
-    Those of disks without an instance are among them. Raises HostError where it cannot be read.
+    Those of disks without an instance are among them. Raises HostError where it cannot be read, and on other
+    nodes: a candidate that was away has an old one.
     """
     path = Path(directory, "config.data")
+    if not is_master(directory, node=node):
+        raise HostError("this is not the cluster's master node; run it there")
     try:
         disks = json.loads(path.read_bytes())["disks"].values()
         places = [disk["logical_id"] for disk in disks if disk["dev_type"] == "ext"]
         return frozenset(name for provider, name in places if provider == PROVIDER)
-    except FileNotFoundError:
-        raise HostError(f"there is no {path}; run this on the cluster's master node") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise HostError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
 
@@ -66,7 +69,8 @@ class Orphans:
             raise HostError("this node is in no Ganeti cluster")
         volumes = self._volumes()  # first: what is removed meanwhile is on no list then
         luns = self._client.get_lun_by_args(comment=f"*dataontap:1:{self._cluster}:*")
-        lost = sorted(lun.path for lun in luns if self._is_lost(lun, volumes))
+        suspects = [lun for lun in luns if self._is_suspect(lun, volumes)]
+        lost = sorted(lun.path for lun in only_originals(self._client, suspects))
         for path in lost:
             LOG.warning("%s has this cluster's tag, and is no disk of Ganeti's", path)
         if lost:
@@ -74,8 +78,8 @@ class Orphans:
                 f"Ganeti knows no disk for {', '.join(lost)}; see the man page, LUNS THAT GANETI FORGOT"
             )
 
-    def _is_lost(self, lun: Lun, volumes: frozenset[str]) -> bool:
+    def _is_suspect(self, lun: Lun, volumes: frozenset[str]) -> bool:
         mark = tag.find(lun.comment)
         if mark is None or mark.cluster != self._cluster or lun.path.rpartition("/")[2] in volumes:
             return False
-        return self._clock() - lun.created >= _AGES[mark.kind]
+        return self._clock() - lun.created >= _AGE

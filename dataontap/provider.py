@@ -92,8 +92,9 @@ class DataOnTapProvider:
     def _create(self, volume: Creation, path: str) -> None:
         masking = self._masking
         self.client.ensure_ontapi_version()
-        if self.client.get_lun_by_args(path=path):
-            raise VolumeError(f"there is a LUN {path} already; it is left as it is")
+        there = self.luns.anywhere(volume.name)
+        if there is not None:
+            raise VolumeError(f"there is a LUN {there.path} already; it is left as it is")
         self._clear_stale(volume.name)
         mark = Tag(self._cluster, volume.uuid or "-", tag.DISK)
         spec = LunSpec(
@@ -134,8 +135,8 @@ class DataOnTapProvider:
             release=lambda: self._take_down(volume.name, wanted[-1].naas),
         )
 
-    def _creation(self, name: str, take_down: Callable[[str], object]) -> AbstractContextManager[None]:
-        """While Ganeti makes a volume, a failure meanwhile takes the LUN away again.
+    def _creation(self, name: str) -> AbstractContextManager[None]:
+        """While Ganeti makes a volume, a failure meanwhile takes the LUN away again; call with the volume's lock.
 
         That takes four scripts: create, attach, open, setinfo. If one fails, Ganeti runs no other for the volume,
         and forgets it (3.0.2, ganeti.backend.BlockdevCreate). A LUN that is mapped for somebody else stays: that
@@ -146,10 +147,11 @@ class DataOnTapProvider:
         path = self.luns.path(name)
 
         def release() -> None:
+            self._records.finish(name)  # first: what is left after this may be in use one day
             others = {mapping.igroup for mapping in self.client.get_lun_map(path)} - {self._igroups.own}
             if others:
                 raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
-            take_down(name)
+            self._take_down(name)
 
         return self.luns.whole_or_none(path, release)
 
@@ -159,7 +161,7 @@ class DataOnTapProvider:
         Raises VolumeError when there is no such LUN and DeviceError when no device comes.
         """
         name = volume.name
-        with self._locks.volume(name), self._creation(name, self._take_down), self._igroups.doubted():
+        with self._locks.volume(name), self._creation(name), self._igroups.doubted():
             return self._records.find(name) or self._attach(name)
 
     def attach_anew(self, volume: Volume) -> str:
@@ -321,9 +323,9 @@ class DataOnTapProvider:
 
     def setinfo(self, volume: Metadata) -> None:
         """Keep Ganeti's text in the LUN's comment, beside our tag; a new volume is complete then."""
-        with self._creation(volume.name, self.take_down):
+        with self._locks.volume(volume.name), self._creation(volume.name):
             lun = self.luns.existing(volume.name)
-            mark = tag.find(lun.comment) or Tag(self._cluster, volume.uuid or "-", tag.DISK)
+            mark = self.luns.mark(lun) or Tag(self._cluster, volume.uuid or "-", tag.DISK)
             self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
             self._records.finish(volume.name)
 
@@ -339,7 +341,7 @@ class DataOnTapProvider:
         if not (fences or moves or self._records.is_closed(volume.name)):
             return
         name = volume.name
-        with self._locks.volume(name), self._creation(name, self._take_down), self._igroups.doubted():
+        with self._locks.volume(name), self._creation(name), self._igroups.doubted():
             path, maps = self._known_open(name) or self._open(name, move=moves)
             if volume.exclusive and fences:
                 with self._locks.scan():

@@ -8,21 +8,38 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Callable
 
 from dataontap import present
 from dataontap.errors import HostError
 
 LOG = logging.getLogger(__name__)
 
-# Ganeti's limit, in seconds, of the call that makes a volume (3.0.2, blockdev_create in rpc_defs: slow).
+# Ganeti's limit, in seconds, of the call that makes a volume (3.0.2, blockdev_create in rpc_defs: RPC_TMO_NORMAL).
 _CREATION_SECONDS = 900.0
+
+
+def caller() -> str:
+    """Which process runs this script: its id, and when it started, in the kernel's ticks since boot.
+
+    noded serves each of its requests in a process of its own (Ganeti 3.0.2, http/server.py: a fork for each
+    connection, no keep-alive), and the request that makes a volume runs all scripts of that.
+    """
+    parent = os.getppid()
+    try:
+        fields = (
+            Path(f"/proc/{parent}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError as error:
+        raise HostError(f"cannot tell which process {parent} is: {error}") from None
+    return f"{parent} {fields[19]}"  # starttime, the 22nd in proc(5)
 
 
 class Records:
     """One small file a volume below ``directory``, for calls with the ext-params in ``environ``.
 
     A record only ever saves time: one that cannot be written is no error. ``enabled`` is False where each attach
-    is to go the ordinary way, as with DEBUG.
+    is to go the ordinary way, as with DEBUG. ``creator`` tells which process a volume is made by: see ``caller``.
     """
 
     def __init__(
@@ -32,11 +49,13 @@ class Records:
         enabled: bool = True,
         directory: str = present.DIRECTORY,
         config_file: str = present.CONFIG_FILE,
+        creator: Callable[[], str] = caller,
     ) -> None:
         self._environ = environ
         self._enabled = enabled
         self._directory = directory
         self._config_file = config_file
+        self._creator = creator
 
     def find(self, name: str, *, ask: bool = False) -> str | None:
         """The device that was proven to be the volume's and is still what it was then.
@@ -81,7 +100,7 @@ class Records:
 
     def close(self, name: str) -> None:
         """Mark the volume as closed on this node; HostError if that cannot be."""
-        self._touch(present.closed_path(self._directory, name), f"{name} cannot be marked as closed")
+        self._write(present.closed_path(self._directory, name), "", f"{name} cannot be marked as closed")
 
     def is_closed(self, name: str) -> bool:
         """Whether the volume is marked so."""
@@ -92,16 +111,21 @@ class Records:
         self._unlink(present.closed_path(self._directory, name))
 
     def begin(self, name: str) -> None:
-        """Mark that Ganeti's creation of the volume goes on; HostError if that cannot be."""
-        self._touch(self._unfinished_path(name), f"{name} cannot be marked as new")
+        """Mark that the process which runs this script is making the volume; HostError if that cannot be."""
+        self._write(self._unfinished_path(name), self._creator(), f"{name} cannot be marked as new")
 
     def is_new(self, name: str) -> bool:
-        """Whether Ganeti's creation of the volume can still be going on: then nobody has any data on it."""
+        """Whether the process which runs this script is still making the volume: then nobody has data on it.
+
+        By hand that may be a shell, which lives longer than any request: so it also must have begun lately.
+        """
+        path = self._unfinished_path(name)
         try:
-            begun = os.stat(self._unfinished_path(name)).st_mtime
-        except OSError:
+            age = time.time() - os.stat(path).st_mtime
+            by = present.read(path)
+        except (OSError, ValueError):
             return False
-        return time.time() - begun < _CREATION_SECONDS
+        return 0 <= age < _CREATION_SECONDS and by == self._creator()
 
     def finish(self, name: str) -> None:
         """The creation has come to its end, whichever."""
@@ -132,10 +156,11 @@ class Records:
         self._unlink(present.record_path(self._directory, name))
 
     @staticmethod
-    def _touch(path: str, failure: str) -> None:
+    def _write(path: str, text: str, failure: str) -> None:
         try:
             Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             Path(path).touch(mode=0o600)
+            Path(path).write_text(text, encoding="ascii")
         except OSError as error:
             raise HostError(f"{failure}: {error}") from None
 

@@ -51,6 +51,11 @@ def node_name(
     return alike[0] if len(alike) == 1 else host
 
 
+def is_master(directory: str = DIRECTORY, *, node: str | None = None) -> bool:
+    """Whether ``node``, or this one, is the cluster's master."""
+    return _lines(directory, "master_node") == [node or node_name(directory)]
+
+
 def _lines(directory: str, key: str) -> list[str]:
     """The lines of one of ssconf's files; none where there is no such file (yet)."""
     try:

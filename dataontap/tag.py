@@ -35,7 +35,14 @@ def compose(text: str, tag: Tag) -> str:
     return f"{kept} {tag}" if kept else str(tag)
 
 
+def split(comment: str) -> tuple[str, Tag | None]:
+    """The text in ``comment``, and the tag if there is one."""
+    match = _TAG.fullmatch(comment)
+    if match is None:
+        return comment, None
+    return match["text"] or "", Tag(match["cluster"], match["uuid"], match["kind"])
+
+
 def find(comment: str) -> Tag | None:
     """The tag in ``comment``, if there is one."""
-    match = _TAG.fullmatch(comment)
-    return Tag(match["cluster"], match["uuid"], match["kind"]) if match else None
+    return split(comment)[1]

@@ -46,15 +46,16 @@ def test_add_whose_script_is_killed(
         pytest.raises(AssertionError, match="made to fail by a test"),
     ):
         make().add(node2, "16M")
-    (lost,) = set(cluster.luns()) - known(str(cluster.master.path("/var/lib/ganeti")))
+    ganeti = partial(known, str(cluster.master.path("/var/lib/ganeti")), node=cluster.master.name)
+    (lost,) = set(cluster.luns()) - ganeti()
     path = cluster.luns()[lost].path
     said = cluster.master.run(f"{PACKAGED}/verify", "orphans").stderr
     assert "verify orphans: fine" in said, "it could be in the making"
     with cluster.admin() as admin:
-        orphans = partial(Orphans, admin, NAME, volumes=lambda: known(str(cluster.master.path("/var/lib/ganeti"))))
+        orphans = partial(Orphans, admin, NAME, volumes=ganeti)
         orphans().check()
         with pytest.raises(VolumeError, match=f"knows no disk for {re.escape(path)};"):
-            orphans(clock=lambda: time.time() + 3700).check()
+            orphans(clock=lambda: time.time() + 90000).check()
     # What the man page says.
     cluster.gnt("cluster", "command", f"python3 -m dataontap.cleanup {lost}")
     cluster.master.run("env", f"VOL_NAME={lost}", "EXTP_POOL=vol1", f"{PACKAGED}/remove")

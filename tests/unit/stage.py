@@ -45,6 +45,10 @@ class Wire:
         """The next ``times`` calls of ``api`` end in ``error``; ``after``: they were carried out all the same."""
         self._lose[api] = (error or TransportError("the connection to the filer failed: timed out"), after, times)
 
+    def mend(self) -> None:
+        """No call is lost any more."""
+        self._lose.clear()
+
     def meanwhile(self, api: str, action: Callable[[], object]) -> None:
         """Something happens on the filer while the next call of ``api`` is on its way."""
         self._meanwhile[api] = action
@@ -143,6 +147,7 @@ class Stage:
         self.clock: Clock | None = None
         self.tunnel: str | None = "svm1"
         self.node = "node1.example"
+        self.caller = "100 1"  # the process that runs the scripts
         self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
         self._hosts: dict[str, StageHost] = {}
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
@@ -215,7 +220,12 @@ class Stage:
                 memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
             ),
             locks=locks,
-            records=Records({}, directory=f"{self.directory}/{self.node}/run", config_file=__file__),
+            records=Records(
+                {},
+                directory=f"{self.directory}/{self.node}/run",
+                config_file=__file__,
+                creator=lambda: self.caller,
+            ),
         )
 
     @property

@@ -9,9 +9,11 @@ import pytest
 
 from dataontap.errors import HostError, VolumeError
 from dataontap.orphans import Orphans, known
+from tests.simulator import provision
 from tests.unit.stage import Stage
 
 HOUR = 3600
+MASTER = "node1.example"
 OURS = "dataontap:1:cluster.example:u-1"
 
 
@@ -29,6 +31,7 @@ def directory(tmp_path: Path) -> str:
         "u-4": disk("xenvg", "d", dev_type="plain"),
     }
     (tmp_path / "config.data").write_text(json.dumps({"cluster": {}, "disks": disks}), encoding="ascii")
+    (tmp_path / "ssconf_master_node").write_text(f"{MASTER}\n", encoding="ascii")
     return str(tmp_path)
 
 
@@ -39,7 +42,9 @@ def make(stage: Stage, name: str, comment: str) -> None:
 def orphans(stage: Stage, directory: str, *, later: float) -> Orphans:
     """As seen so many seconds after the LUN vol1/b was made."""
     now = stage.filer.luns["svm1", "/vol/vol1/b"].created + later
-    return Orphans(stage.client, "cluster.example", volumes=lambda: known(directory), clock=lambda: now)
+    return Orphans(
+        stage.client, "cluster.example", volumes=lambda: known(directory, node=MASTER), clock=lambda: now
+    )
 
 
 @pytest.fixture
@@ -56,20 +61,27 @@ def stocked(stage: Stage) -> Stage:
 
 
 def test_the_volumes_that_ganeti_knows(directory: str) -> None:
-    assert known(directory) == {"a", "b"}
+    assert known(directory, node=MASTER) == {"a", "b"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"disks": []}', '{"disks": {"u": {"dev_type": "ext"}}}'])
-def test_a_configuration_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+def test_a_configuration_that_cannot_be_read(directory: str, text: str) -> None:
     """Not one LUN is an orphan for that."""
-    (tmp_path / "config.data").write_text(text, encoding="ascii")
+    Path(directory, "config.data").write_text(text, encoding="ascii")
     with pytest.raises(HostError, match="config.data cannot be read: "):
-        known(str(tmp_path))
+        known(directory, node=MASTER)
 
 
-def test_another_node_than_the_master(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="there is no .*config.data; run this on the cluster's master node"):
-        known(str(tmp_path))
+def test_another_node_than_the_master(directory: str) -> None:
+    """A candidate has a configuration, too, and it may be an old one."""
+    with pytest.raises(HostError, match="this is not the cluster's master node; run it there"):
+        known(directory, node="node2.example")
+
+
+def test_a_node_that_does_not_know_the_master(directory: str) -> None:
+    Path(directory, "ssconf_master_node").unlink()
+    with pytest.raises(HostError, match="this is not the cluster's master node"):
+        known(directory, node=MASTER)
 
 
 def test_all_is_known(stocked: Stage, directory: str) -> None:
@@ -80,12 +92,20 @@ def test_what_is_not(stocked: Stage, directory: str) -> None:
     make(stocked, "vol2/lost", f"originstname+x {OURS}:disk")
     make(stocked, "vol1/lost", f"{OURS}:disk")
     with pytest.raises(VolumeError, match="knows no disk for /vol/vol1/lost, /vol/vol2/lost; see the man page"):
-        orphans(stocked, directory, later=HOUR + 60).check()
+        orphans(stocked, directory, later=25 * HOUR).check()
 
 
 def test_one_that_is_being_made(stocked: Stage, directory: str) -> None:
     make(stocked, "vol1/new", f"{OURS}:disk")
-    orphans(stocked, directory, later=HOUR - 60).check()
+    orphans(stocked, directory, later=23 * HOUR).check()
+
+
+@pytest.mark.parametrize("copy", [{"parent": "vol1"}, {"type_": "dp"}], ids=["FlexClone", "mirror"])
+def test_copies_of_the_pool(stocked: Stage, directory: str, copy: dict[str, str]) -> None:
+    """What is removed from the pool is in them still, tag and all, and is theirs."""
+    provision.add_volume(stocked.filer.state, "svm1", "copy", **copy)  # type: ignore[arg-type]
+    make(stocked, "copy/lost", f"{OURS}:disk")
+    orphans(stocked, directory, later=25 * HOUR).check()
 
 
 def test_a_snapshot(stocked: Stage, directory: str) -> None:
@@ -98,4 +118,4 @@ def test_a_snapshot(stocked: Stage, directory: str) -> None:
 def test_a_machine_in_no_cluster(stage: Stage, directory: str) -> None:
     """The tag of such machines tells nothing of who made the LUN."""
     with pytest.raises(HostError, match="in no Ganeti cluster"):
-        Orphans(stage.client, "-", volumes=lambda: known(directory)).check()
+        Orphans(stage.client, "-", volumes=lambda: known(directory, node=MASTER)).check()

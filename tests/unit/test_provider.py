@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -21,6 +22,7 @@ from dataontap.errors import (
     TransportError,
     VolumeError,
 )
+from dataontap.provider import DataOnTapProvider
 from tests.simulator import provision
 from tests.unit.stage import Clock, Stage
 
@@ -104,6 +106,13 @@ class TestCreate:
         assert made.filer.luns["svm1", PATH] == before
         assert made.groups(PATH) == ["ganeti"]
 
+    def test_never_makes_a_second_one_in_another_pool(self, made: Stage) -> None:
+        """POOL has changed; the first one has the data, and would not be found again beside the second."""
+        made.options["POOL"] = "vol2"
+        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v already; it is left as it is"):
+            made.provider.create(CREATION)
+        assert made.paths == [PATH]
+
     @pytest.mark.parametrize("api", ["lun-create-by-size", "lun-map"])
     @pytest.mark.parametrize("after", [False, True])
     def test_leaves_nothing_when_an_answer_is_lost(self, stage: Stage, api: str, after: bool) -> None:
@@ -119,6 +128,15 @@ class TestCreate:
         stage.provider.create(CREATION)
         assert (stage.paths, stage.comment(PATH), stage.groups(PATH)) == ([PATH], TAG, ["ganeti"])
         assert stage.wire.calls.count("lun-create-by-size") == (1 if after else 2)
+
+    def test_a_lost_request_that_is_carried_out_late(self, stage: Stage) -> None:
+        """After the look whether it had been, and before it is sent again."""
+        mine = {"path": PATH, "size": 64 * MIB, "comment": TAG}
+        stage.wire.lose("lun-create-by-size", after=False, error=RESET)
+        late = partial(stage.ask, "lun-create-by-size", mine)
+        stage.wire.meanwhile("lun-create-by-size", lambda: stage.wire.meanwhile("lun-create-by-size", late))
+        stage.provider.create(CREATION)
+        assert (stage.paths, stage.groups(PATH)) == ([PATH], ["ganeti"])
 
     def test_takes_nobody_elses_lun_for_its_own_after_a_lost_answer(self, stage: Stage) -> None:
         others = {"path": PATH, "size": 64 * MIB, "comment": "dataontap:1:cluster.example:u-2:disk"}
@@ -469,6 +487,13 @@ class TestSetinfo:
         assert made.comment(PATH) == f"originstname+b {TAG}"
         assert made.wire.calls == ["lun-get-iter", "lun-set-comment"]
 
+    def test_the_cluster_has_another_name_now(self, stage: Stage) -> None:
+        stage.ask(
+            "lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": f"x {TAG}".replace("er.", "ed.")}
+        )
+        stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
+        assert stage.comment(PATH) == f"originstname+a {TAG}"
+
     def test_tags_a_lun_of_the_first_implementation(self, stage: Stage) -> None:
         stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": "originstname+old"})
         stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
@@ -531,6 +556,39 @@ class TestNewVolume:
             made_per_node.provider.setinfo(METADATA)
         assert made_per_node.paths == [PATH]
 
+    @pytest.mark.parametrize(
+        "verb",
+        [
+            lambda provider: provider.attach(VOLUME),
+            lambda provider: provider.open(OPENING),
+            lambda provider: provider.setinfo(METADATA),
+        ],
+        ids=["attach", "open", "setinfo"],
+    )
+    def test_another_call_of_ganetis_fails(
+        self, made_per_node: Stage, verb: Callable[[DataOnTapProvider], object]
+    ) -> None:
+        """The call that made the volume was killed: since then it may have got an instance's data."""
+        made_per_node.caller = "101 2"
+        for api in ("lun-map-get-iter", "lun-set-comment"):
+            made_per_node.wire.lose(api, after=False, error=NaApiError(api, "13001", "injected"))
+        with pytest.raises(NaApiError, match="injected"):
+            verb(made_per_node.provider)
+        assert made_per_node.paths == [PATH]
+
+    @pytest.mark.parametrize("api", ["lun-map-get-iter", "lun-destroy"])
+    def test_it_could_not_be_taken_away_again(self, made: Stage, api: str) -> None:
+        """From then on it stays, too: nobody knows what has become of it when something fails again."""
+        for name in (api, "lun-set-comment"):
+            made.wire.lose(name, after=False, error=NaApiError(name, "13001", "injected"), times=9)
+        with pytest.raises(NaApiError, match="injected"):
+            made.provider.setinfo(METADATA)
+        made.wire.mend()
+        made.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            made.provider.setinfo(METADATA)
+        assert made.paths == [PATH]
+
     def test_its_making_was_given_up_long_ago(self, made: Stage) -> None:
         (mark,) = Path(made.directory, made.node, "run", "new").iterdir()
         begun = mark.stat().st_mtime - 901
@@ -552,6 +610,16 @@ class TestAttach:
     def test_of_an_absent_lun(self, stage: Stage) -> None:
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
             stage.provider.attach(VOLUME)
+
+    def test_the_cluster_has_another_name_now(self, stage: Stage) -> None:
+        """The LUN's tag follows, Ganeti's text stays; so that ``verify orphans`` goes on with it."""
+        former = f"originstname+a {TAG}".replace("cluster.example", "former.example")
+        stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": former})
+        stage.provider.attach(VOLUME)
+        assert stage.comment(PATH) == f"originstname+a {TAG}"
+        stage.provider.detach(VOLUME)
+        stage.provider.attach(VOLUME)
+        assert "lun-set-comment" not in stage.wire.calls
 
     def test_of_an_offline_lun(self, made: Stage) -> None:
         made.ask("lun-offline", {"path": PATH})
