@@ -28,7 +28,8 @@ FILER_ADDRESSES = ("10.77.1.1/24", "10.77.2.1/24")
 
 @dataclass(frozen=True)
 class Boot:
-    """One scenario: a module of ``scenarios``, names of node guests beside its own, and its seconds at most.
+    """One scenario: a module of ``scenarios``, or of its folder ``nodes`` where there are guests beside its own,
+    which are named ``nodes``; and its seconds at most.
 
     ``release`` is Debian's in the guests, this machine's if it is "".
     """
@@ -44,9 +45,16 @@ class Boot:
         """What it is called for."""
         return f"{self.module}-{self.release}" if self.release else self.module
 
+    @property
+    def tests(self) -> str:
+        """Its file."""
+        return f"tests/vm/scenarios/{'nodes/' if self.nodes else ''}test_{self.module}.py"
+
 
 BOOTS = (
-    Boot("nodes", ("node1", "node2"), limit=10800),
+    Boot("moves", ("node1", "node2"), limit=7200),
+    Boot("fencing", ("node1", "node2"), limit=3600),
+    Boot("nodes", ("node1", "node2"), limit=3600),
     Boot("hazards"),
     Boot("life"),
     Boot("life", release="trixie"),
@@ -86,16 +94,15 @@ class Run:
         return status == 0
 
     def _boot(self, boot: Boot, output: BinaryIO) -> int:
-        tests = f"tests/vm/scenarios/test_{boot.module}.py"
         options = ["-v", "-s", "--tb=short", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"]
-        command = ["python3", "-m", "pytest", *options, "-k", self._only, "--junitxml=/out/report.xml", tests]
-        links = [(self._link(name, "filer"), address) for name, address in zip(boot.nodes, FILER_ADDRESSES)]
+        command = ["python3", "-m", "pytest", *options, "-k", self._only, "--junitxml=/out/report.xml", boot.tests]
+        links = [(self._link(boot, name, "filer"), address) for name, address in zip(boot.nodes, FILER_ADDRESSES)]
         name = "filer" if boot.nodes else "node1"
         cpus = AT_A_TIME if boot.alone else 1
         guests = [Guest(command, self._out(boot.name), name=name, links=links, memory=1536, cpus=cpus)]
         for number, node in enumerate(boot.nodes, 1):
             serve = ["python3", "-m", "tests.vm.machine"]
-            link = (self._link(node, "node"), f"10.77.{number}.2/24")
+            link = (self._link(boot, node, "node"), f"10.77.{number}.2/24")
             guests.append(
                 Guest(serve, self._out(f"{boot.name}-{node}"), name=node, links=[link], reboots=True, cpus=1)
             )
@@ -114,10 +121,10 @@ class Run:
         shutil.copytree(self._directory / "prepared", out / "prepared")
         return out
 
-    def _link(self, node: str, end: str) -> str:
+    def _link(self, boot: Boot, node: str, end: str) -> str:
         """One end of the cable between a node and the filer: a datagram socket in our directory for each end."""
         other = "filer" if end == "node" else "node"
-        here, there = (self._directory / f"{node}.{one}" for one in (end, other))
+        here, there = (self._directory / f"{boot.name}-{node}.{one}" for one in (end, other))
         return f"dgram,local.type=unix,local.path={here},remote.type=unix,remote.path={there}"
 
     def stop(self) -> None:

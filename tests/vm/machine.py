@@ -22,6 +22,7 @@ LOG = "/var/log/ganeti-extstorage-dataontap.log"
 BLOCK = 4096
 TIME_IS_UP = 124  # as timeout(1) says it
 PORT = 7000
+POLLING = 20  # seconds: the longest time between two looks of multipathd at a path (max_polling_interval)
 
 Order = dict[str, Any]
 
@@ -197,6 +198,18 @@ class Machine:
         """The names of ours that there are."""
         return self.shell("find /dev/disk -mindepth 3 -printf '%p\\n'").split()
 
+    def sessions(self) -> set[str]:
+        """The states that its iSCSI sessions are in: LOGGED_IN and others."""
+        return {*self.shell("cat /sys/class/iscsi_session/session*/state 2>/dev/null || :").split()}
+
+    def lose_sessions(self) -> None:
+        """Wait until no session is left that works."""
+        self.await_that(lambda: "LOGGED_IN" not in self.sessions(), "the sessions' end", limit=90)
+
+    def regain_sessions(self) -> None:
+        """Wait until all sessions work."""
+        self.await_that(lambda: self.sessions() <= {"LOGGED_IN"}, "the sessions' return", limit=180)
+
     def live(self, path: str) -> str:
         """Who a SCSI disk says it is, by INQUIRY."""
         return self.run("/lib/udev/scsi_id", "-g", "-u", "-d", f"/dev/{path}", limit=20).stdout.strip()[1:]
@@ -237,6 +250,11 @@ class Machine:
     def is_stuck(self, pid: int) -> bool:
         """Whether it waits in the kernel for a device (state D), out of any signal's reach."""
         return "D" in self.shell("ps -o stat= -s $1 || :", str(pid))
+
+    def pass_polling(self) -> None:
+        """Wait until multipathd has looked at each path once more."""
+        began = time.monotonic()
+        self.await_that(lambda: time.monotonic() - began > POLLING, "time to pass")
 
     def sweep(self) -> None:
         """End what was started here; take every map and disk away, and what the product remembers."""

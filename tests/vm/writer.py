@@ -1,8 +1,8 @@
-"""What an instance does to its disk: ``python3 -m tests.vm.writer DEVICE FIRST`` writes numbers until SIGTERM.
+"""What an instance does to its disk: ``python3 -m tests.vm.writer DEVICE FIRST [FILE]`` writes until SIGTERM.
 
-They go round a few blocks, one write after the other and each on the disk before the next. Before the first it
-looks whether the numbers before it are there, every one of them, and says "writing"; after the last it prints
-that.
+Numbers go round a few blocks, one write after the other and each on the disk before the next. Before the first it
+looks whether the numbers before it are there, every one of them, and says "open"; then it waits for FILE, if one
+is named. After the last write it prints its number.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import mmap
 import os
 import signal
 import sys
+import time
 
 from tests.vm.machine import BLOCK
 
@@ -24,7 +25,7 @@ def expected(first: int) -> dict[int, str]:
     return {number % BLOCKS: str(number) for number in range(max(0, first - BLOCKS), first)}
 
 
-def main(device: str, first: int) -> None:
+def main(device: str, first: int, permission: str | None = None) -> None:
     """Write from ``first`` on, until told to stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     buffer = mmap.mmap(-1, BLOCK)  # aligned, as O_DIRECT wants it
@@ -34,7 +35,9 @@ def main(device: str, first: int) -> None:
         found = buffer[:].rstrip(b"\0").decode()
         if found != text:
             sys.exit(f"block {block} has {found!r}, not {text!r}")
-    print("writing", flush=True)
+    print("open", flush=True)
+    while permission and not os.path.exists(permission):
+        time.sleep(PAUSE)
     number = first
     while True:
         buffer[:] = str(number).encode().ljust(BLOCK, b"\0")
@@ -46,4 +49,4 @@ def main(device: str, first: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

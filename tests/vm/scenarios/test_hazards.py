@@ -6,20 +6,16 @@ be what saves us.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.vm import firstway
-from tests.vm.machine import Machine
+from tests.vm.machine import POLLING, Machine
 from tests.vm.scenarios.conftest import Tell
 from tests.vm.storage import Storage
 
 A, B = "volume-a", "volume-b"
 OF_A, OF_B, GARBAGE = "CONTENT OF VOLUME A", "CONTENT OF VOLUME B", "WRITTEN BY THE INSTANCE OF VOLUME A"
 AT = 5
-
-POLLING = 20  # seconds: the longest time between two looks of multipathd at a path
 
 
 @pytest.fixture(autouse=True)
@@ -186,8 +182,7 @@ def test_queued_write(node: Machine, storage: Storage, tell: Tell) -> None:
     new = node.attach(B)
     assert node.write(new, OF_B) == "ok"
     node.shell("iscsiadm -m node -R >/dev/null; multipath -r >/dev/null; multipathd reconfigure")
-    began = time.monotonic()
-    node.await_that(lambda: time.monotonic() - began > POLLING, "multipathd to have looked at each path")
+    node.pass_polling()
     assert node.status(writer) is None
     assert b.holds() == OF_B
     node.run("multipathd", "disablequeueing", "maps")

@@ -1,0 +1,1 @@
+"""Scenarios of two nodes and a filer, a guest each."""
