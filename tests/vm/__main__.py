@@ -37,7 +37,7 @@ class Boot:
     module: str
     nodes: tuple[str, ...] = ()
     limit: float = 1200
-    alone: bool = False  # because it measures
+    alone: bool = False  # because it measures, or has so much to do at once
     release: str = ""
 
     @property
@@ -54,7 +54,7 @@ class Boot:
 BOOTS = (
     Boot("moves", ("node1", "node2"), limit=7200),
     Boot("fencing", ("node1", "node2"), limit=3600),
-    Boot("nodes", ("node1", "node2"), limit=3600),
+    Boot("nodes", ("node1", "node2"), limit=3600, alone=True),
     Boot("hazards"),
     Boot("life"),
     Boot("life", release="trixie"),
@@ -104,7 +104,7 @@ class Run:
             serve = ["python3", "-m", "tests.vm.machine"]
             link = (self._link(boot, node, "node"), f"10.77.{number}.2/24")
             guests.append(
-                Guest(serve, self._out(f"{boot.name}-{node}"), name=node, links=[link], reboots=True, cpus=1)
+                Guest(serve, self._out(f"{boot.name}-{node}"), name=node, links=[link], reboots=True, cpus=cpus)
             )
         self._guests += guests
         booted = image(boot.release)

@@ -287,15 +287,16 @@ _SWEEP = """
         multipathd disablequeueing maps >/dev/null
         for map in $(dmsetup ls --target multipath | cut -f1); do dmsetup message $map 0 fail_if_no_path; done
         vgchange -qq -an >/dev/null 2>&1
+        mdadm --quiet --stop --scan >/dev/null 2>&1
         multipath -F 2>/dev/null
         dmsetup remove_all >/dev/null 2>&1
         for disk in /sys/block/sd*; do [ -e $disk ] && echo 1 >$disk/device/delete; done
-        ls /sys/block | grep -Eq '^(sd|dm-)' || break
+        ls /sys/block | grep -Eq '^(sd|dm-|md)' || break
         sleep 0.5
     done
     rm -rf /run/ganeti-extstorage-dataontap /etc/multipath/wwids /var/lib/ganeti-extstorage-dataontap
     udevadm settle
-    ls /sys/block | grep -E '^(sd|dm-)' || :
+    ls /sys/block | grep -E '^(sd|dm-|md)' || :
 """
 _WRITE = f'printf %s "$2" | dd of="$1" bs={BLOCK} seek="$3" conv=sync,nocreat oflag=direct status=none'
 

@@ -11,13 +11,20 @@ import time
 from functools import partial
 from typing import Callable
 
+import pytest
+
+from tests.simulator.process import Simulator
+from tests.testbed.node import PYTHON
 from tests.vm import firstway
-from tests.vm.machine import Machine
+from tests.vm.machine import EXTSTORAGE, Machine
 from tests.vm.storage import Storage
 
 MANY = 100
 BATCH = 20  # at a time
 TURNS = 3
+RUNS = 15
+TRACE = "/run/figures.strace"
+PRESENT = 1.6  # at most, times a bare interpreter's start
 # Issue 6's figures: how much faster, with one LUN and with many; and how much ours may grow between them.
 FASTER_WITH_ONE, FASTER_WITH_MANY, GROWTH = 1.5, 4.0, 1.3
 
@@ -31,21 +38,29 @@ def timed(work: Callable[[], object]) -> float:
 
 def turns(node: Machine, storage: Storage, title: str) -> tuple[float, float]:
     """The median of each way."""
-    old, ours = [], []
+    old, ours, left = [], [], []
     for turn in range(TURNS):
         lun = storage.make(f"old-{turn}", 200)
         asking = timed(partial(node.script, "attach", "there-is-none"))
         old.append(asking + timed(partial(firstway.attach, node, lun)))
+        left.append(devices(node, lun.naa))
         drop(node, lun.naa)
         storage.destroy(lun.name)
         lun = storage.make(f"ours-{turn}", 201)
         ours.append(timed(partial(node.attach, lun.name)))
         assert node.script("detach", lun.name).status == 0
-        assert lun.naa not in node.shell("cat /sys/block/*/device/wwid /sys/block/*/dm/uuid 2>/dev/null || :")
+        assert devices(node, lun.naa) == 0
         storage.destroy(lun.name)
         print(f"{title}, turn {turn + 1}: {old[-1]:.1f} s the first way, {ours[-1]:.1f} s ours", flush=True)
     print(f"\n{title}: the first way {show(old)}, ours {show(ours)}")
+    print(f"after its detach the first way leaves {left[0]} devices of the LUN, ours none")
+    assert min(left) > 0
     return statistics.median(old), statistics.median(ours)
+
+
+def devices(node: Machine, naa: str) -> int:
+    """How many of the node's devices are the LUN's, its map among them."""
+    return int(node.shell('grep -ls "$1" /sys/block/*/device/wwid /sys/block/*/dm/uuid | wc -l', naa))
 
 
 def bring(node: Machine, number: int) -> None:
@@ -69,6 +84,33 @@ def drop(node: Machine, naa: str) -> None:
 def show(seconds: list[float]) -> str:
     """For people."""
     return f"{statistics.median(seconds):.1f} s ({', '.join(f'{one:.1f}' for one in sorted(seconds))})"
+
+
+@pytest.mark.parametrize("luns", [1, 20])
+def test_attach_of_a_present_lun(node: Machine, storage: Storage, simulator: Simulator, luns: int) -> None:
+    """Both paths are asked who they are: no filer, no program, and not much more time than Python's own start."""
+    for number in range(luns):
+        storage.make(f"volume-{number}", mib=4)
+        device = node.attach(f"volume-{number}")
+    name = f"volume-{luns - 1}"
+    assert len(node.paths(storage.lun(name).naa)) == 2
+    before = len(simulator.requests())
+    bare, ours = [], []
+    for _ in range(RUNS):
+        bare.append(node.run(PYTHON, "-c", "pass").seconds)
+        attached = node.script("attach", name)
+        assert attached.stdout.strip() == device
+        ours.append(attached.seconds)
+    assert [str(one.api) for one in simulator.requests()[before:]] == []
+    ratio = statistics.median(ours) / statistics.median(bare)
+    print(f"\nattach of a present LUN, {luns} here: {ratio:.2f} x a bare interpreter: {show(bare)}; {show(ours)}")
+    trace = ("strace", "-f", "-e", "trace=execve,socket,connect", "-o", TRACE, f"{EXTSTORAGE}/dataontap/attach")
+    assert node.run(*trace, environ={"VOL_NAME": name}).stdout.strip() == device
+    calls = node.shell(f"grep -oE '(execve|socket|connect)[(]' {TRACE}").split()
+    assert calls == ["execve("]
+    assert ratio <= PRESENT
+    for number in range(luns):
+        assert node.script("detach", f"volume-{number}").status == 0
 
 
 def test_attach_of_an_absent_lun(node: Machine, storage: Storage) -> None:

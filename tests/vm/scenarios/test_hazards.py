@@ -82,7 +82,7 @@ def test_lun_that_went(node: Machine, storage: Storage, tell: Tell) -> None:
     assert hung
 
 
-@pytest.mark.parametrize("recheck", ["no"])
+@pytest.mark.parametrize("recheck", ["no", "yes"])
 def test_exchanged_lun(node: Machine, storage: Storage, tell: Tell, recheck: str) -> None:
     """Within a polling interval: multipathd never sees a path fail, so recheck_wwid does not help."""
     device = brought_the_old_way(node, storage)
@@ -116,6 +116,38 @@ def test_exchanged_lun(node: Machine, storage: Storage, tell: Tell, recheck: str
         ours="attach of A refuses, of B brings B's device and takes A's down; B is whole",
     )
     assert (seen, written, corrupt) == (OF_B, "ok", True)
+
+
+# What may happen to a node meanwhile; "$1" is the LUN's id.
+TARGETED_SCAN = 'for host in /sys/class/scsi_host/host*; do echo "0 0 $1" >$host/scan || :; done'
+RESCAN = "iscsiadm -m node -R >/dev/null"
+RELOAD = "multipath -r >/dev/null"
+EVENTS = "udevadm trigger --action=change --subsystem-match=block; udevadm settle"
+
+
+@pytest.mark.parametrize(
+    "disturbance",
+    [TARGETED_SCAN, RESCAN, RELOAD, f"{RESCAN}; {EVENTS}; {RELOAD}"],
+    ids=["scan", "rescan", "reload", "all"],
+)
+def test_exchanged_lun_after(node: Machine, storage: Storage, disturbance: str) -> None:
+    """Whatever has made the kernel, udev and multipathd look again, or half of them."""
+    device = brought(node, storage)
+    lun_id = storage.lun_id(A)
+    exchange(storage)
+    b = storage.lun(B)
+    node.shell(disturbance, str(lun_id))
+    attached = node.script("attach", A)
+    assert (attached.status, attached.stdout) == (1, ""), attached
+    new = node.attach(B)
+    assert node.read(new) == OF_B
+    assert {node.live(path) for path in node.paths(b.naa)} == {b.naa}
+    assert node.read(device, limit=5) in ("EIO", "hangs")
+    assert node.write(device, GARBAGE, limit=5) != "ok"
+    assert b.holds() == OF_B
+    assert node.script("detach", B).status == 0
+    assert node.script("detach", A).status == 0
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
 
 
 def test_exchanged_lun_of_a_running_instance(node: Machine, storage: Storage, tell: Tell) -> None:

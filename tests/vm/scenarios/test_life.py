@@ -20,7 +20,11 @@ def size(node: Machine, device: str) -> int:
 
 
 def test_whole_life(node: Machine, storage: Storage) -> None:
-    """From create to remove, with the data looked at on both sides after each step."""
+    """From create to remove, with the data looked at on both sides after each step.
+
+    Another LUN is there for this node all the time: a scan for one brings no other.
+    """
+    storage.make("bystander", 250)
     disk = {**DISK}
     snapshot: dict[str, object] = {
         "volume": f"{NAME}.snap",
@@ -47,7 +51,7 @@ def test_whole_life(node: Machine, storage: Storage) -> None:
     copy = node.ganeti("assemble", snapshot)
     assert node.read(copy) == "before growing"
     node.ganeti("remove", snapshot)
-    assert storage.names() == [NAME]
+    assert sorted(storage.names()) == [NAME, "bystander"]
 
     node.ganeti("shutdown", disk)
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
@@ -55,7 +59,7 @@ def test_whole_life(node: Machine, storage: Storage) -> None:
     assert node.read(device) == "after the snapshot"
     assert node.read(device, 100 * 256) == "after growing"
     node.ganeti("remove", disk)
-    assert (node.disks(), node.maps(), node.names(), storage.names()) == ([], {}, [], [])
+    assert (node.disks(), node.maps(), node.names(), storage.names()) == ([], {}, [], ["bystander"])
     with pytest.raises(GanetiError):
         node.ganeti("assemble", disk)
 
@@ -63,7 +67,7 @@ def test_whole_life(node: Machine, storage: Storage) -> None:
 DRAW_UP = """
     modprobe loop
     disk=$(losetup --find --show --partscan "$1")
-    printf 'size=8M, type=83\\ntype=8e\\n' | sfdisk --quiet "$disk"
+    printf 'size=8M, type=83\\nsize=24M, type=8e\\ntype=fd\\n' | sfdisk --quiet "$disk"
     partx --update "$disk" 2>/dev/null || :
     udevadm settle
     mkfs.ext4 -q "${disk}p1"
@@ -71,20 +75,31 @@ DRAW_UP = """
     vgcreate -qq guestvg "${disk}p2"
     lvcreate -qq -n guestlv -L 8M guestvg
     vgchange -qq -an guestvg
+    mdadm --quiet --create /dev/md/guest --level=1 --raid-devices=1 --force --metadata=1.2 --run "${disk}p3"
+    mdadm --quiet --stop /dev/md/guest
     losetup --detach "$disk"
     udevadm settle
 """
 
 
-def test_partitions_and_volume_group_of_a_guest(node: Machine, storage: Storage, tell: Tell) -> None:
-    """They are the instance's: the node makes nothing of them, so nothing of them holds the device."""
+def kinds(node: Machine) -> set[str]:
+    """What device mapper's devices are: partN, LVM, mpath."""
+    return {uuid.split("-")[0] for uuid in node.maps().values()}
+
+
+def arrays(node: Machine) -> list[str]:
+    """The MD arrays that there are."""
+    return node.shell("ls /sys/block | grep ^md || :").split()
+
+
+def test_what_a_guest_has_on_its_disk(node: Machine, storage: Storage, tell: Tell) -> None:
+    """Partitions, a volume group, an array: the node makes nothing of them, and nothing of it holds the device."""
     old = storage.make("volume-a", 5)
     node.shell(DRAW_UP, str(old.file))
     firstway.log_in(node)
     firstway.attach(node, old)
-    node.await_that(lambda: any(uuid.startswith("part1-mpath") for uuid in node.maps().values()), "its partitions")
-    groups = node.shell("vgs --noheadings -o vg_name 2>/dev/null || :")
-    made = sorted(uuid.split("-")[0] for uuid in node.maps().values())
+    node.await_that(lambda: kinds(node) >= {"part1", "LVM"} and arrays(node) != [], "what the node makes of it")
+    made = sorted({*kinds(node), *arrays(node)})
     node.sweep()
     storage.destroy("volume-a")
 
@@ -92,14 +107,16 @@ def test_partitions_and_volume_group_of_a_guest(node: Machine, storage: Storage,
     node.shell(DRAW_UP, str(lun.file))
     device = node.attach("volume-b")
     node.shell("udevadm trigger --settle; multipath -r; udevadm settle; vgscan --cache >/dev/null 2>&1 || :")
-    assert list(node.maps().values()) == [f"mpath-3{lun.naa}"]
+    assert (list(node.maps().values()), arrays(node)) == ([f"mpath-3{lun.naa}"], [])
+    node.shell("rm $1; udevadm trigger --settle", device)
+    assert node.names() == [device]
     assert node.shell("readlink -f $1", device) == node.shell("readlink -f $1", lun.map)
     detached = node.script("detach", "volume-b")
     assert detached.status == 0, detached.stderr
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
     tell(
-        "a guest's partitions and volume group (kubernetes #60894 and others)",
-        old=f"devices made of them here: {', '.join(made)}; volume groups seen: {groups or 'none'}",
+        "a guest's partitions, volume group and array (kubernetes #60894 and others)",
+        old=f"devices made of them here: {', '.join(made)}",
         ours="the map and nothing else, even after udevadm trigger; detach leaves nothing",
     )
 
@@ -190,17 +207,41 @@ def test_without_multipath(node: Machine, storage: Storage) -> None:
         assert (node.disks(), node.maps(), node.names(), storage.names()) == ([], {}, [], [])
 
 
-def test_multipathd_stopped(node: Machine, storage: Storage) -> None:
-    """No map can come, and a bare disk is none."""
-    storage.make("volume-a")
+@contextmanager
+def without_multipathd(node: Machine) -> Iterator[None]:
+    """multipathd does not run meanwhile."""
     node.shell("while pkill -x multipathd; do sleep 0.2; done")
     try:
-        refused = node.script("attach", "volume-a")
-        assert (refused.status, refused.stdout) == (1, "")
-        assert "multipathd does not run" in refused.message, refused.stderr
+        yield
     finally:
         node.spawn("multipathd")
         node.await_that(lambda: node.run("multipathd", "show", "daemon").status == 0, "multipathd")
+
+
+def test_multipathd_stopped_with_a_device_here(node: Machine, storage: Storage) -> None:
+    """The map goes on without it, and can be taken down, even if its LUN is gone; it cannot be grown."""
+    storage.make("volume-a")
+    device = node.attach("volume-a")
+    with without_multipathd(node):
+        assert node.attach("volume-a") == device
+        assert node.write(device, "without multipathd") == "ok"
+        grown = node.script("grow", "volume-a", VOL_SIZE="64", VOL_NEW_SIZE="128")
+        assert grown.status == 1
+        assert "multipathd" in grown.message
+        assert size(node, device) == 64
+        storage.destroy("volume-a")
+        detached = node.script("detach", "volume-a")
+        assert detached.status == 0, detached.stderr
+        assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
+def test_multipathd_stopped(node: Machine, storage: Storage) -> None:
+    """No map can come, and a bare disk is none."""
+    storage.make("volume-a")
+    with without_multipathd(node):
+        refused = node.script("attach", "volume-a")
+        assert (refused.status, refused.stdout) == (1, "")
+        assert "multipathd does not run" in refused.message, refused.stderr
     device = node.attach("volume-a")
     assert node.write(device, "in the end") == "ok"
     assert node.script("detach", "volume-a").status == 0

@@ -46,7 +46,7 @@ def whole(node: Machine, storage: Storage, paths: int = 2) -> None:
 
 
 def test_one_portal_down(node: Machine, storage: Storage) -> None:
-    """One path is enough; the other one comes with the session's return."""
+    """One path is enough; the other one comes with the next attach that finds the portal up."""
     storage.make(NAME, text="by one path")
     storage.switch(2, on=False)
     done = node.script("attach", NAME)
@@ -58,6 +58,8 @@ def test_one_portal_down(node: Machine, storage: Storage) -> None:
     assert detached.status == 0, detached.stderr
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
     storage.switch(2, on=True)
+    assert node.read(node.attach(NAME)) == "by one path"
+    whole(node, storage)
 
 
 @pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
@@ -79,6 +81,19 @@ def test_outage_during_attach(node: Machine, storage: Storage, interfaces: tuple
 
 
 @pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
+def test_paths_go_and_come_during_detach(node: Machine, storage: Storage, interfaces: tuple[int, ...]) -> None:
+    """Nobody has noticed when it begins, and they come back before it is over: nothing of them stays."""
+    storage.make(NAME)
+    node.attach(NAME)
+    with outage(storage, *interfaces, after=0.3, seconds=2):
+        done = node.script("detach", NAME)
+    assert done.status == 0, done.stderr
+    node.regain_sessions()
+    node.pass_polling()
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
+@pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
 def test_outage_during_detach(node: Machine, storage: Storage, interfaces: tuple[int, ...]) -> None:
     """The device goes, with paths or without."""
     storage.make(NAME)
@@ -91,13 +106,20 @@ def test_outage_during_detach(node: Machine, storage: Storage, interfaces: tuple
     assert done.seconds < 30
 
 
-def test_outage_during_grow(node: Machine, storage: Storage) -> None:
-    """A path that did not follow is told of; with all of them back, grow once more makes it whole."""
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "running"])
+@pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
+def test_outage_during_grow(node: Machine, storage: Storage, interfaces: tuple[int, ...], noticed: bool) -> None:
+    """A device that cannot follow is told of; with all paths back, grow once more makes it whole."""
     storage.make(NAME, text="before")
     device = node.attach(NAME)
-    with outage(storage, 1, after=0, seconds=60):
-        node.await_that(lambda: "faulty" in node.shell("multipathd show paths"), "a failed path", limit=90)
+    with outage(storage, *interfaces, after=0 if noticed else 0.3, seconds=60 if noticed else 2):
+        if noticed:
+            node.await_that(lambda: "faulty" in node.shell("multipathd show paths"), "a failed path", limit=90)
         first = node.script("grow", NAME, VOL_SIZE="64", VOL_NEW_SIZE="128")
+    print(f"\ngrow, {len(interfaces)} of 2 paths gone: {first.status}, {first.message}")
+    if noticed:
+        assert first.status == 1
+    node.regain_sessions()
     node.await_that(lambda: "faulty" not in node.shell("multipathd show paths"), "the path's return", limit=120)
     again = node.script("grow", NAME, VOL_SIZE="64", VOL_NEW_SIZE="128")
     assert again.status == 0, (first, again)
