@@ -36,40 +36,45 @@ def recorder(cluster: Cluster, per_node: None) -> Iterator[Recorder]:
 
 
 class Sequences:
-    """Operations on one instance, what scripts they ran, and what was mapped after each of these."""
+    """Operations on one instance, what scripts they ran, and what was mapped after each of these.
+
+    What is about the snapshot that an export makes is marked so; the columns are the snapshot's then.
+    """
 
     def __init__(self, cluster: Cluster, recorder: Recorder) -> None:
         self._cluster = cluster
         self._recorder = recorder
-        self._here: dict[str, str] = {}
+        self._here: dict[tuple[str, str], str] = {}
         self._done = 0
         self._groups = {node.group: node.port for node in cluster.nodes}
         self.volume = ""
         self.lines: list[str] = []
 
-    def mapped(self, moment: float) -> list[str]:
+    def mapped(self, moment: float, volume: str = "") -> list[str]:
         """The nodes that the LUN was mapped for; none but nodes' groups are expected."""
-        return sorted(self._groups[group] for group in self._recorder.mapped(self.volume, moment))
+        return sorted(self._groups[group] for group in self._recorder.mapped(volume or self.volume, moment))
 
     def note(self, operation: str) -> list[str]:
         """Take down the scripts that ``operation`` ran; returns the nodes that the LUN is mapped for now."""
-        steps = [step for step in self._recorder.steps() if step.volume == self.volume][self._done :]
+        snapshot = f"{self.volume}.snap"
+        steps = [step for step in self._recorder.steps() if step.volume in {self.volume, snapshot}][self._done :]
         self._done += len(steps)
         self.lines.append(f"{operation}:")
         for step in steps:
-            self._here[step.node] = step.here
-            mapped = self.mapped(step.ended)
+            self._here[step.node, step.volume] = step.here
+            mapped = self.mapped(step.ended, step.volume)
             cells = (
-                f"{'mapped' if node.port in mapped else '-':7}{self._here.get(node.port, 'none'):8}"
+                f"{'mapped' if node.port in mapped else '-':7}{self._here.get((node.port, step.volume), 'none'):8}"
                 for node in self._cluster.nodes
             )
-            self.lines.append(f"  {step.about:28}{'  '.join(cells)}".rstrip())
+            about = step.about + " .snap" * (step.volume == snapshot)
+            self.lines.append(f"  {about:28}{'  '.join(cells)}".rstrip())
             self._check(step, mapped)
         return self.mapped(float("inf"))
 
     def _check(self, step: Step, mapped: list[str]) -> None:
         """What has to be so whatever the operation was."""
-        before = self.mapped(step.began)
+        before = self.mapped(step.began, step.volume)
         if step.status == 0 and step.verb == "open":
             assert mapped == [step.node] if step.exclusive else step.node in mapped, self.lines
             if step.exclusive:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from array import array
+from pathlib import Path
 
 import pytest
 
 from dataontap import inquiry
 
+DATA = Path(__file__).parents[1] / "data"
 NAA = "600a0980383054723324526c68717745"
 
 
@@ -31,6 +34,13 @@ PORT = designator(3, 1, 1, bytes.fromhex("5001405000000001"))
 @pytest.mark.parametrize("order", [(UNIT, T10, PORT), (PORT, T10, UNIT), (T10, UNIT)])
 def test_the_units_own_naa_counts(order: tuple[bytes, ...]) -> None:
     assert inquiry._naa(page(*order)) == (inquiry.NAA, NAA)
+
+
+def test_pages_that_a_guest_recorded() -> None:
+    """Those of both paths, as tests/vm/recordings.py took them."""
+    recorded = json.loads((DATA / "node.json").read_text(encoding="utf-8"))
+    pages = [bytes.fromhex(text[4:]) for path, text in recorded["sysfs"].items() if path.endswith("/vpd_pg83")]
+    assert [inquiry._naa(page) for page in pages] == [(inquiry.NAA, recorded["naa"])] * 2
 
 
 def test_what_comes_after_the_page_does_not_count() -> None:

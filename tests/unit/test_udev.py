@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dataontap.host.udev import Events
+from dataontap.host.udev import Events, Names
 
 NAA = "600a0980383054723324526c68717745"
 # As udev sends them, less most of their properties.
@@ -22,6 +22,29 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours.setblocking(False)
     with theirs, ours:
         yield theirs, ours
+
+
+@pytest.mark.parametrize("name", ["volume-a", "6b59051c-cb68.ext.disk0", "a+b@c:1=2#3_"])
+def test_names_that_udev_can_give(name: str) -> None:
+    assert Names().can_give(f"/dev/disk/filer/vol1/{name}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/dev/disk/../sda", "/dev/disk/filer/vol1/..", "/etc/passwd", "/development/a", "dev/a", "/run/disk/a"),
+        *(
+            "/dev/disk/a b",
+            "/dev/disk/a\nDEVLINKS=b",
+            '/dev/disk/a", RUN+="/bin/sh',
+            "/dev/disk/$env{x}",
+            "/dev/disk/%k",
+        ),
+        *("/dev/disk/a;b", "/dev/disk/a\\x2f", "/dev/disk/\u00e4", "/dev/disk/a\0b", "/dev/disk/a*", ""),
+    ],
+)
+def test_names_that_would_escape_or_mean_something_to_udev(path: str) -> None:
+    assert not Names().can_give(path)
 
 
 @pytest.mark.parametrize(
