@@ -174,11 +174,29 @@ def test_split_brain(
     record_property("table", "\n".join(told.lines))
 
 
-def by_hand(node: Node, verb: str, instance: Instance, *more: str) -> str:
-    """Run one of the packaged scripts on a node, for the instance's first disk; it has to fail. What it said."""
+def test_without_fencing(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
+    """Ganeti's own care is all there is then: a node that is cut off keeps its LUN, until it detaches it."""
+    with cluster.masking(PER_NODE, FENCING=False):
+        instance = add()
+        volume = instance.volumes[0]
+        instance.do("migrate", "-f", "-n", node3.name)
+        assert list(cluster.luns()[volume].maps) == [node3.group]
+        instance.do("migrate", "-f", "-n", node2.name)
+        with cluster.lan.cut(node2.port):
+            cluster.gnt("node", "modify", "--offline", "yes", node2.name)
+            instance.do("failover", "-f", "-n", node3.name)
+            assert sorted(cluster.luns()[volume].maps) == [node2.group, node3.group]
+        cluster.join(node2, "--readd")
+        instance.end(node2)
+        by_hand(node2, "detach", instance, status=0)
+        assert list(cluster.luns()[volume].maps) == [node3.group]
+
+
+def by_hand(node: Node, verb: str, instance: Instance, *more: str, status: int = 1) -> str:
+    """Run one of the packaged scripts on a node, for the instance's first disk; it has to end so. What it said."""
     variables = (f"VOL_NAME={instance.volumes[0]}", "EXTP_PROVIDER=dataontap", *more)
     outcome = node.try_run("env", *variables, f"{PACKAGED}/{verb}")
-    assert outcome.status == 1, outcome
+    assert outcome.status == status, outcome
     return outcome.stderr
 
 

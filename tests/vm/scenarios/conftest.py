@@ -33,6 +33,12 @@ collect_ignore_glob = [] if "DATAONTAP_GUEST" in os.environ else ["test_*.py", "
 Tell = Callable[..., None]
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once why a test failed: a run takes hours."""
+    if report.failed:
+        print(f"\n{report.longreprtext}", flush=True)
+
+
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
     """A filer that exports what it maps."""

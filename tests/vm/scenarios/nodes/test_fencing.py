@@ -15,7 +15,7 @@ from tests.vm.scenarios.nodes.sequence import FAILS, QUEUES, Sequence
 from tests.vm.storage import IGROUP, Shown, Storage
 from tests.vm.writer import BLOCKS
 
-DETACH_SECONDS = 5.0  # at most, beyond what a detach takes here of which nothing is wrong
+DETACH_SECONDS = 5.0
 
 Nodes = tuple[Machine, Machine]
 
@@ -111,7 +111,7 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     cut_off.await_that(zombie.has_ended, "the zombie's end")
     detached = cut_off.script("detach", NAME)
     assert detached.status == 0, detached.stderr
-    assert detached.seconds < plain + DETACH_SECONDS
+    assert detached.seconds < may_take(plain)
     assert (cut_off.disks(), cut_off.maps()) == ([], {})
     assert sequence.step(cut_off, "assemble") == device
     assert cut_off.read(device) == of_the_owner(0)
@@ -126,6 +126,14 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     )
     assert arrived == []
     assert lost
+
+
+def may_take(plain: float) -> float:
+    """The seconds that a detach may take where one of which nothing is wrong takes ``plain``.
+
+    5 more; where programs take so long to start that ``plain`` is more than that, as in emulation, twice as many.
+    """
+    return plain + max(DETACH_SECONDS, plain)
 
 
 def plain_detach(node: Machine) -> float:
@@ -177,6 +185,6 @@ def test_detach(nodes: Nodes, storage: Storage, become: Callable[[Machine, Stora
     detached = source.script("detach", NAME)
     print(f"detach: {detached.seconds:.1f} s, when nothing is wrong {plain:.1f} s")
     assert detached.status == 0, detached.stderr
-    assert detached.seconds < plain + DETACH_SECONDS
+    assert detached.seconds < may_take(plain)
     assert (source.disks(), source.maps(), source.names()) == ([], {}, [])
     sequence.step(target, "shutdown")
