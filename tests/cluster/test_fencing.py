@@ -68,7 +68,7 @@ class Sequences:
                 for node in self._cluster.nodes
             )
             about = step.about + " .snap" * (step.volume == snapshot)
-            self.lines.append(f"  {about:28}{'  '.join(cells)}".rstrip())
+            self.lines.append(f"  {about:31}{'  '.join(cells)}".rstrip())
             self._check(step, mapped)
         return self.mapped(float("inf"))
 
