@@ -98,6 +98,7 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     assert (refused.status, refused.stdout) == (1, ""), refused
     held = cut_off.script("detach", NAME)
     assert held.status == 1
+    print(held.message)
     assert owner.read(device) == of_the_owner(0)
     sequence.step(owner, "shutdown")
     back = cut_off.script("attach", NAME)
