@@ -49,7 +49,7 @@ def whole(node: Machine, storage: Storage, paths: int = 2) -> None:
 
 
 def test_one_portal_down(node: Machine, storage: Storage) -> None:
-    """One path is enough; the other one comes with an attach five minutes later, when its portal is tried again."""
+    """One path is enough; the other one comes with an attach five minutes later: its portal is tried again."""
     storage.make(NAME, text="by one path")
     storage.switch(2, on=False)
     done = node.script("attach", NAME)
