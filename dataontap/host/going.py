@@ -71,7 +71,8 @@ class Going:
         """Take a map away. Nothing of ours opens it here: its last close would wait for a dead LUN."""
         if not events.until(lambda: not self._node.holders(found.name), self._patience):
             held = ", ".join(self._node.holders(found.name))
-            raise DeviceError(f"{found.title} is in use by {held}; {self._way_out(found)}")
+            self._tell_how_to_end_it(found)
+            raise DeviceError(f"{found.title} is in use by {held}; {_WAY_OUT}")
         stopped = not self._lives(found)
         if stopped:
             self._multipath.stop_queueing(found.title)
@@ -93,11 +94,12 @@ class Going:
         answers = self._node.ask(found.paths, self._limits.ask_last)
         return any(answer.naa == found.naa for answer in answers.values())
 
-    def _way_out(self, found: Map) -> str:
-        """What to do about the holder of a map. One whose I/O waits for a dead LUN cannot be killed, either."""
-        if self._lives(found):
-            return _WAY_OUT
-        return f"{_WAY_OUT}; to let it end, make its I/O fail: multipathd disablequeueing map {found.title}"
+    def _tell_how_to_end_it(self, found: Map) -> None:
+        """Whoever waits for a dead LUN cannot even be killed. Not in the message, which is not to be long."""
+        if not self._lives(found):
+            LOG.warning(
+                "its LUN is not there; so that its I/O fails: multipathd disablequeueing map %s", found.title
+            )
 
     def _require_free(self, path: str, events: Events) -> None:
         """DeviceError if something is built upon a path, but for a map, or has it open."""

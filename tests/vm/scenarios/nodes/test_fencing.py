@@ -98,7 +98,6 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     assert (refused.status, refused.stdout) == (1, ""), refused
     held = cut_off.script("detach", NAME)
     assert held.status == 1
-    print(held.message)
     assert owner.read(device) == of_the_owner(0)
     sequence.step(owner, "shutdown")
     back = cut_off.script("attach", NAME)
@@ -107,7 +106,7 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     assert storage.groups(NAME) == []
     assert overwritten(lun) == []
 
-    (advice,) = re.findall("make its I/O fail: (multipathd disablequeueing map [0-9a-f]+)", held.message)
+    (advice,) = re.findall("so that its I/O fails: (multipathd disablequeueing map [0-9a-f]+)", held.stderr)
     cut_off.shell(advice)
     cut_off.await_that(zombie.has_ended, "the zombie's end")
     detached = cut_off.script("detach", NAME)
