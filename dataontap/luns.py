@@ -84,7 +84,8 @@ class Luns:
         What FlexClones and mirrors of a pool show under that name are copies, not the volume; and so is what is
         mapped to nobody, as long as one group is for all nodes: every volume of ours was mapped when it was made,
         and a copy bears the same tag. With a group per node, where a stopped instance's LUN is mapped to nobody,
-        its tag has to do. One whose removal was begun says so.
+        its tag has to do, of whichever cluster: this one may have had another name. One whose removal was begun
+        says so.
         """
         return self._of_other_pools(self._client.get_lun_by_args(path=_elsewhere(name)))
 
@@ -93,7 +94,7 @@ class Luns:
         for lun in luns:
             if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
-            tagged = self._igroups.is_per_node and self._is_tagged(lun)
+            tagged = self._igroups.is_per_node and tag.find(lun.comment) is not None
             if lun.mapped or tagged or lun.comment.startswith(_BEING_REMOVED):
                 found[lun.path] = lun
             else:
@@ -105,10 +106,6 @@ class Luns:
             pools = ", ".join(lun.pool for lun in originals)
             raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
         return originals[0] if originals else None
-
-    def _is_tagged(self, lun: Lun) -> bool:
-        mark = tag.find(lun.comment)
-        return mark is not None and mark.cluster == self._cluster != "-"
 
     def mark(self, lun: Lun) -> Tag | None:
         """The tag that the LUN ought to have if it has one: this cluster may have had another name once."""
@@ -124,8 +121,14 @@ class Luns:
         if found is None and (not self._igroups.is_per_node or lun.pool == self._settings.pool):
             return
         mark = self.mark(lun) or Tag(self._cluster, "-", tag.DISK)
-        if mark != found:
+        if mark == found:
+            return
+        try:
             self._client.set_lun_comment(lun.path, tag.compose(text, mark))
+        except DataOntapError as error:
+            if found is None:
+                raise
+            LOG.warning("%s keeps the name that the cluster had before: %s", lun.path, error)
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
         """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
@@ -178,7 +181,7 @@ class Luns:
                 make()
             except NaApiError as error:
                 if error.code in codes.EXISTS:
-                    if tries and any(is_ours(lun) for lun in self._client.get_lun_by_args(path=path)):
+                    if tries and any(is_ours(lun) for lun in self._look(path, error)):
                         return  # made by the request before this one, after we had looked for it
                     raise  # somebody else's, made since the caller looked
                 if self._client.is_other_version(error):
@@ -206,11 +209,7 @@ class Luns:
                 final = True
         if final:
             self._deadline.allow(_UNDO_SECONDS)
-        try:
-            luns = self._client.get_lun_by_args(path=path)
-        except DataOntapError as error:
-            LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", path, lost)
-            raise VolumeError(f"look whether it was made all the same: {error}") from lost
+        luns = self._look(path, lost)
         if luns and not is_ours(luns[0]):
             raise VolumeError(f"{lost}; and there is a LUN {path} now, not provably ours; it stays") from None
         if final:
@@ -218,6 +217,14 @@ class Luns:
                 self._undo(path, lambda: None)
             raise lost
         return bool(luns)
+
+    def _look(self, path: str, lost: DataOntapError) -> list[Lun]:
+        """The LUN that a request which ended so has made, or another, or none."""
+        try:
+            return self._client.get_lun_by_args(path=path)
+        except DataOntapError as error:
+            LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", path, lost)
+            raise VolumeError(f"look whether it was made all the same: {error}") from lost
 
     def _undo(self, path: str, release: Callable[[], object]) -> None:
         """Remove a LUN that was just made, not giving up at one bad answer; what goes wrong is only said."""

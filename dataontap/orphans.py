@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from dataontap import tag
+from dataontap import ssconf, tag
 from dataontap.environ import PROVIDER
 from dataontap.errors import HostError, VolumeError
 from dataontap.luns import only_originals
-from dataontap.ssconf import DIRECTORY, is_master
+from dataontap.ssconf import DIRECTORY
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
@@ -30,15 +30,15 @@ LOG = logging.getLogger(__name__)
 _AGE = 86400
 
 
-def known(directory: str = DIRECTORY, *, node: str | None = None) -> frozenset[str]:
-    """The names of all volumes of ours in the configuration of Ganeti's master, which ``node``, or this one, is.
+def known(directory: str = DIRECTORY, *, is_master: Callable[[str], bool] = ssconf.is_master) -> frozenset[str]:
+    """The names of all volumes of ours in the configuration of Ganeti's master, which this node has to be.
 
     Those of disks without an instance are among them. Raises HostError where it cannot be read, and on other
-    nodes: a candidate that was away has an old one.
+    nodes: one that was away for a while may have an old one.
     """
     path = Path(directory, "config.data")
-    if not is_master(directory, node=node):
-        raise HostError("this is not the cluster's master node; run it there")
+    if not is_master(directory):
+        raise HostError("the cluster's master address is not on this node; run it on the master")
     try:
         disks = json.loads(path.read_bytes())["disks"].values()
         places = [disk["logical_id"] for disk in disks if disk["dev_type"] == "ext"]

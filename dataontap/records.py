@@ -20,18 +20,19 @@ _CREATION_SECONDS = 900.0
 
 
 def caller() -> str:
-    """Which process runs this script: its id, and when it started, in the kernel's ticks since boot.
+    """Which process runs this script: its id, and when it began in the kernel's ticks since boot; "" if none does.
 
     noded serves each of its requests in a process of its own (Ganeti 3.0.2, http/server.py: a fork for each
     connection, no keep-alive), and the request that makes a volume runs all scripts of that.
     """
     parent = os.getppid()
+    if parent <= 1:
+        return ""  # it has ended, or is in another namespace
     try:
-        fields = (
-            Path(f"/proc/{parent}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        )
-    except OSError as error:
-        raise HostError(f"cannot tell which process {parent} is: {error}") from None
+        text = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()
     return f"{parent} {fields[19]}"  # starttime, the 22nd in proc(5)
 
 
@@ -125,7 +126,7 @@ class Records:
             by = present.read(path)
         except (OSError, ValueError):
             return False
-        return 0 <= age < _CREATION_SECONDS and by == self._creator()
+        return abs(age) < _CREATION_SECONDS and by == self._creator() != ""
 
     def finish(self, name: str) -> None:
         """The creation has come to its end, whichever."""

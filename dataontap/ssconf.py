@@ -51,9 +51,13 @@ def node_name(
     return alike[0] if len(alike) == 1 else host
 
 
-def is_master(directory: str = DIRECTORY, *, node: str | None = None) -> bool:
-    """Whether ``node``, or this one, is the cluster's master."""
-    return _lines(directory, "master_node") == [node or node_name(directory)]
+def is_master(directory: str = DIRECTORY, *, is_own: Callable[[str], bool] = is_own_address) -> bool:
+    """Whether this node is the cluster's master: it has the master's address.
+
+    A former master that was down when another node took over has old files, which still name it.
+    """
+    addresses = _lines(directory, "master_ip")
+    return len(addresses) == 1 and is_own(addresses[0].strip())
 
 
 def _lines(directory: str, key: str) -> list[str]:

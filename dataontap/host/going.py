@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Collection
 from functools import partial
 
-from dataontap.errors import DeviceError
+from dataontap.errors import DeadlineError, DeviceError
 from dataontap.host.holders import is_claimed
 from dataontap.host.limit import within
 from dataontap.host.node import Node, kernel_name
@@ -95,11 +96,14 @@ class Going:
         return any(answer.naa == found.naa for answer in answers.values())
 
     def _tell_how_to_end_it(self, found: Map) -> None:
-        """Whoever waits for a dead LUN cannot even be killed. Not in the message, which is not to be long."""
-        if not self._lives(found):
-            LOG.warning(
-                "its LUN is not there; so that its I/O fails: multipathd disablequeueing map %s", found.title
-            )
+        """Whoever waits for a dead LUN dies only when its I/O fails. The message is not to be that long."""
+        with contextlib.suppress(DeadlineError):
+            if not self._lives(found):
+                LOG.warning(
+                    "no path leads to its LUN; if that is another node's by now, kill -9 the holder and then:"
+                    " multipathd disablequeueing map %s",
+                    found.title,
+                )
 
     def _require_free(self, path: str, events: Events) -> None:
         """DeviceError if something is built upon a path, but for a map, or has it open."""

@@ -147,6 +147,7 @@ class Stage:
         self.clock: Clock | None = None
         self.tunnel: str | None = "svm1"
         self.node = "node1.example"
+        self.cluster = "cluster.example"
         self.caller = "100 1"  # the process that runs the scripts
         self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
         self._hosts: dict[str, StageHost] = {}
@@ -199,7 +200,7 @@ class Stage:
         san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
         return DataOnTapProvider(
             settings,
-            cluster="cluster.example",
+            cluster=self.cluster,
             deadline=deadline,
             connect=lambda: self._client(patience) if patience else self.client,
             devices=lambda client: Devices(

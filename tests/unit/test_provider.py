@@ -23,6 +23,7 @@ from dataontap.errors import (
     VolumeError,
 )
 from dataontap.provider import DataOnTapProvider
+from dataontap.records import caller
 from tests.simulator import provision
 from tests.unit.stage import Clock, Stage
 
@@ -504,6 +505,12 @@ class TestSetinfo:
             stage.provider.setinfo(Metadata({}, "v", "u-1", "x"))
 
 
+def test_who_runs_the_scripts() -> None:
+    pid, began = caller().split(" ")
+    assert (int(pid), caller()) == (os.getppid(), f"{pid} {began}")
+    assert int(began) > 0
+
+
 class TestNewVolume:
     """Until setinfo, which ends Ganeti's making of a volume, what fails takes the LUN away again."""
 
@@ -576,6 +583,15 @@ class TestNewVolume:
             verb(made_per_node.provider)
         assert made_per_node.paths == [PATH]
 
+    def test_nobody_knows_who_makes_it(self, stage: Stage) -> None:
+        """As where the caller is in another namespace: better a LUN too many."""
+        stage.caller = ""
+        stage.provider.create(CREATION)
+        stage.wire.lose("lun-set-comment", after=False)
+        with pytest.raises(TransportError):
+            stage.provider.setinfo(METADATA)
+        assert stage.paths == [PATH]
+
     @pytest.mark.parametrize("api", ["lun-map-get-iter", "lun-destroy"])
     def test_it_could_not_be_taken_away_again(self, made: Stage, api: str) -> None:
         """From then on it stays, too: nobody knows what has become of it when something fails again."""
@@ -620,6 +636,21 @@ class TestAttach:
         stage.provider.detach(VOLUME)
         stage.provider.attach(VOLUME)
         assert "lun-set-comment" not in stage.wire.calls
+
+    def test_the_cluster_has_another_name_now_and_may_not_say_so(self, stage: Stage) -> None:
+        former = TAG.replace("cluster.example", "former.example")
+        stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": former})
+        stage.wire.lose("lun-set-comment", after=False, error=NaApiError("lun-set-comment", "13003", "injected"))
+        assert stage.provider.attach(VOLUME)
+        assert stage.comment(PATH) == former
+
+    def test_a_volume_in_another_pool_from_before_the_cluster_was_renamed(self, made_per_node: Stage) -> None:
+        """Its instance is stopped, so it is mapped to nobody."""
+        made_per_node.provider.detach(VOLUME)
+        made_per_node.cluster = "renamed.example"
+        made_per_node.options["POOL"] = "vol2"
+        assert made_per_node.provider.attach(VOLUME)
+        assert made_per_node.comment(PATH) == TAG.replace("cluster.example", "renamed.example")
 
     def test_of_an_offline_lun(self, made: Stage) -> None:
         made.ask("lun-offline", {"path": PATH})

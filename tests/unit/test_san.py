@@ -201,7 +201,7 @@ class TestTakeDown:
             attached.hide(5)
         with pytest.raises(DeviceError, match="is in use by dm-7; end that, then detach$"):
             attached.san.take_down([NAA])
-        assert (f"so that its I/O fails: multipathd disablequeueing map 3{NAA}" in caplog.text) == dead
+        assert (f"kill -9 the holder and then: multipathd disablequeueing map 3{NAA}" in caplog.text) == dead
 
     def test_others_stay(self, attached: FakeNode) -> None:
         attached.show(6, OTHER, 64 * MIB)

@@ -34,6 +34,18 @@ def test_what_is_no_name_does_not_get_into_tags(directory: Path, content: bytes)
     assert ssconf.cluster_name(str(directory)) == "-"
 
 
+@pytest.mark.parametrize(("own", "is_master"), [("192.0.2.9", True), ("192.0.2.1", False)])
+def test_the_master_has_the_masters_address(directory: Path, own: str, is_master: bool) -> None:
+    """A node that was the master may still take itself for it, by its old files."""
+    (directory / "ssconf_master_node").write_text("node1.example\n")
+    (directory / "ssconf_master_ip").write_text("192.0.2.9\n")
+    assert ssconf.is_master(str(directory), is_own=own.__eq__) == is_master
+
+
+def test_no_master_outside_a_cluster(tmp_path: Path) -> None:
+    assert not ssconf.is_master(str(tmp_path), is_own=lambda address: True)
+
+
 def test_outside_a_cluster(tmp_path: Path) -> None:
     assert ssconf.cluster_name(str(tmp_path)) == "-"
     assert node_name(tmp_path, "host") == "host"
