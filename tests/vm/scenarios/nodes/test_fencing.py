@@ -47,14 +47,19 @@ def overwritten(lun: Shown) -> list[int]:
     return [block for block in range(BLOCKS) if lun.holds(block) != of_the_owner(block)]
 
 
+def restore(storage: Storage) -> None:
+    """The filer's interfaces are up."""
+    for interface in (1, 2):
+        storage.switch(interface, on=True)
+
+
 def lose_and_regain_paths(storage: Storage, *nodes: Machine) -> None:
     """Every session breaks and comes back, and whoever looks for paths has looked."""
     for interface in (1, 2):
         storage.switch(interface, on=False)
     for node in nodes:
         node.lose_sessions()
-    for interface in (1, 2):
-        storage.switch(interface, on=True)
+    restore(storage)
     for node in nodes:
         node.regain_sessions()
 
@@ -187,4 +192,6 @@ def test_detach(nodes: Nodes, storage: Storage, become: Callable[[Machine, Stora
     assert detached.status == 0, detached.stderr
     assert detached.seconds < may_take(plain)
     assert (source.disks(), source.maps(), source.names()) == ([], {}, [])
+    restore(storage)
+    target.regain_sessions()
     sequence.step(target, "shutdown")
