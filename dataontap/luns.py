@@ -74,7 +74,7 @@ class Luns:
 
     def anywhere(self, name: str) -> Lun | None:
         """As ``existing``, but None if there is none; and two in other pools are a VolumeError."""
-        found = self._client.get_lun_by_args(path=f"{self.path(name)}|{_elsewhere(name)}")
+        found = self._client.get_lun_by_args(path=_anywhere(name))
         own = [lun for lun in found if lun.path == self.path(name)]
         return own[0] if own else self._of_other_pools(found)
 
@@ -87,7 +87,7 @@ class Luns:
         its tag has to do, of whichever cluster: this one may have had another name. One whose removal was begun
         says so.
         """
-        return self._of_other_pools(self._client.get_lun_by_args(path=_elsewhere(name)))
+        return self._of_other_pools(self._client.get_lun_by_args(path=_anywhere(name)))
 
     def _of_other_pools(self, luns: Iterable[Lun]) -> Lun | None:
         found = {}
@@ -286,6 +286,6 @@ def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
     return [lun for lun in luns if lun.volume in originals]
 
 
-def _elsewhere(name: str) -> str:
-    """What a query has to say for a LUN of this name in whichever pool."""
+def _anywhere(name: str) -> str:
+    """What a query has to say for a LUN of this name in whichever pool, or in a pool's qtree."""
     return f"/vol/*/{name}"
