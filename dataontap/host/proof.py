@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import partial
 
 from dataontap import inquiry
-from dataontap.errors import DeviceError
+from dataontap.errors import CommandError, DeviceError
 from dataontap.host.lun import Wanted
 from dataontap.host.node import Node, kernel_name
 from dataontap.host.sysfs import RUNNING
@@ -70,6 +70,16 @@ class Proof:
         held = self._node.holders(name)
         return f"stop {', '.join(held)} and try again" if held else "run detach and attach"
 
+    def _resize_map(self, title: str, behind: Collection[str]) -> None:
+        """Let a map have its paths' size. multipathd 0.9.4 refuses while one that is down has another."""
+        try:
+            self._multipath.resize(title)
+        except CommandError as error:
+            if not behind:
+                raise
+            told = f"down and of the old size: {', '.join(behind)}; so {title} keeps it"
+            raise DeviceError(f"{told}; try again when all paths are back") from error
+
     def _resize(self, device: str, wanted: Wanted) -> None:
         """Let this node see the LUN's size on a device that is proven to be its; DeviceError if it does not."""
         name = kernel_name(device)
@@ -77,12 +87,13 @@ class Proof:
         paths = found.paths if found else (name,)
         works = {path: partial(self._sysfs.rescan, path) for path in paths}
         self._node.each(works, self._node.seconds(self._limits.scan, "reading the paths' size anew"))
-        late = [path for path in paths if self._sysfs.size(path) != wanted.size]
-        if late and len(late) < len(paths):
-            # A map is as large as its smallest path, and one dead path shall not keep an instance from growing.
-            late = [path for path in late if self._sysfs.state(path) == RUNNING]
+        behind = [path for path in paths if self._sysfs.size(path) != wanted.size]
+        late = behind
+        if len(behind) < len(paths):
+            # Those that are down may keep the map as it is, and may not: multipathd knows.
+            late = [path for path in behind if self._sysfs.state(path) == RUNNING]
         if not late and found:
-            self._multipath.resize(found.title)
+            self._resize_map(found.title, behind)
         with self._node.events(wanted.naas) as events:
             seconds = self._node.seconds(self._limits.gone, "the device's new size")
             if not events.until(lambda: self._sysfs.size(name) == wanted.size, seconds):

@@ -205,7 +205,9 @@ class FakeNode:
                     (self.sysfs / "block" / slave.name / "size").read_text()
                     for slave in (folder / "slaves").iterdir()
                 ]
-                (folder / "size").write_text(min(sizes, key=int))
+                if len(set(sizes)) > 1:
+                    raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
+                (folder / "size").write_text(sizes[0])
             return "ok\n"
         if argv[:2] == ("multipathd", "show") and not self.served:
             raise CommandError("multipathd show daemon failed with status 1: no answer")

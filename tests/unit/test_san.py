@@ -101,6 +101,14 @@ class TestAttach:
         assert sorted(attached.happened("rescanned")) == ["sdc5", "sdd5"]
         assert f"multipathd resize map 3{NAA}" in attached.happened("ran")
 
+    def test_a_path_that_is_down_keeps_its_map_small(self, attached: FakeNode) -> None:
+        attached.show(5, NAA, 96 * MIB)
+        attached.show(5, NAA, 64 * MIB, hosts=HOSTS[1:])
+        device = (attached.sysfs / "block/sdd5").resolve().parents[1]
+        device.joinpath("state").write_text("transport-offline\n")
+        with pytest.raises(DeviceError, match=f"^down and of the old size: sdd5; so 3{NAA} keeps it; try again"):
+            attached.san.prove("dm-0", wanted(attached, size=96 * MIB))
+
 
 class TestWithoutMaps:
     """MULTIPATH = False: a volume is one bare disk."""

@@ -123,6 +123,8 @@ def test_outage_during_grow(node: Machine, storage: Storage, interfaces: tuple[i
     print(f"\ngrow, {len(interfaces)} of 2 paths gone: {first.status}, {first.message}")
     if noticed:
         assert first.status == 1
+        told = "try again when all paths are back" if len(interfaces) == 1 else "none of the paths"
+        assert told in first.message
     node.regain_sessions()
     node.await_that(lambda: "faulty" not in node.shell("multipathd show paths"), "the path's return", limit=120)
     again = node.script("grow", NAME, VOL_SIZE="64", VOL_NEW_SIZE="128")
