@@ -1,7 +1,8 @@
 #!/bin/sh
 # What a node of the test-bed has to itself, in the mount and UTS namespace that this runs in:
-#   namespace.sh HOSTNAME DIRECTORY
-# Says "ready", then lives until its standard input ends; with it go the namespace and its mounts.
+#   namespace.sh HOSTNAME DIRECTORY COMMAND...
+# Says "ready", then lives until its standard input ends, be it because who started it was killed; COMMAND takes down
+# what the node has outside of the namespace, and with it go the namespace and its mounts.
 set -eu
 hostname "$1"
 mount --bind "$2/etc-ganeti" /etc/ganeti
@@ -9,4 +10,6 @@ mount --bind "$2/lib-ganeti" /var/lib/ganeti
 mount --bind "$2/log" /var/log
 mount -t tmpfs -o mode=0755 node-run /run
 echo ready
-exec cat
+cat >/dev/null
+shift 2
+exec "$@"

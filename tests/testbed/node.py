@@ -67,7 +67,7 @@ class Node:
         setup = ROOT / "tests/testbed/namespace.sh"
         unshare = ["unshare", "--mount", "--uts", "--propagation", "private"]
         self._holder = subprocess.Popen(
-            [*unshare, str(setup), self.name, str(self.directory)],
+            [*unshare, str(setup), self.name, str(self.directory), *self.fabric_command("clear")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -81,12 +81,11 @@ class Node:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self.fabric("clear")
-        finally:
-            for child in (self._calls, self._holder):
-                if child is not None:
-                    child.communicate()
+        for child in (self._calls, self._holder):
+            if child is not None:
+                child.communicate()
+        if self._holder is not None and self._holder.returncode != 0:
+            raise RuntimeError(f"node {self.name} was not taken down")
 
     def defaults(self) -> dict[str, object]:
         """The options of a node of the test-bed: fixed group, and the fabric as attach and detach commands."""

@@ -1,0 +1,54 @@
+"""What the tests put up goes down however they end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from dataontap.client.client_base import LunSpec
+from dataontap.client.client_cmode import CmodeClient
+from tests.simulator.process import Simulator
+from tests.testbed.product import ROOT
+
+# A node of a process that dies as one does whose time is up.
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+from types import SimpleNamespace
+from tests.testbed.node import Node
+directory, state, port, ca = sys.argv[1:]
+with Node(Path(directory), "node1", None, SimpleNamespace(state=state, port=int(port), ca=ca)) as node:
+    node.fabric("attach")
+    print("attached", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+SECONDS = 20
+
+
+def loops(below: Path) -> list[str]:
+    """What is behind this computer's loop devices, below a directory."""
+    files = []
+    for device in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            files.append(device.read_text())
+        except FileNotFoundError:
+            continue  # it went while we looked
+    return [file for file in files if file.startswith(str(below))]
+
+
+def test_a_node_of_a_process_that_is_killed(tmp_path: Path, simulator: Simulator, admin: CmodeClient) -> None:
+    """Its namespace takes its devices down."""
+    admin.create_lun("vol1", "v", 16 << 20, LunSpec(ostype="linux", space_reserved=False, comment=""))
+    admin.map_lun("/vol/vol1/v", "ganeti", 5)
+    (tmp_path / "node").mkdir()
+    arguments = [str(tmp_path / "node"), str(simulator.state), str(simulator.port), str(simulator.ca)]
+    child = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (child.stdout, child.returncode) == ("attached\n", -9), child.stderr
+    end = time.monotonic() + SECONDS
+    while loops(tmp_path) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert loops(tmp_path) == []
