@@ -73,7 +73,7 @@ class Luns:
         return found[0]
 
     def anywhere(self, name: str) -> Lun | None:
-        """As ``existing``, but None if there is none; and two in other pools are a VolumeError."""
+        """The volume's LUN, in its own pool or else as ``search`` finds it: both by one request."""
         found = self._client.get_lun_by_args(path=_anywhere(name))
         own = [lun for lun in found if lun.path == self.path(name)]
         return own[0] if own else self._of_other_pools(found)

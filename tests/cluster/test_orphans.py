@@ -46,7 +46,7 @@ def test_add_whose_script_is_killed(
         pytest.raises(AssertionError, match="made to fail by a test"),
     ):
         make().add(node2, "16M")
-    ganeti = partial(known, str(cluster.master.path("/var/lib/ganeti")), is_master=bool)
+    ganeti = partial(known, str(cluster.master.path("/var/lib/ganeti")), is_master=lambda _: True)
     (lost,) = set(cluster.luns()) - ganeti()
     path = cluster.luns()[lost].path
     said = cluster.master.run(f"{PACKAGED}/verify", "orphans").stderr

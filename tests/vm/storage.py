@@ -93,6 +93,11 @@ class Storage:
         if enable.read_text().strip() != str(int(on)):
             enable.write_text(str(int(on)))
 
+    def switch_all(self, on: bool) -> None:
+        """Both interfaces go down, or come back."""
+        for interface in (1, 2):
+            self.switch(interface, on)
+
 
 def _path(name: str) -> str:
     return f"/vol/vol1/{name}"

@@ -81,8 +81,7 @@ def storage(admin: CmodeClient) -> Storage:
 def node(configured: Machine, storage: Storage) -> Iterator[Machine]:
     """The node, clean before and after a test; what the test started there has to be ended by it."""
     yield configured
-    for interface in (1, 2):
-        storage.switch(interface, on=True)
+    storage.switch_all(on=True)
     configured.configure(LUN_ID_LIMIT=None, TIMEOUT=None, MULTIPATH=None)
     for name in storage.names():
         storage.destroy(name)

@@ -145,8 +145,7 @@ def test_path_loss_while_in_use(node: Machine, storage: Storage) -> None:
     node.await_that(lambda: node.is_stuck(writer), "a write that waits", limit=60)
     done = node.script("attach", NAME)
     assert (done.status, done.stdout) == (1, ""), done
-    for interface in (1, 2):
-        storage.switch(interface, on=True)
+    storage.switch_all(on=True)
     node.await_that(lambda: node.status(writer) == 0, "the write's end", limit=120)
     assert lun.holds() == "written in the outage"
     assert node.attach(NAME) == device

@@ -67,8 +67,7 @@ def pair(admin: CmodeClient) -> tuple[Machine, Machine]:
 def nodes(pair: tuple[Machine, Machine], storage: Storage) -> Iterator[tuple[Machine, Machine]]:
     """Both nodes, clean before and after."""
     yield pair
-    for interface in (1, 2):
-        storage.switch(interface, on=True)
+    storage.switch_all(on=True)
     for name in storage.names():
         storage.destroy(name)
     for node in pair:

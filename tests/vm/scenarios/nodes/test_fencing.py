@@ -47,19 +47,12 @@ def overwritten(lun: Shown) -> list[int]:
     return [block for block in range(BLOCKS) if lun.holds(block) != of_the_owner(block)]
 
 
-def restore(storage: Storage) -> None:
-    """The filer's interfaces are up."""
-    for interface in (1, 2):
-        storage.switch(interface, on=True)
-
-
 def lose_and_regain_paths(storage: Storage, *nodes: Machine) -> None:
-    """Every session breaks and comes back, and whoever looks for paths has looked."""
-    for interface in (1, 2):
-        storage.switch(interface, on=False)
+    """Every session breaks and comes back."""
+    storage.switch_all(on=False)
     for node in nodes:
         node.lose_sessions()
-    restore(storage)
+    storage.switch_all(on=True)
     for node in nodes:
         node.regain_sessions()
 
@@ -167,8 +160,7 @@ def without_paths(node: Machine, storage: Storage) -> None:
 
 def without_sessions(node: Machine, storage: Storage) -> None:
     """The filer's interfaces are down: nothing answers, and the kernel waits for the sessions' return."""
-    for interface in (1, 2):
-        storage.switch(interface, on=False)
+    storage.switch_all(on=False)
     node.lose_sessions()
 
 
@@ -192,6 +184,6 @@ def test_detach(nodes: Nodes, storage: Storage, become: Callable[[Machine, Stora
     assert detached.status == 0, detached.stderr
     assert detached.seconds < may_take(plain)
     assert (source.disks(), source.maps(), source.names()) == ([], {}, [])
-    restore(storage)
+    storage.switch_all(on=True)
     target.regain_sessions()
     sequence.step(target, "shutdown")
