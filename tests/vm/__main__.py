@@ -161,8 +161,8 @@ def main(arguments: Sequence[str]) -> int:
         run = Run(directory, reports, only=options.only, is_one=len(boots) == 1)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             try:
-                passed = list(pool.map(run.carry_out, [boot for boot in boots if not boot.alone]))
-                passed += [run.carry_out(boot) for boot in boots if boot.alone]
+                passed = [run.carry_out(boot) for boot in boots if boot.alone]
+                passed += pool.map(run.carry_out, [boot for boot in boots if not boot.alone])
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 run.stop()
