@@ -275,9 +275,11 @@ def _mebibytes(environ: Mapping[str, str], variable: str) -> int:
 
 
 def _truth(environ: Mapping[str, str], variable: str) -> bool:
+    text = _text(environ, variable)
+    if text in {"True", "False"}:  # what Ganeti says; the library that knows other words takes its time to start
+        return text == "True"
     from oslo_utils import strutils
 
-    text = _text(environ, variable)
     try:
         return bool(strutils.bool_from_string(text, strict=True))
     except ValueError:

@@ -29,13 +29,18 @@ class Limits:
     ask_last: float = 2.0
     # A scan asks the target once; a dead one is given up by the transport.
     scan: float = 30.0
-    # udev and multipathd need about a second for a map; a node that is busy booting guests, many.
+    # udev and multipathd need about a second for a map; a node that is busy booting guests, many. See ``of``.
     map: float = 40.0
     hint: float = 4.0
     other_paths: float = 5.0
     # udev opens new and failed maps for a moment, which multipath takes for a use.
     release: float = 3.0
     gone: float = 10.0
+
+    @classmethod
+    def of(cls, seconds: float) -> Limits:
+        """Those within a deadline of ``seconds``: who sets a longer one has a node that takes its time."""
+        return cls(map=max(cls.map, seconds / 3))
 
 
 @dataclass(frozen=True)

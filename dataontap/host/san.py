@@ -35,10 +35,11 @@ class San:
         deadline: Deadline,
         *,
         wants_maps: bool = True,
-        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+        limits: Limits | None = None,
         ask: Callable[[str], Answer] = lun.ask,
         events: Callable[[Collection[str]], Events] = Events,
     ) -> None:
+        limits = limits or Limits.of(deadline.seconds)
         self._node = Node(sysfs, multipath, names, deadline, wants_maps, limits, ask, events)
         self._proof = Proof(self._node)
         self._going = Going(self._node)
