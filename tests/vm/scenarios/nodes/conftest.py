@@ -37,7 +37,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(scope="module")
 def admin(simulator: Simulator) -> Iterator[CmodeClient]:
     """The storage admin's client."""
-    with filer.admin(simulator) as client:
+    with filer.admin(simulator, patient=True) as client:
         yield client
 
 
