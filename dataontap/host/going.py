@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Collection
 from functools import partial
+from typing import Callable
 
 from dataontap.errors import DeadlineError, DeviceError
 from dataontap.host.holders import is_claimed
@@ -70,10 +71,10 @@ class Going:
 
     def _flush(self, found: Map, events: Events) -> None:
         """Take a map away. Nothing of ours opens it here: its last close would wait for a dead LUN."""
-        if not events.until(lambda: not self._node.holders(found.name), self._patience):
-            held = ", ".join(self._node.holders(found.name))
+        held = self._await_free(partial(self._node.holders, found.name), events)
+        if held:
             self._tell_how_to_end_it(found)
-            raise DeviceError(f"{found.title} is in use by {held}; {_WAY_OUT}")
+            raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}")
         stopped = not self._lives(found)
         if stopped:
             self._multipath.stop_queueing(found.title)
@@ -87,8 +88,19 @@ class Going:
         if not events.until(gone, self._patience):
             if stopped:
                 self._multipath.restore_queueing(found.title)
-            held = ", ".join(self._node.holders(found.name)) or "the kernel (a mount, swap or the like)"
-            raise DeviceError(f"{found.title} is in use by {held}; {_WAY_OUT}: {problems[-1]}")
+            held = self._node.holders(found.name) or ["the kernel (a mount, swap or the like)"]
+            raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}: {problems[-1]}")
+
+    def _await_free(self, look: Callable[[], list[str]], events: Events) -> list[str]:
+        """Who holds something by ``look`` although we waited for it to be free; [] if it is."""
+        held: list[str] = []
+
+        def free() -> bool:
+            held[:] = look()
+            return not held
+
+        events.until(free, self._patience)
+        return held
 
     def _lives(self, found: Map) -> bool:
         """Whether a path of a map still leads to its LUN."""
@@ -110,8 +122,9 @@ class Going:
         above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
         if above:
             raise DeviceError(f"{path} is in use by {', '.join(above)}")
-        if not events.until(lambda: not self._node.openers(path), self._patience):
-            raise DeviceError(f"{path} is in use by {', '.join(self._node.openers(path))}; {_WAY_OUT}")
+        held = self._await_free(partial(self._node.openers, path), events)
+        if held:
+            raise DeviceError(f"{path} is in use by {', '.join(held)}; {_WAY_OUT}")
         if not self._node.wants_maps and self._sysfs.state(path) == RUNNING:
             # Of a map multipath says so. Whoever claims a disk in the kernel (a mount, swap) is seen by asking.
             claimed = within(self._limits.ask_last, lambda: str(is_claimed(f"/dev/{path}")))

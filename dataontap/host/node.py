@@ -33,14 +33,14 @@ class Limits:
     map: float = 40.0
     hint: float = 4.0
     other_paths: float = 5.0
-    # udev opens new and failed maps for a moment, which multipath takes for a use.
+    # udev opens new and failed devices for a moment, which multipath takes for a use.
     release: float = 3.0
     gone: float = 10.0
 
     @classmethod
     def of(cls, seconds: float) -> Limits:
         """Those within a deadline of ``seconds``: who sets a longer one has a node that takes its time."""
-        return cls(map=max(cls.map, seconds / 3))
+        return cls(map=max(cls.map, seconds / 3), release=max(cls.release, seconds / 40))
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,11 @@ class TestAttach:
         with pytest.raises(DeviceError, match="multipathd does not run; start it"):
             attach(node)
 
-    @pytest.mark.parametrize(("timeout", "seconds"), [(1, 40), (120, 40), (600, 200)])
-    def test_a_map_may_take_a_third_of_a_longer_timeout(self, timeout: float, seconds: float) -> None:
-        assert Limits.of(timeout) == Limits(map=seconds)
+    @pytest.mark.parametrize(("timeout", "seconds"), [(1, (40, 3)), (120, (40, 3)), (600, (200, 15))])
+    def test_udev_may_take_its_share_of_a_longer_timeout(
+        self, timeout: float, seconds: tuple[float, float]
+    ) -> None:
+        assert Limits.of(timeout) == Limits(map=seconds[0], release=seconds[1])
 
     def test_a_lun_that_kept_its_identity_from_7_mode(self, node: FakeNode) -> None:
         kept = NAA.replace("600a0980", "60a98000")
