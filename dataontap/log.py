@@ -43,7 +43,8 @@ class _Masked(logging.Formatter):
 def mask(text: str, secrets: Iterable[str]) -> str:
     """``text`` without any of ``secrets`` and without what looks like a password."""
     masked = text
-    if any(word in text.lower() for word in SUSPICIOUS):
+    lowered = text.lower()
+    if any(word in lowered for word in SUSPICIOUS):
         from oslo_utils import strutils
 
         masked = str(strutils.mask_password(text))

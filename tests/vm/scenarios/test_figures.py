@@ -40,7 +40,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def turns(node: Machine, storage: Storage, title: str, number: int) -> tuple[float, float, float]:
     """The median of each way, of a ``number`` of turns, and that of our whole script."""
-    old, ours, asked, left = [], [], [], []
+    old, whole, asked, left = [], [], [], []
     for turn in range(number):
         lun = storage.make(f"old-{turn}", 200)
         grow_calm(node)
@@ -51,19 +51,19 @@ def turns(node: Machine, storage: Storage, title: str, number: int) -> tuple[flo
         lun = storage.make(f"ours-{turn}", 201)
         grow_calm(node)
         asked.append(timed(partial(node.script, "attach", "there-is-none")))
-        ours.append(timed(partial(node.attach, lun.name)) - asked[-1])
+        whole.append(timed(partial(node.attach, lun.name)))
         assert node.script("detach", lun.name).status == 0
         assert devices(node, lun.naa) == 0
         storage.destroy(lun.name)
         print(
-            f"{title}, turn {turn + 1}: {old[-1]:.1f} s the first way, {ours[-1]:.1f} s ours, "
+            f"{title}, turn {turn + 1}: {old[-1]:.1f} s the first way, {whole[-1] - asked[-1]:.1f} s ours, "
             f"and {asked[-1]:.1f} s for the script in either",
             flush=True,
         )
+    ours = [script - start for script, start in zip(whole, asked)]
     print(f"\n{title}: the first way {show(old)}, ours {show(ours)}, the script in either {show(asked)}")
     print(f"after its detach the first way leaves {left[0]} devices of the LUN, ours none")
     assert min(left) > 0
-    whole = [start + way for start, way in zip(asked, ours)]
     return statistics.median(old), statistics.median(ours), statistics.median(whole)
 
 
