@@ -14,7 +14,7 @@ from dataontap.host.going import Going
 from dataontap.host.lun import Answer, Wanted, kernel_numbers
 from dataontap.host.node import Node
 from dataontap.host.proof import Proof
-from dataontap.host.sysfs import RUNNING, Nexus, ScsiPath
+from dataontap.host.sysfs import RUNNING, Nexus
 from dataontap.host.udev import Events
 
 LOG = logging.getLogger(__name__)
@@ -37,15 +37,16 @@ class Coming:
     ) -> None:
         """Let the kernel find the LUN at one of ``lun_ids``, and let udev and multipath know what to make of it.
 
-        What is at these addresses, and in the LUN's map, is asked first: what is not this LUN is a dead LUN's
-        remains, and is taken down, or refused if somebody holds it (DeviceError); at ``known``, too, where nothing
-        answers now and may again. Call with the lock of scans.
+        What is at these addresses, and in the LUN's map, is asked first: what is not what this node takes it for
+        is a dead LUN's remains, and is taken down, or refused if somebody holds it (DeviceError); at ``known``,
+        too, where nothing answers now and may again. Another LUN that is well is left alone. Call with the lock of
+        scans.
         """
         numbers = [number for lun_id in lun_ids for number in kernel_numbers(lun_id)]
         self._clear(wanted, numbers, {*nexuses, *known})
         self._prepare(wanted.naas[0], wanted.path)
         for number in numbers:
-            missing = [nexus for nexus in nexuses if not self._at(nexus, numbers)]
+            missing = [nexus for nexus in nexuses if not self._is_taken(nexus, number, numbers, wanted)]
             if self._node.wants_maps:
                 self._scan(missing, number)
                 continue
@@ -73,13 +74,15 @@ class Coming:
         if self._node.wants_maps:
             self._multipath.allow(naa)
 
-    def _at(self, nexus: Nexus, numbers: Iterable[int]) -> ScsiPath | None:
-        paths = [self._sysfs.path_at(nexus, number) for number in numbers]
-        return next((path for path in paths if path), None)
+    def _is_taken(self, nexus: Nexus, number: int, numbers: Iterable[int], wanted: Wanted) -> bool:
+        """Whether something is at this number already, or the LUN at another one that it may have."""
+        there = (self._sysfs.path_at(nexus, one) for one in numbers)
+        return any(path and (path.lun == number or path.naa in wanted.naas) for path in there)
 
     def _clear(self, wanted: Wanted, numbers: Sequence[int], nexuses: Collection[Nexus]) -> None:
         """Let nothing be in the LUN's way, nor in its map, that is not the LUN."""
-        at_addresses = [path.name for path in (self._at(nexus, numbers) for nexus in nexuses) if path]
+        found = (self._sysfs.path_at(nexus, number) for nexus in nexuses for number in numbers)
+        at_addresses = [path.name for path in found if path]
         in_map = [path for one in self._sysfs.maps_of(wanted.naas) for path in one.paths]
         paths = sorted({*at_addresses, *in_map})
         if not paths:
@@ -89,13 +92,15 @@ class Coming:
             if not self._is_in_place(path, answers[path], wanted):
                 LOG.warning("%s is a dead LUN's: it says %s %s", path, answers[path].kind, answers[path].told)
                 self._going.drop(path)
+            elif answers[path].naa not in {None, *wanted.naas}:
+                LOG.warning("%s, where this LUN should be, is 3%s, and well; it stays", path, answers[path].naa)
 
     def _is_in_place(self, path: str, answer: Answer, wanted: Wanted) -> bool:
-        """Whether a path is the LUN's, as far as it tells, and kernel and multipath take it for that."""
+        """Whether a path is what kernel and multipath take it for, as far as it tells."""
         remembered = {self._sysfs.identity(path), *(one.naa for one in self._sysfs.maps_on(path))}
         if answer.kind == inquiry.DEAD:
             return remembered <= {*wanted.naas}  # one of its paths is down; others may do
-        return answer.naa in wanted.naas and remembered == {answer.naa}
+        return answer.naa is not None and remembered == {answer.naa}
 
     def settle(self, wanted: Wanted) -> str:
         """The LUN's device, once udev and multipathd have made it and it is proven; by its stable name.

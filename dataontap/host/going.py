@@ -18,6 +18,7 @@ from dataontap.host.udev import Events
 LOG = logging.getLogger(__name__)
 
 _WAY_OUT = "end that, then detach"
+MULTIPATHD = "multipathd"
 
 
 class Going:
@@ -47,7 +48,8 @@ class Going:
             if not any(answer.naa == above.naa for answer in others.values()):
                 self._take_down([above.naa])
         with self._node.events([self._sysfs.identity(path) or path]) as events:
-            self._require_free(path, events)
+            # While it is in a map multipathd has it open, and lets go when it is gone.
+            self._require_free(path, events, but=MULTIPATHD)
             self._delete([path])
 
     def queue(self, device: str, wait: bool) -> None:
@@ -117,12 +119,12 @@ class Going:
                     found.title,
                 )
 
-    def _require_free(self, path: str, events: Events) -> None:
-        """DeviceError if something is built upon a path, but for a map, or has it open."""
+    def _require_free(self, path: str, events: Events, *, but: str | None = None) -> None:
+        """DeviceError if something is built upon a path, but for a map, or a program has it open, ``but`` one."""
         above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
         if above:
             raise DeviceError(f"{path} is in use by {', '.join(above)}")
-        held = self._await_free(partial(self._node.openers, path), events)
+        held = self._await_free(partial(self._node.openers, path, but=but), events)
         if held:
             raise DeviceError(f"{path} is in use by {', '.join(held)}; {_WAY_OUT}")
         if not self._node.wants_maps and self._sysfs.state(path) == RUNNING:

@@ -103,9 +103,9 @@ class Node:
             held += self.holders(above) if self.sysfs.is_partition_map(above) else [above]
         return held
 
-    def openers(self, name: str) -> list[str]:
-        """Who has a block device open, or one of its partitions."""
-        return [held for number in self.sysfs.numbers(name) for held in openers(os.makedev(*number))]
+    def openers(self, name: str, *, but: str | None = None) -> list[str]:
+        """Who has a block device open, or one of its partitions; ``but`` for the program of that name."""
+        return [held for number in self.sysfs.numbers(name) for held in openers(os.makedev(*number), but=but)]
 
 
 def kernel_name(device: str) -> str:

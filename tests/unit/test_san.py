@@ -169,6 +169,22 @@ class TestAnotherLunCameToItsPlace:
             swapped.san.prove("dm-0", wanted(swapped, size=96 * MIB))
         assert swapped.happened("rescanned") == []
 
+    def test_another_lun_that_is_well_stays(self, swapped: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
+        """The filer says that it is there; but for a group, perhaps, that this node is not in."""
+        attach(swapped, naa=OTHER)
+        swapped.limits = HASTY
+        with pytest.raises(DeviceError, match="^no device came up"):
+            attach(swapped)
+        assert f"sdd5, where this LUN should be, is 3{OTHER}, and well; it stays" in caplog.text
+        assert swapped.devices() == ["dm-0", "sdc5", "sdd5"]
+
+    def test_nor_is_it_in_the_way_of_another_id(self, swapped: FakeNode) -> None:
+        attach(swapped, naa=OTHER)
+        swapped.show(6, NAA, 64 * MIB)
+        one = wanted(swapped)
+        swapped.san.scan(one, [5, 6], NEXUSES)
+        assert swapped.san.settle(one) == one.path
+
     def test_a_single_stale_path_goes_alone(self, attached: FakeNode) -> None:
         attached.show(5, OTHER, 64 * MIB, hosts=HOSTS[1:])
         attached.show(6, NAA, 64 * MIB)
