@@ -79,6 +79,9 @@ class Settings:
         literals.maybe(literals.absolute_path), default="/var/log/ganeti-extstorage-dataontap.log"
     )
 
+    # No option: what IGROUP is for disks without an ext-param of that name.
+    usual_igroup: str | None = None
+
     def with_params(self, params: Mapping[str, str]) -> Settings:
         """These settings with a disk's ext-params in place of the options of the same name.
 
@@ -90,7 +93,7 @@ class Settings:
                 read[name] = _reader(_OPTIONS[name])(value)
             except ValueError as error:
                 raise ContractError(f"EXTP_{name.upper()}", str(error)) from None
-        settings = replace(self, **read)
+        settings = replace(self, usual_igroup=self.igroup, **read)
         if not settings.allows_pool(settings.pool):
             raise ContractError("EXTP_POOL", f"{settings.pool!r} is not allowed by POOL_NAME_SEARCH_PATTERN")
         return settings
@@ -115,7 +118,7 @@ class Settings:
         return self.pool_name_search_pattern.match(pool) is not None
 
 
-_OPTIONS: dict[str, Field[Any]] = {field.name: field for field in fields(Settings)}
+_OPTIONS: dict[str, Field[Any]] = {field.name: field for field in fields(Settings) if "read" in field.metadata}
 
 
 def load(path: str = CONFIG_FILE) -> Settings:
@@ -141,7 +144,7 @@ def parse(text: str, path: str) -> Settings:
         raise ConfigError(
             f"{path}: sets nothing yet; at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP are needed"
         )
-    for known in fields(Settings):
+    for known in _OPTIONS.values():
         if known.default is MISSING and known.name not in values:
             raise ConfigError(f"{path}: {known.name.upper()}: must be given")
     settings = Settings(**values)

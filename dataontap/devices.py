@@ -113,9 +113,8 @@ class Devices:
                 self._await_release(device)
             self._bring_down(name, device, naas)
             self._require_gone(naas)
-        if not self.are_ours:
-            return set()
-        self._connect()
+        if self.are_ours:
+            self._connect()
         return self._san.taken()
 
     def _require_gone(self, naas: Collection[str]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
@@ -56,24 +57,65 @@ class Igroups:
         """Whether each node has a group of its own."""
         return NODE in (self._settings.igroup or "")
 
+    @property
+    def leave_unmapped(self) -> bool:
+        """Whether a volume of ours may be mapped to nobody: stopped instances' are, by a group per node."""
+        return self.is_per_node or NODE in (self._settings.former_igroup or "")
+
     @cached_property
     def own(self) -> str:
         """The group by which this node sees its LUNs. Raises ConfigError where there can be none."""
         igroup = self._settings.igroup
         if igroup is None:
             raise ConfigError('IGROUP: must be given: an initiator group, or one per node as in "ganeti-{node}"')
-        own = igroup.replace(NODE, self._node()) if NODE in igroup else igroup
+        own = self._of_this_node(igroup)
         if len(own) > _LONGEST:
             raise ConfigError(f"IGROUP: {own} has more than the {_LONGEST} characters that ONTAP takes")
         return own
 
+    @cached_property
+    def mine(self) -> frozenset[str]:
+        """The groups that show a volume's LUN to this node, and to no other if it has one of its own.
+
+        For a disk with an ``igroup`` of its own that is also the one that others have: a hook is not told of the
+        disk's, and maps to that.
+        """
+        usual = self._usual
+        return frozenset({self.own} | ({self._of_this_node(usual)} if usual else set()))
+
+    @property
+    def _usual(self) -> str | None:
+        """IGROUP as configured, if that is a group per node."""
+        usual = self._settings.usual_igroup
+        return usual if usual and NODE in usual else None
+
+    def _of_this_node(self, form: str) -> str:
+        return form.replace(NODE, self._node()) if NODE in form else form
+
+    @cached_property
+    def former(self) -> Igroups | None:
+        """Those that volumes are moving away from, as if they were the configured ones."""
+        form = self._settings.former_igroup
+        if form is None:
+            return None
+        settings = replace(self._settings, igroup=form, usual_igroup=None, former_igroup=None)
+        return Igroups(
+            settings, node=self._node, client=self._client, initiators=self._initiators, memory=self._memory
+        )
+
     def are_ours(self, igroup: str) -> bool:
         """Whether it is this cluster's: IGROUP, or IGROUP of whatever node."""
-        return _fits(igroup, self._settings.igroup)
+        return _fits(igroup, self._settings.igroup) or _fits(igroup, self._usual)
 
     def are_former(self, igroup: str) -> bool:
         """Whether it is one that volumes are moving away from: FORMER_IGROUP, not being ours."""
         return _fits(igroup, self._settings.former_igroup) and not self.are_ours(igroup)
+
+    def with_this_node(self, names: Collection[str]) -> set[str]:
+        """Those of the groups called ``names`` that have an initiator of this node's. The filer is asked."""
+        initiators = {*self._initiators()}
+        found = self._client().get_igroups("|".join(sorted(names)))
+        return {one.name for one in found if initiators & {name.lower() for name in one.initiators}}
 
     def ensure(self) -> None:
         """See to it that the node's own group exists with its initiators, and with no other machine's.

@@ -82,10 +82,10 @@ class Luns:
         """The LUN of this name in another allowed pool, or None; two are a VolumeError.
 
         What FlexClones and mirrors of a pool show under that name are copies, not the volume; and so is what is
-        mapped to nobody, as long as one group is for all nodes: every volume of ours was mapped when it was made,
-        and a copy bears the same tag. With a group per node, where a stopped instance's LUN is mapped to nobody,
-        its tag has to do, of whichever cluster: this one may have had another name. One whose removal was begun
-        says so.
+        mapped to nobody, as long as one group is for all nodes, and always was: every volume of ours was mapped
+        when it was made, and a copy bears the same tag. With a group per node, where a stopped instance's LUN is
+        mapped to nobody, its tag has to do, of whichever cluster: this one may have had another name. One whose
+        removal was begun says so.
         """
         return self._of_other_pools(self._client.get_lun_by_args(path=_anywhere(name)))
 
@@ -94,7 +94,7 @@ class Luns:
         for lun in luns:
             if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
-            tagged = self._igroups.is_per_node and tag.find(lun.comment) is not None
+            tagged = self._igroups.leave_unmapped and tag.find(lun.comment) is not None
             if lun.mapped or tagged or lun.comment.startswith(_BEING_REMOVED):
                 found[lun.path] = lun
             else:

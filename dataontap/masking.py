@@ -8,6 +8,7 @@ however long that took and at whatever id (seen on Linux 6.1 with multipath-tool
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ LOG = logging.getLogger(__name__)
 _GUESSES = 3
 # When so many are refused although nothing is there, it is not the id: initiators that two machines have, say.
 _MOST_GUESSES = 32
+_NOT_ALONE = "another node opens {} at the same time; this one does not have it alone"
 # What mapping a LUN back to where it was may take, when the verb's own time is used up.
 _UNDO_SECONDS = 20.0
 
@@ -46,6 +48,7 @@ class Masking:
         self._settings = settings
         self._igroups = igroups
         self._own = igroups.own
+        self._mine = igroups.mine
         self._devices = devices
         self._deadline = deadline
 
@@ -54,7 +57,7 @@ class Masking:
 
         None: that does not matter, because ``any_igroup`` will do and configured commands find it by themselves.
         """
-        if any_igroup and lun.mapped and not (self._devices.are_ours or self._igroups.is_per_node):
+        if any_igroup and lun.mapped and not (self._devices.are_ours or self._igroups.leave_unmapped):
             return None
         return self._client.get_lun_map(lun.path) if lun.mapped else []
 
@@ -64,56 +67,79 @@ class Masking:
         A volume that is still in a group that it is to move from stays there for now. ``any_igroup``: so does one
         in a group that is not ours at all, where it is not known which is the volume's.
         """
-        own = [mapping.lun_id for mapping in maps if mapping.igroup == self._own]
-        if own:
+        mine = [mapping.lun_id for mapping in maps if mapping.igroup in self._mine]
+        if mine:
             self._igroups.ensure()
-            return own
-        elsewhere = {mapping.lun_id for mapping in maps if self._igroups.are_former(mapping.igroup)}
-        if any_igroup and not any(self._igroups.are_ours(mapping.igroup) for mapping in maps):
-            elsewhere |= {mapping.lun_id for mapping in maps}
+            return mine
+        igroups = self._igroups
+        former = igroups.former
+        elsewhere: list[int] = []
+        if former and any(igroups.are_former(mapping.igroup) for mapping in maps):
+            elsewhere = [mapping.lun_id for mapping in maps if mapping.igroup in former.mine]
+            if not igroups.is_per_node:
+                # If another node's group has it, the one for all nodes would be in conflict with that.
+                igroups = former
+        elif any_igroup and not any(igroups.are_ours(mapping.igroup) for mapping in maps):
+            elsewhere = self._seen_by_others(maps)
         if elsewhere:
-            return sorted(elsewhere)
+            return sorted({*elsewhere})
         groups = ", ".join(sorted(mapping.igroup for mapping in maps)) or "nobody"
-        LOG.info("%s is mapped to %s; mapping it to %s", lun.path, groups, self._own)
-        return [self._map(name, lun.path, lun.naas, elsewhere=bool(maps))]
+        LOG.info("%s is mapped to %s; mapping it to %s", lun.path, groups, igroups.own)
+        return [self._map(name, lun.path, lun.naas, elsewhere=bool(maps), igroups=igroups)]
+
+    def _seen_by_others(self, maps: Sequence[LunMap]) -> list[int]:
+        """The ids at which groups that are not ours show a LUN to this node, as far as that can be told."""
+        if self._igroups.is_per_node and maps:
+            names = self._igroups.with_this_node([mapping.igroup for mapping in maps])
+            maps = [mapping for mapping in maps if mapping.igroup in names]
+        return [mapping.lun_id for mapping in maps]
 
     def map_new(self, name: str, path: str) -> int:
         """Map a LUN that was made a moment ago, so that nothing of it can be anywhere; returns its id."""
-        return self._map(name, path, (), elsewhere=False)
+        return self._map(name, path, (), elsewhere=False, igroups=self._igroups)
 
-    def _map(self, name: str, path: str, naas: Collection[str], *, elsewhere: bool) -> int:
-        self._igroups.ensure()  # before logging in: some targets let nobody in who is in no group
-        taken = self._devices.make_room(name, naas)
+    def _map(
+        self,
+        name: str,
+        path: str,
+        naas: Collection[str],
+        *,
+        elsewhere: bool,
+        igroups: Igroups,
+        avoid: Collection[int] = (),
+    ) -> int:
+        igroups.ensure()  # before logging in: some targets let nobody in who is in no group
+        taken = self._devices.make_room(name, naas) | {*avoid}
         try:
-            return self._map_at_a_free_id(name, path, taken, elsewhere)
+            return self._map_at_a_free_id(name, path, igroups.own, taken, elsewhere)
         except NaApiError as error:
-            if error.code != codes.NO_SUCH_INITGROUP or not self._igroups.is_per_node:
+            if error.code != codes.NO_SUCH_INITGROUP or not igroups.is_per_node:
                 raise
-        self._igroups.doubt()  # somebody has removed it since we saw it
-        self._igroups.ensure()
-        return self._map_at_a_free_id(name, path, taken, elsewhere)
+        igroups.doubt()  # somebody has removed it since we saw it
+        igroups.ensure()
+        return self._map_at_a_free_id(name, path, igroups.own, taken, elsewhere)
 
-    def _map_at_a_free_id(self, name: str, path: str, taken: set[int], elsewhere: bool) -> int:
+    def _map_at_a_free_id(self, name: str, path: str, igroup: str, taken: set[int], elsewhere: bool) -> int:
         for number, lun_id in enumerate(spread(name, self._settings.lun_id_limit)):
             if number == _GUESSES:
-                taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(self._own)}
+                taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(igroup)}
             if lun_id in taken:
                 continue
             try:
-                if self._client.map_lun(path, self._own, lun_id):
+                if self._client.map_lun(path, igroup, lun_id):
                     return lun_id
             except NaApiError as error:
                 if number >= _MOST_GUESSES or not _is_about_the_id(error, elsewhere):
                     raise
                 LOG.info("LUN id %d is taken: %s", lun_id, error)
                 continue
-            return self._mapped_meanwhile(path)
-        raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {path} in {self._own}")
+            return self._mapped_meanwhile(path, igroup)
+        raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {path} in {igroup}")
 
-    def _mapped_meanwhile(self, path: str) -> int:
-        """The id under which somebody else has just mapped the LUN to our group."""
+    def _mapped_meanwhile(self, path: str, igroup: str) -> int:
+        """The id under which somebody else has just mapped the LUN to a group of ours."""
         maps = self._client.get_lun_map(path)
-        found = [mapping.lun_id for mapping in maps if mapping.igroup == self._own]
+        found = [mapping.lun_id for mapping in maps if mapping.igroup == igroup]
         if not found:
             raise VolumeError(f"{path} is being mapped and unmapped by somebody else; try again")
         return found[0]
@@ -121,13 +147,17 @@ class Masking:
     def is_to_move(self, maps: Sequence[LunMap]) -> bool:
         """Whether the LUN is in a group that volumes are moving away from, and not in this node's own."""
         former = any(self._igroups.are_former(mapping.igroup) for mapping in maps)
-        return former and not any(mapping.igroup == self._own for mapping in maps)
+        return former and not any(mapping.igroup in self._mine for mapping in maps)
 
     def move(self, name: str, lun: Lun, maps: Sequence[LunMap]) -> list[int]:
         """Take the LUN from the former groups into this node's own; returns its id there.
 
         Nobody may hold its device here, which goes first. A LUN that cannot be mapped to the new group is mapped
         back to the old ones.
+
+        Where the new group is for all nodes, the LUN comes back also to one that was fenced and has a device of it
+        still, and that nobody can look at from here. So it comes at another id than it had, where that device's
+        paths do not lead: what is queued there stays undelivered until somebody scans that node.
         """
         former = [mapping for mapping in maps if self._igroups.are_former(mapping.igroup)]
         groups = ", ".join(mapping.igroup for mapping in former)
@@ -135,12 +165,19 @@ class Masking:
         try:
             for mapping in former:
                 self._client.unmap_lun(lun.path, mapping.igroup)
-            return [self._map(name, lun.path, lun.naas, elsewhere=len(maps) > len(former))]
+            elsewhere = len(maps) > len(former)
+            avoid = set() if self._igroups.is_per_node else self._ids_had(name, former)
+            return [self._map(name, lun.path, lun.naas, elsewhere=elsewhere, igroups=self._igroups, avoid=avoid)]
         except DataOntapError:
             self._deadline.allow(_UNDO_SECONDS)
             for mapping in former:
                 self._map_back(lun.path, mapping)
             raise
+
+    def _ids_had(self, name: str, former: Sequence[LunMap]) -> set[int]:
+        """The ids that a LUN had, or is likely to have had, in groups per node."""
+        likely = itertools.islice(spread(name, self._settings.lun_id_limit), _GUESSES)
+        return {*likely, *(mapping.lun_id for mapping in former)}
 
     def _map_back(self, path: str, mapping: LunMap) -> None:
         LOG.warning("%s cannot be mapped to %s; back to %s", path, self._own, mapping.igroup)
@@ -152,32 +189,40 @@ class Masking:
     def exclude_others(self, path: str, maps: Sequence[LunMap]) -> None:
         """Take the LUN away from every other node of this cluster: fencing, by masking.
 
-        A group that is not ours is none of our business; that it sees the LUN is said.
+        ``maps`` were read since this node's own is there, and since the lock of scans is held: what was mapped
+        before that may have changed hands. A group that is not ours is none of our business; that it sees the LUN
+        is said. VolumeError if another node opens it at the same time and was faster.
         """
-        others = [mapping.igroup for mapping in maps if mapping.igroup != self._own]
-        # A LUN that was in former groups only has moved by now, or stays there because its device is in use.
-        has_moved = len(others) < len(maps)
-        taken = [
-            one for one in others if self._igroups.are_ours(one) or (has_moved and self._igroups.are_former(one))
-        ]
-        for igroup in others:
-            if igroup in taken:
+        is_mine = any(mapping.igroup in self._mine for mapping in maps)
+        taken = []
+        for igroup in sorted({mapping.igroup for mapping in maps} - self._mine):
+            former = self._igroups.are_former(igroup)
+            # One that is in former groups only stays there, because its device is in use.
+            if is_mine and (former or self._igroups.are_ours(igroup)):
                 LOG.info("taking %s away from %s", path, igroup)
                 self._client.unmap_lun(path, igroup)
-            elif not self._igroups.are_former(igroup):
+                taken.append(igroup)
+            elif not former:
                 LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
         if taken:
             self._require_exclusive(path, taken)
+        elif not is_mine and not any(self._igroups.are_former(mapping.igroup) for mapping in maps):
+            raise VolumeError(_NOT_ALONE.format(path))
 
     def _require_exclusive(self, path: str, taken: Collection[str]) -> None:
         """VolumeError if another node has been faster, or has mapped it again."""
         now = {mapping.igroup for mapping in self._client.get_lun_map(path)}
-        if self._own not in now or now & set(taken):
-            raise VolumeError(f"another node opens {path} at the same time; this one does not have it alone")
+        if not now & self._mine or now & set(taken):
+            raise VolumeError(_NOT_ALONE.format(path))
 
     def withdraw(self, path: str) -> None:
         """Take the LUN away from this node, whose device of it is gone. For groups per node only."""
-        self._client.unmap_lun(path, self._own)
+        for igroup in sorted(self._mine):
+            try:
+                self._client.unmap_lun(path, igroup)
+            except NaApiError as error:
+                if error.code != codes.NO_SUCH_INITGROUP:  # not made yet, or not any more
+                    raise
 
 
 def _is_about_the_id(error: NaApiError, elsewhere: bool) -> bool:

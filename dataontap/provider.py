@@ -27,7 +27,7 @@ from dataontap.tag import Tag
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from dataontap.client.client_base import Lun, LunMap
+    from dataontap.client.client_base import Lun
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
 
@@ -148,7 +148,7 @@ class DataOnTapProvider:
 
         def release() -> None:
             self._records.finish(name)  # first: what is left after this may be in use one day
-            others = {mapping.igroup for mapping in self.client.get_lun_map(path)} - {self._igroups.own}
+            others = {mapping.igroup for mapping in self.client.get_lun_map(path)} - self._igroups.mine
             if others:
                 raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
             self._take_down(name)
@@ -178,12 +178,13 @@ class DataOnTapProvider:
             return device  # only to be detached, or opened again
         try:
             lun = self._servable(name)
-            device, _ = self._bring_up(name, device, lun, any_igroup=any_igroup)
+            device = self._bring_up(name, device, lun, any_igroup=any_igroup)
         except (VolumeError, DeviceError):
             self._records.forget(name)
             raise
         except (OntapError, DeadlineError) as error:
             # An instance must start and stop while only the filer's management is away.
+            device = self.devices.find(name)  # a left-over may have been taken down meanwhile
             if device is None or isinstance(error, NaApiError):
                 raise
             if self._records.contradict(name, device):
@@ -202,8 +203,8 @@ class DataOnTapProvider:
 
     def _bring_up(
         self, name: str, device: str | None, lun: Lun, *, any_igroup: bool = False, move: bool = False
-    ) -> tuple[str, list[LunMap]]:
-        """The device that is the LUN's, mapped for this node and scanned for if need be; and its maps before.
+    ) -> str:
+        """The device that is the LUN's, mapped for this node and scanned for if need be.
 
         ``move``: a LUN in a group that volumes are to leave is taken out of it, unless its device is held here.
         """
@@ -212,17 +213,17 @@ class DataOnTapProvider:
             self.luns.keep_findable(lun)
             maps = self._masking.maps(lun, any_igroup=any_igroup)
             if maps is None:
-                maps, lun_ids = [], []
+                lun_ids = []
             elif move and self._masking.is_to_move(maps) and self.devices.let_go(name, wanted.naas):
                 device, lun_ids = None, self._masking.move(name, lun, maps)
             else:
                 lun_ids = self._masking.map_here(name, lun, maps, any_igroup=any_igroup)
                 device = self.devices.find(name)  # a left-over went before the LUN was mapped
             if device is not None and self.devices.is_proven(device, wanted):
-                return device, maps
+                return device
             self.devices.clear_name(name, wanted.naas)
             failed = self.devices.scan(name, wanted, lun_ids)
-        return self.devices.settle(name, wanted, failed), maps
+        return self.devices.settle(name, wanted, failed)
 
     def _wanted(self, name: str, lun: Lun) -> Wanted:
         return Wanted(lun.naas, lun.size, self.devices.path(name))
@@ -342,26 +343,33 @@ class DataOnTapProvider:
             return
         name = volume.name
         with self._locks.volume(name), self._creation(name), self._igroups.doubted():
-            path, maps = self._known_open(name) or self._open(name, move=moves)
-            if volume.exclusive and fences:
+            alone = volume.exclusive and fences
+            if self._open_known(name, alone=alone):
+                return
+            path = self._open(name, move=moves)
+            if alone:
                 with self._locks.scan():
-                    self._masking.exclude_others(path, maps)
+                    self._masking.exclude_others(path, self.client.get_lun_map(path))
 
-    def _known_open(self, name: str) -> tuple[str, list[LunMap]] | None:
-        """The LUN's path and maps, if its device is here, on record and alive.
+    def _open_known(self, name: str, *, alone: bool) -> bool:
+        """Open a volume whose device is here, on record and alive; whether that is so.
 
-        Then only the maps are asked for: they also tell which LUN has that path now.
+        Then only the maps are asked for: they also tell which LUN has that path now. If this node is to have it
+        ``alone``, they are read when nothing has to be waited for any more.
         """
         noted = self._records.lun(name)
         device = self._records.find(name, ask=True)
         if noted is None or device is None:
-            return None
+            return False
         uuid, _, path = noted.partition(" ")
-        maps = self.client.get_lun_map(path)
-        if not any((mapping.igroup, mapping.uuid) == (self._igroups.own, uuid) for mapping in maps):
-            return None
-        self._reopen(name, device)
-        return path, maps
+        with self._locks.scan() if alone else contextlib.nullcontext():
+            maps = self.client.get_lun_map(path)
+            if not any(mapping.igroup in self._igroups.mine and mapping.uuid == uuid for mapping in maps):
+                return False
+            self._reopen(name, device)
+            if alone:
+                self._masking.exclude_others(path, maps)
+        return True
 
     def _reopen(self, name: str, device: str) -> None:
         """Take back what ``close`` did."""
@@ -369,13 +377,13 @@ class DataOnTapProvider:
             self.devices.restore_queueing(device)
             self._records.reopen(name)
 
-    def _open(self, name: str, *, move: bool) -> tuple[str, list[LunMap]]:
-        """As attach does it the full way; the mark is taken away when the device is proven."""
+    def _open(self, name: str, *, move: bool) -> str:
+        """As attach does it the full way; the mark is taken away when the device is proven. The LUN's path."""
         lun = self._servable(name)
-        device, maps = self._bring_up(name, self.devices.find(name), lun, move=move)
+        device = self._bring_up(name, self.devices.find(name), lun, move=move)
         self._reopen(name, device)
         self._records.keep(name, device, _noted(lun))
-        return lun.path, maps
+        return lun.path
 
     def close(self, volume: Volume) -> None:
         """Let this node not use the volume until it opens it again: no I/O waits for paths any more.

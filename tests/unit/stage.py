@@ -118,7 +118,7 @@ class StageHost(Host):
             return []
         self.scans.append(tuple(commands))
         if not self.blind:
-            seen = [("svm1", group) for group in ("ganeti", f"g-{self.node}")]
+            seen = [("svm1", group) for group in ("ganeti", f"g-{self.node}", f"fast-{self.node}")]
             mapped = {path for group in seen for path in self._filer.maps.get(group, {}).values()}
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
         if self.fails_after_scan:
@@ -152,6 +152,7 @@ class Stage:
         self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
         self._hosts: dict[str, StageHost] = {}
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
+        self.params: dict[str, str] = {}  # the disk's, which hooks are not told of
         self.options: dict[str, object] = {
             "POOL": "vol1",
             "IGROUP": "ganeti",
@@ -190,7 +191,7 @@ class Stage:
         options["LUN_DEVICE_PATH_FORMAT"] = f"{self.directory}/disk/{{hostname}}/{{pool}}/{{name}}"
         text = "".join(f"{name} = {value!r}\n" for name, value in options.items())
         self.wire.calls.clear()
-        settings = config.parse(text, "stage")
+        settings = config.parse(text, "stage").with_params(self.params)
         clock = self.clock
         # On the machine's own clock unit tests' waits end sooner than they began.
         deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.environ import Creation, Metadata, Opening, Snapshot, Volume
-from dataontap.errors import ConfigError, DeviceError, VolumeError
+from dataontap.errors import ConfigError, DeviceError, TransportError, VolumeError
 from dataontap.masking import spread
 from tests.unit.stage import Stage
 
@@ -172,6 +172,13 @@ class TestLife:
             made.provider.attach(VOLUME)
         assert made.groups(PATH) == []
 
+    def test_a_leftover_that_went_is_not_named_when_the_filer_goes_away(self, made: Stage) -> None:
+        made.ask("lun-unmap", {"path": PATH, "initiator-group": NODE1})
+        made.wire.lose("lun-map", after=False)
+        with pytest.raises(TransportError):
+            made.provider.attach(VOLUME)
+        assert made.host.devices == {}
+
     def test_a_snapshot_is_mapped_for_the_node(self, made: Stage) -> None:
         made.provider.snapshot(Snapshot({}, "v", None, "v.snap", 64 * MIB))
         assert made.groups("/vol/vol1/v.snap") == [NODE1]
@@ -196,7 +203,7 @@ class TestFencing:
     def test_an_exclusive_open_takes_it_from_every_other_node(self, shared: Stage) -> None:
         shared.provider.open(EXCLUSIVE)
         assert shared.groups(PATH) == [NODE2]
-        assert len(shared.wire.calls) <= 4  # 3 where the device is on record, which there is none of on this stage
+        assert len(shared.wire.calls) <= 5  # 3 where the device is on record, which there is none of on this stage
 
     def test_two_that_open_it_at_once_do_not_both_succeed(self, shared: Stage) -> None:
         shared.wire.meanwhile(
@@ -204,6 +211,23 @@ class TestFencing:
         )
         with pytest.raises(VolumeError, match="another node opens /vol/vol1/v at the same time"):
             shared.provider.open(EXCLUSIVE)
+
+    def test_of_two_that_map_it_at_once_the_last_has_it(self, made: Stage) -> None:
+        """Both have read that it is mapped to nobody."""
+        made.provider.detach(VOLUME)
+        made.ask("igroup-create", {"initiator-group-name": NODE2, "initiator-group-type": "iscsi"})
+        made.wire.meanwhile("lun-map", lambda: made.ask("lun-map", {"path": PATH, "initiator-group": NODE2}))
+        made.provider.open(EXCLUSIVE)
+        assert made.groups(PATH) == [NODE1]
+
+    def test_one_that_took_its_time_does_not_take_it_from_a_faster_one(self, shared: Stage) -> None:
+        def be_faster() -> None:
+            shared.ask("lun-unmap", {"path": PATH, "initiator-group": NODE2})
+
+        shared.wire.meanwhile("lun-map-get-iter", lambda: shared.wire.meanwhile("lun-map-get-iter", be_faster))
+        with pytest.raises(VolumeError, match="another node opens /vol/vol1/v at the same time"):
+            shared.provider.open(EXCLUSIVE)
+        assert shared.groups(PATH) == [NODE1]
 
     def test_a_shared_one_does_not(self, shared: Stage) -> None:
         shared.provider.open(SHARED)
@@ -299,8 +323,85 @@ class TestMoving:
         stage.provider.detach(VOLUME)
         assert stage.groups("/vol/vol2/v") == [NODE1]  # without a record, which names its path, it cannot be told
 
-    def test_and_back(self, fixed: Stage) -> None:
+    @pytest.fixture
+    def back(self, fixed: Stage) -> Stage:
+        """It is in node1's group, and to leave that again."""
         fixed.provider.open(EXCLUSIVE)
         fixed.options.update(IGROUP="ganeti", FORMER_IGROUP="g-{node}")
-        fixed.provider.open(EXCLUSIVE)
-        assert fixed.groups(PATH) == ["ganeti"]
+        for node in ("node1", "node2"):
+            initiator = f"iqn.1993-08.org.debian:01:{node}.example"
+            fixed.initiators[f"{node}.example"] = initiator
+            if initiator not in fixed.filer.igroups["svm1", "ganeti"].initiators:
+                fixed.ask("igroup-add", {"initiator-group-name": "ganeti", "initiator": initiator})
+        return fixed
+
+    def test_and_back(self, back: Stage) -> None:
+        """At another id: a node that was fenced may have queued something for the one that it knows."""
+        had = back.filer.luns["svm1", PATH].maps[NODE1]
+        back.provider.open(EXCLUSIVE)
+        assert back.groups(PATH) == ["ganeti"]
+        assert back.filer.luns["svm1", PATH].maps["ganeti"] != had == next(spread("v", 4095))
+
+    def test_meanwhile_other_nodes_get_it_by_their_old_groups(self, back: Stage) -> None:
+        """The one for all nodes cannot have it as long as one node's has it."""
+        on(back, "node2.example").provider.attach_anew(VOLUME)
+        assert back.groups(PATH) == [NODE1, NODE2]
+        back.provider.attach(VOLUME)
+        back.provider.open(EXCLUSIVE)
+        assert back.groups(PATH) == ["ganeti"]
+
+    def test_from_one_group_per_node_to_another(self, made: Stage) -> None:
+        made.options.update(IGROUP="fast-{node}", FORMER_IGROUP="g-{node}")
+        on(made, "node2.example").provider.attach(VOLUME)
+        assert made.groups(PATH) == ["fast-node2.example", NODE1]
+        made.provider.open(EXCLUSIVE)
+        assert made.groups(PATH) == ["fast-node2.example"]
+
+
+class TestDisksWithAnIgroupOfTheirOwn:
+    """``igroup=fast-{node}``, which hooks are not told of."""
+
+    FAST = ("fast-node1.example", "fast-node2.example")
+
+    @pytest.fixture
+    def fast(self, stage: Stage) -> Stage:
+        stage.params["igroup"] = "fast-{node}"
+        make(stage)
+        return stage
+
+    def attach_by_hook(self, stage: Stage) -> None:
+        """As the hook does it on node2."""
+        stage.params.clear()
+        on(stage, "node2.example").provider.attach_anew(VOLUME)
+        stage.params["igroup"] = "fast-{node}"
+
+    def test_a_running_one_moves(self, fast: Stage) -> None:
+        self.attach_by_hook(fast)
+        assert fast.groups(PATH) == [self.FAST[0], NODE2]
+        fast.provider.attach(VOLUME)
+        fast.provider.open(EXCLUSIVE)
+        assert fast.groups(PATH) == [NODE2]
+        fast.provider.detach(VOLUME)
+        assert fast.groups(PATH) == []
+
+    def test_a_stopped_one_starts_where_it_moved_to(self, fast: Stage) -> None:
+        fast.provider.detach(VOLUME)
+        self.attach_by_hook(fast)
+        assert fast.groups(PATH) == [NODE2]
+        fast.provider.attach(VOLUME)
+        fast.provider.open(EXCLUSIVE)
+        on(fast, "node1.example").provider.attach(VOLUME)
+        assert fast.groups(PATH) == [self.FAST[0], NODE2]
+        fast.provider.remove(VOLUME)
+        assert fast.paths == []
+
+    def test_a_strangers_group_that_has_this_node_shows_it(self, stage: Stage) -> None:
+        make(stage)
+        stage.provider.detach(VOLUME)
+        initiator = "iqn.1993-08.org.debian:01:node2.example"
+        stage.ask("igroup-create", {"initiator-group-name": "shared", "initiator-group-type": "iscsi"})
+        stage.ask("igroup-add", {"initiator-group-name": "shared", "initiator": initiator})
+        stage.ask("lun-map", {"path": PATH, "initiator-group": "shared"})
+        with pytest.raises(DeviceError):  # this stage's node has no such group; nothing is mapped twice
+            self.attach_by_hook(stage)
+        assert stage.groups(PATH) == ["shared"]
