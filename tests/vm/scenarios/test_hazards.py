@@ -228,6 +228,25 @@ def test_queued_write(node: Machine, storage: Storage, tell: Tell) -> None:
     assert corrupt
 
 
+def test_moved_lun_whose_new_paths_came_by_themselves(node: Machine, storage: Storage) -> None:
+    """A scan put the new paths into the map beside the old ones, which lead to another LUN and go."""
+    device = brought(node, storage)
+    lun_id = storage.lun_id(A)
+    storage.unmap(A)
+    b = storage.make(B, lun_id, text=OF_B)
+    storage.map(A, 4000)
+    node.shell(RESCAN)
+    naa = storage.lun(A).naa
+    node.await_that(lambda: len(node.paths(naa)) == 4, "the new paths in the old map")
+    holder = node.hold(device)
+    assert node.attach(A) == device
+    assert [node.live(path) for path in node.paths(naa)] == [naa, naa]
+    node.end(holder)
+    for _ in range(8):
+        assert node.read(device) == OF_A
+    assert b.holds() == OF_B
+
+
 def test_moved_lun_is_not_grown_into_another(node: Machine, storage: Storage, tell: Tell) -> None:
     """A rescan and a resized map give the old name the new LUN's size, without any check."""
     device = brought_the_old_way(node, storage)
