@@ -193,21 +193,20 @@ class Masking:
         before that may have changed hands. A group that is not ours is none of our business; that it sees the LUN
         is said. VolumeError if another node opens it at the same time and was faster.
         """
-        is_mine = any(mapping.igroup in self._mine for mapping in maps)
-        taken = []
-        for igroup in sorted({mapping.igroup for mapping in maps} - self._mine):
-            former = self._igroups.are_former(igroup)
-            # One that is in former groups only stays there, because its device is in use.
-            if is_mine and (former or self._igroups.are_ours(igroup)):
-                LOG.info("taking %s away from %s", path, igroup)
-                self._client.unmap_lun(path, igroup)
-                taken.append(igroup)
-            elif not former:
-                LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
+        groups = {mapping.igroup for mapping in maps}
+        former = {igroup for igroup in groups if self._igroups.are_former(igroup)}
+        if not groups & self._mine:
+            if former:  # it stays there, because its device is in use
+                return
+            raise VolumeError(_NOT_ALONE.format(path))
+        taken = former | {igroup for igroup in groups - self._mine if self._igroups.are_ours(igroup)}
+        for igroup in sorted(groups - taken - self._mine):
+            LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
+        for igroup in sorted(taken):
+            LOG.info("taking %s away from %s", path, igroup)
+            self._client.unmap_lun(path, igroup)
         if taken:
             self._require_exclusive(path, taken)
-        elif not is_mine and not any(self._igroups.are_former(mapping.igroup) for mapping in maps):
-            raise VolumeError(_NOT_ALONE.format(path))
 
     def _require_exclusive(self, path: str, taken: Collection[str]) -> None:
         """VolumeError if another node has been faster, or has mapped it again."""
