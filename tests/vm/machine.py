@@ -22,6 +22,7 @@ LOG = "/var/log/ganeti-extstorage-dataontap.log"
 BLOCK = 4096
 TIME_IS_UP = 124  # as timeout(1) says it
 PORT = 7000
+_INQUIRE = "import sys; from dataontap import inquiry; print(*inquiry.identity(sys.argv[1]), sep='\\t')"
 POLLING = 20  # seconds: the longest time between two looks of multipathd at a path (max_polling_interval)
 
 Order = dict[str, Any]
@@ -213,6 +214,12 @@ class Machine:
     def live(self, path: str) -> str:
         """Who a SCSI disk says it is, by INQUIRY."""
         return self.run("/lib/udev/scsi_id", "-g", "-u", "-d", f"/dev/{path}", limit=20).stdout.strip()[1:]
+
+    def inquire(self, path: str) -> tuple[str, str]:
+        """What it says when the provider asks it: an answer of ``inquiry.identity``."""
+        said = self.run("python3", "-c", _INQUIRE, f"/dev/{path}", limit=20)
+        kind, _, told = said.stdout.strip().partition("\t")
+        return kind, told
 
     def cached(self, path: str) -> tuple[str, str]:
         """Who sysfs and udev say that a SCSI disk is."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from dataontap import inquiry
+from tests.testbed import hook_calls
 from tests.vm import firstway
 from tests.vm.machine import POLLING, Machine
 from tests.vm.scenarios.conftest import Tell
@@ -68,9 +70,11 @@ def test_lun_that_went(node: Machine, storage: Storage, tell: Tell) -> None:
 
     brought(node, storage)
     storage.destroy(A)
+    assert {node.inquire(path)[0] for path in node.disks()} == {inquiry.NO_LUN}
     attached = node.script("attach", A)
     assert attached.status == 1, attached
     assert attached.stdout == ""
+    assert f"there is no LUN /vol/vol1/{A}" in attached.message
     detached = node.script("detach", A)
     assert detached.status == 0, detached.stderr
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
@@ -80,6 +84,41 @@ def test_lun_that_went(node: Machine, storage: Storage, tell: Tell) -> None:
         ours=f"attach says so in {attached.seconds:.0f} s; detach leaves nothing, in {detached.seconds:.0f} s",
     )
     assert hung
+
+
+def test_hooks(node: Machine, storage: Storage) -> None:
+    """One brings a moving instance's disk to its target, the other takes a removed one's device away."""
+    device = brought(node, storage)
+    call = {
+        **hook_calls.MIGRATION,
+        "GANETI_NEW_PRIMARY": node.shell("hostname"),
+        "GANETI_INSTANCE_DISK0_ID": A,
+    }
+    hook = "/usr/share/ganeti-extstorage-dataontap/hooks/pre-migrate"
+    node.must("detach", A)
+    assert node.maps() == {}
+    done = node.run(hook, environ=call)
+    assert done.status == 0, done
+    assert (node.names(), node.read(device)) == ([device], OF_A)
+    node.must("detach", A)
+    storage.unmap(A)
+    storage.make(B, AT, text=OF_B)
+    storage.map(A, AT + 1)
+    assert node.run(hook, environ=call).status == 0
+    assert node.read(device) == OF_A
+    holder = node.hold(device)
+    storage.destroy(A)
+    cleanup = ("python3", "-m", "dataontap.cleanup", A)
+    held = node.run(*cleanup)
+    assert held.status == 1
+    assert f"process {holder} (sleep)" in held.stderr
+    node.end(holder)
+    refused = node.run(hook, environ=call)
+    assert (refused.status, len(node.maps())) == (1, 1), refused
+    assert f"there is no LUN /vol/vol1/{A}" in refused.message
+    done = node.run(*cleanup)
+    assert done.status == 0, done
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
 
 
 @pytest.mark.parametrize("recheck", ["no", "yes"])
@@ -102,8 +141,10 @@ def test_exchanged_lun(node: Machine, storage: Storage, tell: Tell, recheck: str
     device = brought(node, storage)
     exchange(storage)
     b = storage.lun(B)
+    assert {node.inquire(path) for path in node.disks()} == {(inquiry.NAA, b.naa)}
     attached = node.script("attach", A)
     assert (attached.status, attached.stdout) == (1, "")
+    assert f"there is no LUN /vol/vol1/{A}" in attached.message
     new = node.attach(B)
     assert node.read(new) == OF_B
     assert node.read(device, limit=5) in ("EIO", "hangs")
@@ -266,15 +307,13 @@ def test_moved_lun_is_not_grown_into_another(node: Machine, storage: Storage, te
     storage.map(A, 4000)
     grown = node.script("grow", A, VOL_SIZE="64", VOL_NEW_SIZE="128")
     assert grown.status == 1, grown
+    assert f"leads to LUN 3{b.naa} by now" in grown.message
     assert int(node.shell("cat /sys/block/$(basename $(readlink -f $1))/size", device)) == 64 * 2048
-    attached = node.script("attach", A)
-    if attached.status == 0:
-        assert node.read(attached.stdout.strip()) == OF_A
+    assert node.read(node.attach(A)) == OF_A
     assert b.holds() == OF_B
     tell(
         "E: grow where the id shows another LUN by now",
         old=f"A's name has {size} MiB now: B's size",
-        ours=f"grow refuses: {grown.message[:110]}; attach then: "
-        f"{'A, whole' if attached.status == 0 else attached.message[:110]}",
+        ours=f"grow refuses: {grown.message[:110]}; attach then: A, whole",
     )
     assert size == 128
