@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.cluster.conftest import AddInstance, Make
-from tests.testbed.cluster import Cluster, Node
+from tests.package import readme
+from tests.testbed.cluster import OPERATING_SYSTEM, Cluster, Node
 
 
 def test_diagnose(cluster: Cluster) -> None:
@@ -27,6 +29,24 @@ def test_add_with_one_disk(cluster: Cluster, node2: Node, add: AddInstance) -> N
     assert instance.used_link(node2) == instance.link()
     assert instance.seen() == ["node2"]
     assert instance.read(node2, len(instance.name), at=0) == instance.name  # the OS script's
+
+
+def test_the_first_instances_as_readme_says(cluster: Cluster, node2: Node, make: Make) -> None:
+    """Its commands, but for the OS, the name, the node and the network, which this cluster has others of."""
+    blocks = [block for block in readme.blocks("Set it up") if block.startswith("gnt-instance add")]
+    elsewhere = {"debootstrap": OPERATING_SYSTEM}
+    for block, pool in zip(blocks, ("vol1", "fast")):
+        instance = make()
+        given = [
+            elsewhere.get(word, word) for word in shlex.split(block) if word not in {"…", "inst1.example.org"}
+        ]
+        system = [] if "-o" in given else ["-o", OPERATING_SYSTEM]
+        here = ["-n", node2.name, "--no-name-check", "--no-ip-check", "--no-nics"]
+        cluster.master.run(*given, *system, *here, instance.name)
+        (lun,) = (lun for lun in cluster.luns().values() if lun.name == instance.volumes[0])
+        assert (lun.path, lun.size, lun.reserved) == (f"/vol/{pool}/{lun.name}", 5 << 30, pool == "vol1")
+        assert (instance.status, instance.seen()) == ("running", ["node2"])
+    assert len(blocks) == 2
 
 
 def test_add_with_three_disks(cluster: Cluster, node2: Node, add: AddInstance) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.conftest import MakeNode
+from tests.package import readme
 from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.product import ROOT
@@ -54,6 +57,29 @@ def test_every_script_works_with_it(limited: Simulator, make_node: MakeNode) -> 
     asked = [request for request in limited.requests() if request.account == "ganeti"]
     assert asked
     assert {request.errno for request in asked} == {None}
+
+
+def test_readmes_set_up_is_enough(tmp_path: Path, make_node: MakeNode) -> None:
+    """The filer's commands, the account's, and the configuration file, as they stand there."""
+    blocks = readme.blocks("Set it up")
+    (commands,) = [block for block in blocks if block.startswith("vserver ")]
+    (configuration,) = [block for block in blocks if block.startswith("HOSTNAME")]
+    options = {name: ast.literal_eval(value) for name, value in re.findall("(.*) = (.*)", configuration)}
+    del options["HOSTNAME"]
+    options["PASSWORD"] = "secret"
+    with start(tmp_path, commands + SHIPPED.read_text(encoding="utf-8")) as simulator:
+        node = make_node(filer=simulator)
+        scan = node.fabric_command("attach", igroup="ganeti-node1")
+        node.configure(**options, ISCSI_ATTACH_COMMANDS=(scan,))
+        for verb in LIFE:
+            outcome = node.script(verb, **(VARIABLES if verb != "verify" else {}))
+            assert outcome.status == 0, outcome.stderr
+        assert {request.account for request in simulator.requests()} == {"ganeti"}
+        (made,) = (request for request in simulator.requests() if request.api == "lun-create-by-size")
+        mapped = [request.arguments for request in simulator.requests() if request.api == "lun-map"]
+    assert "path=/vol/ganeti/v " in made.arguments
+    assert mapped
+    assert all("initiator-group=ganeti-node1 " in f"{arguments} " for arguments in mapped)
 
 
 def test_verify_names_what_is_missing(tmp_path: Path, make_node: MakeNode) -> None:

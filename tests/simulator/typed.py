@@ -1,7 +1,8 @@
-"""Commands that an admin types at the filer's prompt, as far as they make roles and accounts."""
+"""Commands that an admin types at the filer's prompt, as far as they make roles, accounts and volumes."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 
@@ -62,7 +63,25 @@ def _login_create(state: State, options: Mapping[str, str]) -> None:
     provision.add_account(state, option("-user-or-group-name"), PASSWORD, option("-vserver"), role=option("-role"))
 
 
+def _iscsi_create(state: State, options: Mapping[str, str]) -> None:
+    provision.add_vserver(state, _take(options, "-vserver")("-vserver"))
+
+
+def _volume_create(state: State, options: Mapping[str, str]) -> None:
+    option = _take(options, "-vserver -volume -aggregate -size")
+    if (option("-aggregate"),) not in state.aggregates:
+        raise CommandError(f"no aggregate: {option('-aggregate')}")
+    size = re.fullmatch("([1-9][0-9]*)([MGT])B?", option("-size").upper())
+    if size is None:
+        raise CommandError(f"no size: {option('-size')}")
+    provision.add_volume(
+        state, option("-vserver"), option("-volume"), int(size[1]) << {"M": 20, "G": 30, "T": 40}[size[2]]
+    )
+
+
 COMMANDS: dict[str, Callable[[State, Mapping[str, str]], None]] = {
     "security login role create": _role_create,
     "security login create": _login_create,
+    "vserver iscsi create": _iscsi_create,
+    "volume create": _volume_create,
 }

@@ -176,7 +176,13 @@ class Cluster:
         self._stack.enter_context(self._space)
         self.lan.plug("filer", self._space.pid, f"{NETWORK}.1")
         self.simulator = self._stack.enter_context(
-            Simulator(self.state, port=443, address="0.0.0.0", enter=self._space.enter_command())
+            Simulator(
+                self.state,
+                *("--volume", "svm1/fast"),
+                port=443,
+                address="0.0.0.0",
+                enter=self._space.enter_command(),
+            )
         )
         with self.admin() as admin:
             filer.make_igroup(admin, FIXED, *(node.initiator for node in self.nodes))
@@ -250,7 +256,15 @@ class Cluster:
             left += [f"{node.name}: {path}" for path in found.splitlines()]
             found = node.run(*_INSTANCES, "-printf", "%f\\n").stdout
             left += [f"{node.name}: runs {instance}" for instance in found.splitlines()]
-        return left
+        return left + [f"this computer: loop device on {file}" for file in self._loops()]
+
+    def _loops(self) -> list[str]:
+        """What is behind loop devices that nodes have made, by the kernel's account."""
+        files = []
+        for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+            with contextlib.suppress(FileNotFoundError):  # it went while we looked
+                files.append(backing.read_text(encoding="utf-8").strip())
+        return [file for file in files if file.startswith((f"{STATE}/", f"{self.state}/"))]
 
     def logs(self, since: float) -> str:
         """What the provider has logged on the nodes since that time, for whoever looks into a failure."""
