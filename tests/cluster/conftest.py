@@ -101,14 +101,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What does not depend on Ganeti's version is run with the first one only."""
-    later = [f"[{version}" for version in list(GANETI.values())[1:]]
-    surplus = [item for item in items if item.get_closest_marker("once") and any(x in item.nodeid for x in later)]
-    config.hook.pytest_deselected(items=surplus)
-    items[:] = [item for item in items if item not in surplus]
-
-
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """What each scenario took, removal of its instances included, by version of Ganeti; and tables of theirs."""
     taken: dict[str, dict[str, float]] = {}

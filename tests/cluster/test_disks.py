@@ -6,6 +6,7 @@ import pytest
 
 from tests.cluster.conftest import AddInstance
 from tests.testbed.cluster import Cluster, Node
+from tests.testbed.recorder import recorded
 
 
 @pytest.mark.parametrize("state", ["running", "stopped"])
@@ -27,9 +28,10 @@ def test_grow(cluster: Cluster, node2: Node, add: AddInstance, state: str) -> No
 
 
 @pytest.mark.parametrize("state", ["running", "stopped"])
-def test_add_and_remove_a_disk(cluster: Cluster, add: AddInstance, state: str) -> None:
+def test_add_and_remove_a_disk(cluster: Cluster, node2: Node, add: AddInstance, state: str) -> None:
     """The instance gets one more disk, and loses it again with its LUN."""
     instance = add()
+    instance.write(node2, "precious")
     (first,) = instance.volumes
     if state == "stopped":
         instance.do("stop")
@@ -37,10 +39,17 @@ def test_add_and_remove_a_disk(cluster: Cluster, add: AddInstance, state: str) -
     second = instance.volumes[1]
     assert cluster.luns()[second].size == 16 << 20
     assert cluster.seen(second) == (["node2"] if state == "running" else [])
+    if state == "stopped":
+        instance.do("start")
+    assert instance.size(node2, disk=1) == 16
+    instance.write(node2, "new", disk=1)
+    assert (instance.read(node2, 8), instance.read(node2, 3, disk=1)) == ("precious", "new")
     instance.do("stop")  # the fake hypervisor cannot unplug a disk
     instance.do("modify", "--disk", "1:remove")
     assert list(cluster.luns()) == instance.volumes == [first]
     assert cluster.seen(second) == []
+    instance.do("start")
+    assert instance.read(node2, 8) == "precious"
 
 
 def test_detach_a_disk(cluster: Cluster, node2: Node, add: AddInstance, request: pytest.FixtureRequest) -> None:
@@ -86,9 +95,13 @@ def test_backup(cluster: Cluster, node1: Node, node2: Node, add: AddInstance) ->
     """What is exported is the snapshot's data, the instance goes on, and no snapshot is left."""
     instance = add()
     instance.write(node2, "precious")
-    outcome = cluster.try_gnt("backup", "export", "-n", node1.name, instance.name)
+    with recorded(cluster) as recorder:
+        outcome = cluster.try_gnt("backup", "export", "-n", node1.name, instance.name)
+        steps = [step for step in recorder.steps() if step.volume == f"{instance.volumes[0]}.snap"]
     # On Debian 13 socat refuses Ganeti's own certificates, whatever the storage.
     assert outcome.status == (0 if cluster.ganeti == "3.0.2" else 1), outcome.stderr
+    assert {"attach", "remove"} <= {step.verb for step in steps}
+    assert {(step.node, step.status) for step in steps} == {("node2", 0)}
     assert list(cluster.luns()) == instance.volumes
     assert instance.status == "running"
     assert instance.read(node2, 8) == "precious"
@@ -104,4 +117,4 @@ def test_verify(cluster: Cluster, add: AddInstance) -> None:
     cluster.gnt("cluster", "verify", "--ignore-errors=ENODESETUP")  # this kernel may have no sysrq-trigger
     assert (running.seen(), stopped.seen()) == (["node2"], ["node2"])
     assert stopped.status == "ADMIN_down"
-    assert "disk" not in cluster.gnt("cluster", "verify-disks").stderr.lower()
+    cluster.gnt("cluster", "verify-disks")

@@ -13,8 +13,6 @@ from tests.testbed.cluster import Cluster, Node
 from tests.testbed.processes import holder
 from tests.testbed.recorder import recorded
 
-pytestmark = pytest.mark.once
-
 
 @contextlib.contextmanager
 def configured(node: Node, **options: object) -> Iterator[None]:
@@ -116,19 +114,83 @@ def test_a_removal_while_another_node_uses_the_disk(cluster: Cluster, node3: Nod
 
 
 @pytest.mark.parametrize("verb", ["attach", "open", "close"])
-def test_migration_that_breaks_off(
-    cluster: Cluster, node2: Node, node3: Node, add: AddInstance, verb: str
-) -> None:
-    """A script fails on the target: the instance goes on where it was, and can be migrated after that."""
+@pytest.mark.parametrize("where", ["node2", "node3"])
+def test_migration_that_breaks_off(cluster: Cluster, add: AddInstance, where: str, verb: str) -> None:
+    """A script fails on the source or the target: the instance goes on in one place, and can be migrated then."""
+    _, node2, node3 = cluster.nodes
     instance = add()
     instance.write(node2, "precious")
-    with recorded(cluster) as recorder, recorder.failing(node3, verb):
+    (node,) = (node for node in cluster.nodes if node.port == where)
+    with recorded(cluster) as recorder, recorder.failing(node, verb):
         instance.fails("migrate", "-f", "-n", node3.name)
-        assert (instance.primary, instance.status) == ("node2", "running")
-        assert instance.read(node2, 8) == "precious"
-    instance.do("migrate", "-f", "-n", node3.name)
-    assert (instance.primary, instance.seen()) == ("node3", ["node3"])
-    assert instance.read(node3, 8) == "precious"
+    # The guest has moved when the source is closed, and Ganeti does not take that back.
+    here, there = (node3, node2) if (where, verb) == ("node2", "close") else (node2, node3)
+    assert (instance.primary, instance.status) == (here.port, "running")
+    assert instance.read(here, 8) == "precious"
+    instance.do("migrate", "-f", "-n", there.name)
+    assert (instance.primary, instance.seen()) == (there.port, [there.port])
+    assert instance.read(there, 8) == "precious"
+
+
+@pytest.mark.parametrize("operation", ["stop", "failover", "migrate"])
+def test_a_detach_that_fails(cluster: Cluster, node2: Node, node3: Node, add: AddInstance, operation: str) -> None:
+    """Ganeti warns at most, and goes on; the device that is left is found again, or taken away by the removal."""
+    instance = add()
+    instance.write(node2, "precious")
+    with recorded(cluster) as recorder, recorder.failing(node2, "detach"):
+        instance.do(operation, *(() if operation == "stop" else ("-f", "-n", node3.name)))
+        assert [step.status for step in recorder.steps("detach", "node2")][:1] == [1]
+    assert "node2" in instance.seen()
+    if operation == "stop":
+        instance.do("start")
+    here = node2 if operation == "stop" else node3
+    assert (instance.primary, instance.read(here, 8)) == (here.port, "precious")
+
+
+def test_operations_whose_answers_are_lost(
+    cluster: Cluster, node2: Node, node3: Node, add: AddInstance, make: Make
+) -> None:
+    """Whatever an admin does: each first change of a kind is made, but nobody hears of it; all goes on as ever."""
+    changes = ("lun-create-by-size", "lun-map", "lun-set-comment", "lun-resize", "lun-unmap", "lun-destroy")
+    instance, renamed = add(), make()
+    instance.write(node2, "precious")
+    second = ("--disk", "add:size=16M,provider=dataontap")
+
+    def lose_answers(*expected: str) -> None:
+        struck = {fault.api for fault, times in cluster.control.clear() if times}
+        assert struck >= {*expected}
+        for api in changes:
+            cluster.control.arm(Fault("reset", api=api, after=True))
+
+    with cluster.control.armed_with():
+        lose_answers()
+        instance.do("reboot")
+        instance.do("modify", *second)
+        lose_answers("lun-create-by-size", "lun-map", "lun-set-comment")
+        instance.do("failover", "-f", "-n", node3.name)
+        assert instance.read(node3, 8) == "precious"
+        instance.do("stop")
+        instance.do("modify", "--disk", "1:remove")
+        lose_answers("lun-unmap", "lun-destroy")
+        instance.do("start")
+        cluster.try_gnt("backup", "export", "-n", cluster.master.name, instance.name)
+        instance.do("stop")
+        unchecked = ("--no-ip-check",) if cluster.ganeti.startswith("3.0") else ()
+        cluster.gnt("instance", "rename", *unchecked, instance.name, renamed.name)
+        struck = {fault.api for fault, times in cluster.control.clear() if times}
+        assert struck >= {"lun-set-comment", "lun-destroy"}
+        (volume,) = renamed.volumes
+        with cluster.admin() as admin:
+            admin.destroy_lun(cluster.luns()[volume].path, force=True)
+        lose_answers()
+        renamed.do("recreate-disks")
+        renamed.do("reinstall", "-f")
+        renamed.do("start")
+        lose_answers("lun-create-by-size", "lun-map")
+    assert renamed.volumes == list(cluster.luns()) == [volume]
+    assert renamed.read(node3, len(renamed.name), at=0) == renamed.name
+    if cluster.ganeti == "3.0.2":
+        cluster.try_gnt("backup", "remove", instance.name)
 
 
 def test_stop_and_start_when_attach_fails(cluster: Cluster, node2: Node, add: AddInstance) -> None:

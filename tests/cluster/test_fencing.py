@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,8 +19,6 @@ from tests.testbed.node import CONFIG
 from tests.testbed.processes import holder
 from tests.testbed.recorder import PACKAGED, Recorder, Step, recorded
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def per_node(cluster: Cluster) -> Iterator[None]:
@@ -30,7 +29,7 @@ def per_node(cluster: Cluster) -> Iterator[None]:
 
 @pytest.fixture
 def recorder(cluster: Cluster, per_node: None) -> Iterator[Recorder]:
-    """The scripts' runs."""
+    """The scripts' runs. Before ``add``, so that instances are removed in the same form."""
     with recorded(cluster) as recorder:
         yield recorder
 
@@ -87,7 +86,7 @@ class Sequences:
             assert set(before) <= set(mapped), self.lines
 
 
-def test_every_sequence(cluster: Cluster, make: Make, recorder: Recorder, record_property: RecordProperty) -> None:
+def test_every_sequence(cluster: Cluster, recorder: Recorder, make: Make, record_property: RecordProperty) -> None:
     """An instance's life on three nodes: after each operation the LUN is mapped where it should be."""
     node1, node2, node3 = cluster.nodes
     instance = make()
@@ -142,7 +141,7 @@ def test_every_sequence(cluster: Cluster, make: Make, recorder: Recorder, record
 
 
 def test_split_brain(
-    cluster: Cluster, add: AddInstance, recorder: Recorder, record_property: RecordProperty
+    cluster: Cluster, recorder: Recorder, add: AddInstance, record_property: RecordProperty
 ) -> None:
     """A node is cut off, its instance goes on elsewhere, and the node comes back with the instance still there."""
     _, node2, node3 = cluster.nodes
@@ -174,6 +173,52 @@ def test_split_brain(
     record_property("table", "\n".join(told.lines))
 
 
+def test_started_on_two_nodes_by_mistake(
+    cluster: Cluster, recorder: Recorder, add: AddInstance, record_property: RecordProperty
+) -> None:
+    """Two nodes attach and open a disk at the same time, again and again: never do both have it after that."""
+    _, node2, node3 = cluster.nodes
+    instance = add()
+    instance.write(node2, "precious")
+    told = Sequences(cluster, recorder)
+    told.volume = instance.volumes[0]
+    path = cluster.luns()[told.volume].path
+
+    def start(node: Node) -> int:
+        for verb in ("attach", "open"):
+            outcome = node.try_run(
+                "env",
+                f"VOL_NAME={told.volume}",
+                "EXTP_PROVIDER=dataontap",
+                "VOL_OPEN_EXCLUSIVE=True",
+                f"{PACKAGED}/{verb}",
+            )
+            if outcome.status:
+                return outcome.status
+        return 0
+
+    with cluster.admin() as admin, ThreadPoolExecutor() as pool:
+        for turn in range(8):
+            if turn % 2:  # a stopped instance's is mapped to nobody
+                for node in (node2, node3):
+                    admin.unmap_lun(path, node.group)
+            statuses = list(pool.map(start, (node2, node3)))
+            mapped = told.mapped(float("inf"))
+            told.lines.append(
+                f"  turn {turn}: status on node2, node3: {statuses}; mapped for {mapped or 'nobody'}"
+            )
+            assert mapped == sorted(
+                node.port for node in (node2, node3) if node.group in cluster.luns()[told.volume].maps
+            )
+            assert len(mapped) <= 1, told.lines
+            assert mapped or any(statuses), told.lines
+    assert start(node2) == 0
+    by_hand(node3, "detach", instance, status=0)
+    assert told.mapped(float("inf")) == ["node2"]
+    assert instance.read(node2, 8) == "precious"
+    record_property("table", "\n".join(told.lines))
+
+
 def test_without_fencing(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
     """Ganeti's own care is all there is then: a node that is cut off keeps its LUN, until it detaches it."""
     with cluster.masking(PER_NODE, FENCING=False):
@@ -190,6 +235,7 @@ def test_without_fencing(cluster: Cluster, node2: Node, node3: Node, add: AddIns
         instance.end(node2)
         by_hand(node2, "detach", instance, status=0)
         assert list(cluster.luns()[volume].maps) == [node3.group]
+        instance.do("remove", "-f")
 
 
 def by_hand(node: Node, verb: str, instance: Instance, *more: str, status: int = 1) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.cluster.conftest import AddInstance
 from tests.testbed.cluster import Cluster, Node
 
@@ -74,7 +72,6 @@ def test_failover_from_an_offline_node(cluster: Cluster, node2: Node, node3: Nod
     assert cluster.leftovers() == []
 
 
-@pytest.mark.once
 def test_failover_from_a_dead_node(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
     """Power fails: the instance goes on elsewhere, and comes back when the node is back."""
     instance = add()

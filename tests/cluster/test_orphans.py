@@ -21,24 +21,36 @@ _NO_COMMENTS = Fault("errno", api="lun-set-comment", errno="13003", reason="inje
 _NO_MAPS = Fault("errno", api="lun-map-get-iter", errno="13001", reason="injected")
 
 
-@pytest.mark.parametrize("nth", [1, 2])
-@pytest.mark.parametrize("fault", [_NO_COMMENTS, _NO_MAPS], ids=["setinfo", "attach"])
+@pytest.mark.parametrize(
+    ("script", "disk", "fault"),
+    [
+        ("attach", 0, _NO_MAPS),
+        ("open", 0, replace(_NO_MAPS, nth=2)),
+        ("setinfo", 0, _NO_COMMENTS),
+        ("attach", 1, replace(_NO_MAPS, nth=3)),
+        ("setinfo", 1, replace(_NO_COMMENTS, nth=2)),
+    ],
+    ids=lambda value: None if isinstance(value, Fault) else str(value),
+)
 def test_add_whose_last_scripts_the_filer_refuses(
-    cluster: Cluster, node2: Node, make: Make, fault: Fault, nth: int
+    cluster: Cluster, make: Make, script: str, disk: int, fault: Fault
 ) -> None:
     """Of the first disk or of the second of three, when each has its device already."""
-    with cluster.masking(PER_NODE), cluster.control.armed_with(replace(fault, nth=nth)):
-        with pytest.raises(AssertionError, match=f"{fault.api} failed: injected"):
-            make().add(node2, "16M", "16M", "16M")
+    with cluster.masking(PER_NODE), cluster.control.armed_with(fault):
+        told = rf"{script} \S+\.disk{disk}: {fault.api} failed: injected"
+        with pytest.raises(AssertionError, match=told):
+            make().add(cluster.nodes[1], "16M", "16M", "16M")
         assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
     assert cluster.leftovers() == []
 
 
 @pytest.mark.parametrize("verb", ["attach", "open", "setinfo"])
-def test_add_whose_script_is_killed(
+def test_add_whose_script_does_not_run(
     cluster: Cluster, node2: Node, add: AddInstance, make: Make, verb: str
 ) -> None:
-    """Nobody can take the LUN away then. ``verify orphans`` names it, and not what Ganeti knows."""
+    """Killed before it has done anything, say: nobody can take the LUN away then. ``verify orphans`` names it, and
+    not what Ganeti knows.
+    """
     add("16M", "16M")
     with (
         recorded(cluster) as recorder,
