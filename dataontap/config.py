@@ -35,7 +35,7 @@ def option(read: Reader, **kwargs: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """One field per option, in lower case; an option without a default must be given."""
+    """One field per option, in lower case, and one more; an option without a default must be given."""
 
     hostname: str = option(literals.hostname)
     port: int | None = option(literals.maybe(literals.number(1, 65535)), default=None)

@@ -58,7 +58,7 @@ class Igroups:
         return NODE in (self._settings.igroup or "")
 
     @property
-    def leave_unmapped(self) -> bool:
+    def may_be_unmapped(self) -> bool:
         """Whether a volume of ours may be mapped to nobody: stopped instances' are, by a group per node."""
         return self.is_per_node or NODE in (self._settings.former_igroup or "")
 
@@ -75,13 +75,18 @@ class Igroups:
 
     @cached_property
     def mine(self) -> frozenset[str]:
-        """The groups that show a volume's LUN to this node, and to no other if it has one of its own.
+        """The groups by which this node gets a volume's LUN.
 
-        For a disk with an ``igroup`` of its own that is also the one that others have: a hook is not told of the
-        disk's, and maps to that.
+        Its own; and, for a disk with an ``igroup`` of its own, this node's usual one, too: hooks, which are not
+        told of the disk's, map to that.
         """
         usual = self._usual
         return frozenset({self.own} | ({self._of_this_node(usual)} if usual else set()))
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """Those of ``mine`` that are for this node alone."""
+        return self.mine if self.is_per_node else self.mine - {self.own}
 
     @property
     def _usual(self) -> str | None:

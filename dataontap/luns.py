@@ -94,7 +94,7 @@ class Luns:
         for lun in luns:
             if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
                 continue
-            tagged = self._igroups.leave_unmapped and tag.find(lun.comment) is not None
+            tagged = self._igroups.may_be_unmapped and tag.find(lun.comment) is not None
             if lun.mapped or tagged or lun.comment.startswith(_BEING_REMOVED):
                 found[lun.path] = lun
             else:

@@ -57,7 +57,7 @@ class Masking:
 
         None: that does not matter, because ``any_igroup`` will do and configured commands find it by themselves.
         """
-        if any_igroup and lun.mapped and not (self._devices.are_ours or self._igroups.leave_unmapped):
+        if any_igroup and lun.mapped and not (self._devices.are_ours or self._igroups.may_be_unmapped):
             return None
         return self._client.get_lun_map(lun.path) if lun.mapped else []
 
@@ -77,7 +77,7 @@ class Masking:
         if former and any(igroups.are_former(mapping.igroup) for mapping in maps):
             elsewhere = [mapping.lun_id for mapping in maps if mapping.igroup in former.mine]
             if not igroups.is_per_node:
-                # If another node's group has it, the one for all nodes would be in conflict with that.
+                # Another node's group has it, if this one's has not: that for all nodes would be in conflict.
                 igroups = former
         elif any_igroup and not any(igroups.are_ours(mapping.igroup) for mapping in maps):
             elsewhere = self._seen_by_others(maps)
@@ -85,7 +85,7 @@ class Masking:
             return sorted({*elsewhere})
         groups = ", ".join(sorted(mapping.igroup for mapping in maps)) or "nobody"
         LOG.info("%s is mapped to %s; mapping it to %s", lun.path, groups, igroups.own)
-        return [self._map(name, lun.path, lun.naas, elsewhere=bool(maps), igroups=igroups)]
+        return [self._map(name, lun.path, lun.naas, elsewhere=bool(maps), igroups=igroups, former=maps)]
 
     def _seen_by_others(self, maps: Sequence[LunMap]) -> list[int]:
         """The ids at which groups that are not ours show a LUN to this node, as far as that can be told."""
@@ -106,10 +106,13 @@ class Masking:
         *,
         elsewhere: bool,
         igroups: Igroups,
-        avoid: Collection[int] = (),
+        former: Sequence[LunMap] = (),
     ) -> int:
+        """Map the LUN to this node's group of ``igroups``; its id. ``former``: where it is, or was just now."""
         igroups.ensure()  # before logging in: some targets let nobody in who is in no group
-        taken = self._devices.make_room(name, naas) | {*avoid}
+        taken = self._devices.make_room(name, naas) | self._ids_had(name, igroups, former)
+        if igroups is not self._igroups:  # by the other one this node sees LUNs, too, and an id is one LUN's
+            taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(self._own)}
         try:
             return self._map_at_a_free_id(name, path, igroups.own, taken, elsewhere)
         except NaApiError as error:
@@ -137,7 +140,7 @@ class Masking:
         raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {path} in {igroup}")
 
     def _mapped_meanwhile(self, path: str, igroup: str) -> int:
-        """The id under which somebody else has just mapped the LUN to a group of ours."""
+        """The id under which somebody else has just mapped the LUN to this group."""
         maps = self._client.get_lun_map(path)
         found = [mapping.lun_id for mapping in maps if mapping.igroup == igroup]
         if not found:
@@ -154,10 +157,6 @@ class Masking:
 
         Nobody may hold its device here, which goes first. A LUN that cannot be mapped to the new group is mapped
         back to the old ones.
-
-        Where the new group is for all nodes, the LUN comes back also to one that was fenced and has a device of it
-        still, and that nobody can look at from here. So it comes at another id than it had, where that device's
-        paths do not lead: what is queued there stays undelivered until somebody scans that node.
         """
         former = [mapping for mapping in maps if self._igroups.are_former(mapping.igroup)]
         groups = ", ".join(mapping.igroup for mapping in former)
@@ -166,16 +165,23 @@ class Masking:
             for mapping in former:
                 self._client.unmap_lun(lun.path, mapping.igroup)
             elsewhere = len(maps) > len(former)
-            avoid = set() if self._igroups.is_per_node else self._ids_had(name, former)
-            return [self._map(name, lun.path, lun.naas, elsewhere=elsewhere, igroups=self._igroups, avoid=avoid)]
+            return [self._map(name, lun.path, lun.naas, elsewhere=elsewhere, igroups=self._igroups, former=former)]
         except DataOntapError:
             self._deadline.allow(_UNDO_SECONDS)
             for mapping in former:
                 self._map_back(lun.path, mapping)
             raise
 
-    def _ids_had(self, name: str, former: Sequence[LunMap]) -> set[int]:
-        """The ids that a LUN had, or is likely to have had, in groups per node."""
+    def _ids_had(self, name: str, igroups: Igroups, former: Sequence[LunMap]) -> set[int]:
+        """The ids at which a LUN that goes back from groups per node to one for all nodes must not come.
+
+        That one shows it to every node, also to one that was fenced and has a device of it still, which nobody can
+        look at from here. Where that device's paths do not lead, what is queued there stays undelivered until
+        somebody scans that node. A stopped instance's LUN is mapped to nobody by then: those that it is likely to
+        have had, too.
+        """
+        if igroups.is_per_node or not igroups.may_be_unmapped:
+            return set()
         likely = itertools.islice(spread(name, self._settings.lun_id_limit), _GUESSES)
         return {*likely, *(mapping.lun_id for mapping in former)}
 
@@ -195,33 +201,39 @@ class Masking:
         """
         groups = {mapping.igroup for mapping in maps}
         former = {igroup for igroup in groups if self._igroups.are_former(igroup)}
-        if not groups & self._mine:
-            if former:  # it stays there, because its device is in use
-                return
+        here, taken = groups & self._mine, {igroup for igroup in groups if self._igroups.are_ours(igroup)}
+        if here:
+            taken |= former
+        elif self._igroups.former:  # it stays there, because its device is in use
+            here = groups & self._igroups.former.mine
+        if not here:
             raise VolumeError(_NOT_ALONE.format(path))
-        taken = former | {igroup for igroup in groups - self._mine if self._igroups.are_ours(igroup)}
-        for igroup in sorted(groups - taken - self._mine):
+        taken -= here
+        for igroup in sorted(groups - taken - here - former):
             LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
         for igroup in sorted(taken):
             LOG.info("taking %s away from %s", path, igroup)
             self._client.unmap_lun(path, igroup)
         if taken:
-            self._require_exclusive(path, taken)
+            self._require_exclusive(path, here, taken)
 
-    def _require_exclusive(self, path: str, taken: Collection[str]) -> None:
+    def _require_exclusive(self, path: str, here: Collection[str], taken: Collection[str]) -> None:
         """VolumeError if another node has been faster, or has mapped it again."""
         now = {mapping.igroup for mapping in self._client.get_lun_map(path)}
-        if not now & self._mine or now & set(taken):
+        if not now & {*here} or now & {*taken}:
             raise VolumeError(_NOT_ALONE.format(path))
 
     def withdraw(self, path: str) -> None:
-        """Take the LUN away from this node, whose device of it is gone. For groups per node only."""
-        for igroup in sorted(self._mine):
+        """Take the LUN away from this node, whose device of it is gone, where it has groups that are its alone."""
+        problems = []
+        for igroup in sorted(self._igroups.alone):
             try:
                 self._client.unmap_lun(path, igroup)
             except NaApiError as error:
                 if error.code != codes.NO_SUCH_INITGROUP:  # not made yet, or not any more
-                    raise
+                    problems.append(error)
+        if problems:
+            raise problems[0]
 
 
 def _is_about_the_id(error: NaApiError, elsewhere: bool) -> bool:

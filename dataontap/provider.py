@@ -237,7 +237,7 @@ class DataOnTapProvider:
         with self._locks.volume(volume.name):
             noted = self._records.lun(volume.name)
             self._take_down(volume.name)
-            if self._igroups.is_per_node:
+            if self._igroups.alone:
                 self._withdraw(noted.partition(" ")[2] if noted else self.luns.path(volume.name))
 
     def take_down(self, name: str) -> None:
@@ -434,5 +434,5 @@ class DataOnTapProvider:
 
 
 def _noted(lun: Lun) -> str:
-    """What is kept with the record of a LUN's device: see ``_known_open``."""
+    """What is kept with the record of a LUN's device: see ``_open_known``."""
     return f"{lun.uuid} {lun.path}"

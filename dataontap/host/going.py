@@ -18,7 +18,7 @@ from dataontap.host.udev import Events
 LOG = logging.getLogger(__name__)
 
 _WAY_OUT = "end that, then detach"
-MULTIPATHD = "multipathd"
+_MULTIPATHD = "multipathd"
 
 
 class Going:
@@ -49,7 +49,7 @@ class Going:
                 self._take_down([above.naa])
         with self._node.events([self._sysfs.identity(path) or path]) as events:
             # While it is in a map multipathd has it open, and lets go when it is gone.
-            self._require_free(path, events, but=MULTIPATHD)
+            self._require_free(path, events, but=_MULTIPATHD)
             self._delete([path])
 
     def queue(self, device: str, wait: bool) -> None:

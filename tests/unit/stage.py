@@ -118,7 +118,7 @@ class StageHost(Host):
             return []
         self.scans.append(tuple(commands))
         if not self.blind:
-            seen = [("svm1", group) for group in ("ganeti", f"g-{self.node}", f"fast-{self.node}")]
+            seen = [("svm1", group) for group in ("ganeti", f"g-{self.node}", f"fast-{self.node}", "special")]
             mapped = {path for group in seen for path in self._filer.maps.get(group, {}).values()}
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
         if self.fails_after_scan:

@@ -350,6 +350,40 @@ class TestMoving:
         back.provider.open(EXCLUSIVE)
         assert back.groups(PATH) == ["ganeti"]
 
+    def test_a_stopped_one_comes_at_another_id_too(self, back: Stage) -> None:
+        back.ask("lun-unmap", {"path": PATH, "initiator-group": NODE1})
+        back.provider.attach(VOLUME)
+        assert back.groups(PATH) == ["ganeti"]
+        assert back.filer.luns["svm1", PATH].maps["ganeti"] != next(spread("v", 4095))
+
+    def test_ids_of_the_group_for_all_nodes_are_not_taken_for_free(self, back: Stage) -> None:
+        """A node sees LUNs by that and by its own, and under one id only one."""
+        back.ask("lun-create-by-size", {"path": "/vol/vol1/w", "size": 64 * MIB})
+        first = next(spread("v", 4095))
+        back.ask("lun-unmap", {"path": PATH, "initiator-group": NODE1})
+        back.ask("lun-map", {"path": PATH, "initiator-group": NODE1, "lun-id": 4})
+        back.ask("lun-map", {"path": "/vol/vol1/w", "initiator-group": "ganeti", "lun-id": first})
+        on(back, "node2.example").provider.attach(VOLUME)
+        assert back.filer.luns["svm1", PATH].maps[NODE2] != first
+
+    def test_one_that_stays_is_taken_from_other_nodes(self, made: Stage) -> None:
+        made.options.update(IGROUP="fast-{node}", FORMER_IGROUP="g-{node}")
+        on(made, "node2.example").provider.attach(VOLUME)
+        on(made, "node1.example").host.held_by = ["process 7 (qemu)"]
+        made.provider.open(EXCLUSIVE)
+        assert made.groups(PATH) == [NODE1]
+
+    def test_a_former_group_of_another_node_is_not_this_ones(self, made: Stage) -> None:
+        made.options.update(IGROUP="fast-{node}", FORMER_IGROUP="g-{node}")
+        on(made, "node2.example").provider.attach(VOLUME)
+        take: dict[str, object] = {"path": PATH, "initiator-group": "fast-node2.example"}
+        made.wire.meanwhile(
+            "lun-map-get-iter",
+            lambda: made.wire.meanwhile("lun-map-get-iter", lambda: made.ask("lun-unmap", take)),
+        )
+        with pytest.raises(VolumeError, match="another node opens"):
+            made.provider.open(EXCLUSIVE)
+
     def test_from_one_group_per_node_to_another(self, made: Stage) -> None:
         made.options.update(IGROUP="fast-{node}", FORMER_IGROUP="g-{node}")
         on(made, "node2.example").provider.attach(VOLUME)
@@ -394,6 +428,20 @@ class TestDisksWithAnIgroupOfTheirOwn:
         assert fast.groups(PATH) == [self.FAST[0], NODE2]
         fast.provider.remove(VOLUME)
         assert fast.paths == []
+
+    def test_in_a_group_for_all_nodes(self, stage: Stage) -> None:
+        """Which lacks node2: what the hook maps there goes with the device."""
+        initiator = "iqn.1993-08.org.debian:01:node1.example"
+        stage.ask("igroup-create", {"initiator-group-name": "special", "initiator-group-type": "iscsi"})
+        stage.ask("igroup-add", {"initiator-group-name": "special", "initiator": initiator})
+        stage.params["igroup"] = "special"
+        make(stage)
+        stage.params.clear()
+        on(stage, "node2.example").provider.attach_anew(VOLUME)
+        stage.params["igroup"] = "special"
+        assert stage.groups(PATH) == [NODE2, "special"]
+        stage.provider.detach(VOLUME)
+        assert stage.groups(PATH) == ["special"]
 
     def test_a_strangers_group_that_has_this_node_shows_it(self, stage: Stage) -> None:
         make(stage)

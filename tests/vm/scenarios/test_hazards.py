@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from dataontap import inquiry
+from tests.simulator.lio import FLAT_SPACE
 from tests.testbed import hook_calls
 from tests.vm import firstway
 from tests.vm.machine import POLLING, Machine
@@ -276,7 +277,7 @@ def test_moved_lun_whose_new_paths_came_by_themselves(node: Machine, storage: St
     storage.unmap(A)
     b = storage.make(B, lun_id, text=OF_B)
     storage.map(A, 4000)
-    node.shell(RESCAN)
+    node.shell(TARGETED_SCAN, str(4000 | FLAT_SPACE))
     naa = storage.lun(A).naa
     node.await_that(lambda: len(node.paths(naa)) == 4, "the new paths in the old map")
     holder = node.hold(device)
