@@ -84,7 +84,7 @@ class Igroups:
         return frozenset({self.own} | ({self._of_this_node(usual)} if usual else set()))
 
     @property
-    def alone(self) -> frozenset[str]:
+    def private(self) -> frozenset[str]:
         """Those of ``mine`` that are for this node alone."""
         return self.mine if self.is_per_node else self.mine - {self.own}
 

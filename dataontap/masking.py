@@ -224,9 +224,9 @@ class Masking:
             raise VolumeError(_NOT_ALONE.format(path))
 
     def withdraw(self, path: str) -> None:
-        """Take the LUN away from this node, whose device of it is gone, where it has groups that are its alone."""
+        """Take the LUN away from this node, whose device of it is gone, where it has groups of its own."""
         problems = []
-        for igroup in sorted(self._igroups.alone):
+        for igroup in sorted(self._igroups.private):
             try:
                 self._client.unmap_lun(path, igroup)
             except NaApiError as error:

@@ -237,7 +237,7 @@ class DataOnTapProvider:
         with self._locks.volume(volume.name):
             noted = self._records.lun(volume.name)
             self._take_down(volume.name)
-            if self._igroups.alone:
+            if self._igroups.private:
                 self._withdraw(noted.partition(" ")[2] if noted else self.luns.path(volume.name))
 
     def take_down(self, name: str) -> None:

@@ -49,7 +49,7 @@ class Going:
                 self._take_down([above.naa])
         with self._node.events([self._sysfs.identity(path) or path]) as events:
             # While it is in a map multipathd has it open, and lets go when it is gone.
-            self._require_free(path, events, but=_MULTIPATHD)
+            self._require_free(path, events, ignoring=_MULTIPATHD)
             self._delete([path])
 
     def queue(self, device: str, wait: bool) -> None:
@@ -119,12 +119,15 @@ class Going:
                     found.title,
                 )
 
-    def _require_free(self, path: str, events: Events, *, but: str | None = None) -> None:
-        """DeviceError if something is built upon a path, but for a map, or a program has it open, ``but`` one."""
+    def _require_free(self, path: str, events: Events, *, ignoring: str | None = None) -> None:
+        """DeviceError if a path is in use: by what is built upon it, but for a map, or by who has it open.
+
+        The program called ``ignoring`` may have it open.
+        """
         above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
         if above:
             raise DeviceError(f"{path} is in use by {', '.join(above)}")
-        held = self._await_free(partial(self._node.openers, path, but=but), events)
+        held = self._await_free(partial(self._node.openers, path, ignoring=ignoring), events)
         if held:
             raise DeviceError(f"{path} is in use by {', '.join(held)}; {_WAY_OUT}")
         if not self._node.wants_maps and self._sysfs.state(path) == RUNNING:

@@ -12,14 +12,14 @@ from pathlib import Path
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs", "ocfs", "gfs", "lustre")
 
 
-def openers(number: int, *, but: str | None = None) -> list[str]:
+def openers(number: int, *, ignoring: str | None = None) -> list[str]:
     """The processes that have the block device ``number`` open, and where it is mounted, for people.
 
-    Those of the program called ``but`` are left out. Opens nothing: the last close of a multipath map without
+    Those of the program called ``ignoring`` are left out. Opens nothing: the last close of a multipath map without
     paths would wait for ever.
     """
     programs = ((pid, _command_name(pid)) for pid in _open_in(number))
-    held = [f"process {pid} ({name})" for pid, name in programs if name != but]
+    held = [f"process {pid} ({name})" for pid, name in programs if name != ignoring]
     return held + [f"a mount at {point}" for point in _mount_points(number)]
 
 

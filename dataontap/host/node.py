@@ -103,9 +103,11 @@ class Node:
             held += self.holders(above) if self.sysfs.is_partition_map(above) else [above]
         return held
 
-    def openers(self, name: str, *, but: str | None = None) -> list[str]:
-        """Who has a block device open, or one of its partitions; ``but`` for the program of that name."""
-        return [held for number in self.sysfs.numbers(name) for held in openers(os.makedev(*number), but=but)]
+    def openers(self, name: str, *, ignoring: str | None = None) -> list[str]:
+        """Who has a block device open, or one of its partitions, ``ignoring`` the program of that name."""
+        return [
+            held for number in self.sysfs.numbers(name) for held in openers(os.makedev(*number), ignoring=ignoring)
+        ]
 
 
 def kernel_name(device: str) -> str:

@@ -90,8 +90,7 @@ def test_rename_and_reinstall(cluster: Cluster, node2: Node, add: AddInstance, m
     volume = instance.volumes[0]
     tag = cluster.luns()[volume].comment.partition(" ")[2]
     instance.do("stop")
-    unchecked = ("--no-ip-check",) if cluster.ganeti.startswith("3.0") else ()  # 3.1 has no such option
-    cluster.gnt("instance", "rename", *unchecked, instance.name, renamed.name)
+    instance.rename(renamed.name)
     assert renamed.volumes == [volume]
     assert cluster.luns()[volume].comment == f"originstname+{renamed.name} {tag}"
     assert renamed.seen() == []

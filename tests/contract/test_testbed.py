@@ -10,6 +10,7 @@ from pathlib import Path
 from dataontap.client.client_base import LunSpec
 from dataontap.client.client_cmode import CmodeClient
 from tests.simulator.process import Simulator
+from tests.testbed.node import loops
 from tests.testbed.product import ROOT
 
 # A node of a process that dies as one does whose time is up.
@@ -27,17 +28,6 @@ with Node(Path(directory), "node1", None, SimpleNamespace(state=state, port=int(
 SECONDS = 20
 
 
-def loops(below: Path) -> list[str]:
-    """What is behind this computer's loop devices, below a directory."""
-    files = []
-    for device in Path("/sys/block").glob("loop*/loop/backing_file"):
-        try:
-            files.append(device.read_text())
-        except FileNotFoundError:
-            continue  # it went while we looked
-    return [file for file in files if file.startswith(str(below))]
-
-
 def test_a_node_of_a_process_that_is_killed(tmp_path: Path, simulator: Simulator, admin: CmodeClient) -> None:
     """Its namespace takes its devices down."""
     admin.create_lun("vol1", "v", 16 << 20, LunSpec(ostype="linux", space_reserved=False, comment=""))
@@ -49,6 +39,6 @@ def test_a_node_of_a_process_that_is_killed(tmp_path: Path, simulator: Simulator
     )
     assert (child.stdout, child.returncode) == ("attached\n", -9), child.stderr
     end = time.monotonic() + SECONDS
-    while loops(tmp_path) and time.monotonic() < end:
+    while loops(str(tmp_path)) and time.monotonic() < end:
         time.sleep(0.1)
-    assert loops(tmp_path) == []
+    assert loops(str(tmp_path)) == []

@@ -20,7 +20,7 @@ from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.lan import NETWORK, Lan, Space
 from tests.testbed.machine import REPOSITORY, Machine
-from tests.testbed.node import CONFIG, LINKS, PYTHON, Outcome
+from tests.testbed.node import CONFIG, LINKS, PYTHON, Outcome, loops
 
 NAME = "cluster.example"
 FILER = "filer.example"  # the simulator's certificate is for it
@@ -256,15 +256,7 @@ class Cluster:
             left += [f"{node.name}: {path}" for path in found.splitlines()]
             found = node.run(*_INSTANCES, "-printf", "%f\\n").stdout
             left += [f"{node.name}: runs {instance}" for instance in found.splitlines()]
-        return left + [f"this computer: loop device on {file}" for file in self._loops()]
-
-    def _loops(self) -> list[str]:
-        """What is behind loop devices that nodes have made, by the kernel's account."""
-        files = []
-        for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-            with contextlib.suppress(FileNotFoundError):  # it went while we looked
-                files.append(backing.read_text(encoding="utf-8").strip())
-        return [file for file in files if file.startswith((f"{STATE}/", f"{self.state}/"))]
+        return left + [f"this computer: loop device on {file}" for file in loops(f"{STATE}/", f"{self.state}/")]
 
     def logs(self, since: float) -> str:
         """What the provider has logged on the nodes since that time, for whoever looks into a failure."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -204,6 +205,15 @@ class HasDevices(Protocol):
 
     def device(self, link: str) -> str:
         """The block device behind a link."""
+
+
+def loops(*below: str) -> list[str]:
+    """What is behind this computer's loop devices, of files whose names begin so; by the kernel's account."""
+    files = []
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(FileNotFoundError):  # it went while we looked
+            files.append(backing.read_text(encoding="utf-8").strip())
+    return [file for file in files if file.startswith(below)]
 
 
 def read(node: HasDevices, link: str, offset: int, size: int) -> bytes:
