@@ -22,8 +22,9 @@ from tests.vm.storage import Storage
 
 MANY = 100
 BATCH = 20  # at a time
-TURNS_WITH_ONE, TURNS_WITH_MANY = 7, 3  # those with one LUN are short
+TURNS_WITH_ONE, TURNS_WITH_MANY = 7, 5  # those with one LUN are short
 CALM = 5  # seconds without an event
+IDLE = 0.5  # of that time the processors have nothing to do
 RUNS = 15
 TRACE = "/run/figures.strace"
 PRESENT = 1.6  # at most, times a bare interpreter's start
@@ -68,14 +69,32 @@ def turns(node: Machine, storage: Storage, title: str, number: int) -> tuple[flo
 
 
 def grow_calm(node: Machine) -> None:
-    """Wait until udev and multipathd are done with what was before: the first way keeps them busy."""
+    """Wait until udev and multipathd are done with what was before.
+
+    The first way keeps them busy: multipathd still goes through all its maps when there are no more events.
+    """
 
     def is_calm() -> bool:
-        before = node.shell("udevadm settle --timeout=100; cat /sys/kernel/uevent_seqnum")
+        settled = node.run("udevadm", "settle", "--timeout=100").status == 0
+        began = moment(node)
         select_nothing(CALM)
-        return before == node.shell("cat /sys/kernel/uevent_seqnum")
+        events, idle, passed = (now - then for then, now in zip(began, moment(node)))
+        calm = settled and events == 0 and idle >= IDLE * passed
+        if not calm:
+            print(f"not calm yet: {events} events, idle for {idle / passed:.0%}, settled: {settled}", flush=True)
+        return calm
 
-    node.await_that(is_calm, "events to end", limit=300)
+    node.await_that(is_calm, "calm", limit=300)
+
+
+def moment(node: Machine) -> tuple[int, int, int]:
+    """The number of events until now, the ticks that processors were idle or waited for disks, and all ticks.
+
+    Source: proc_stat(5).
+    """
+    events, _, *ticks = node.shell("cat /sys/kernel/uevent_seqnum; head -n 1 /proc/stat").split()
+    spent = [int(kind) for kind in ticks]
+    return int(events), sum(spent[3:5]), sum(spent)
 
 
 def devices(node: Machine, naa: str) -> int:
