@@ -10,7 +10,7 @@ from dataontap import inquiry
 from dataontap.errors import CommandError, DeviceError
 from dataontap.host.lun import Wanted
 from dataontap.host.node import Node, kernel_name
-from dataontap.host.sysfs import RUNNING
+from dataontap.host.sysfs import RUNNING, Map
 
 LOG = logging.getLogger(__name__)
 
@@ -70,15 +70,23 @@ class Proof:
         held = self._node.holders(name)
         return f"stop {', '.join(held)} and try again" if held else "run detach and attach"
 
-    def _resize_map(self, title: str, behind: Collection[str]) -> None:
-        """Let a map have its paths' size. multipathd 0.9.4 refuses while one that is down has another."""
+    def _resize_map(self, found: Map, behind: Collection[str]) -> None:
+        """Let a map have its paths' size; DeviceError if those ``behind`` keep it from that.
+
+        multipathd takes the size of a map's first path. It refuses where another that is down has the old size;
+        where the first one has, it finds nothing to do, and says ok (cli_resize(), 0.9.4).
+        """
+        old = self._sysfs.size(found.name)
+        failure = None
         try:
-            self._multipath.resize(title)
+            self._multipath.resize(found.title)
         except CommandError as error:
             if not behind:
                 raise
-            told = f"down and of the old size: {', '.join(behind)}; so {title} keeps it"
-            raise DeviceError(f"{told}; try again when all paths are back") from error
+            failure = error
+        if behind and self._sysfs.size(found.name) == old:
+            told = f"down and of the old size: {', '.join(behind)}; so {found.title} keeps it"
+            raise DeviceError(f"{told}; try again when all paths are back") from failure
 
     def _resize(self, device: str, wanted: Wanted) -> None:
         """Let this node see the LUN's size on a device that is proven to be its; DeviceError if it does not."""
@@ -93,7 +101,7 @@ class Proof:
             # Those that are down may keep the map as it is, and may not: multipathd knows.
             late = [path for path in behind if self._sysfs.state(path) == RUNNING]
         if not late and found:
-            self._resize_map(found.title, behind)
+            self._resize_map(found, behind)
         with self._node.events(wanted.naas) as events:
             seconds = self._node.seconds(self._limits.gone, "the device's new size")
             if not events.until(lambda: self._sysfs.size(name) == wanted.size, seconds):

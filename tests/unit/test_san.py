@@ -107,12 +107,14 @@ class TestAttach:
         assert sorted(attached.happened("rescanned")) == ["sdc5", "sdd5"]
         assert f"multipathd resize map 3{NAA}" in attached.happened("ran")
 
-    def test_a_path_that_is_down_keeps_its_map_small(self, attached: FakeNode) -> None:
+    @pytest.mark.parametrize(("host", "path"), [(HOSTS[0], "sdc5"), (HOSTS[1], "sdd5")])
+    def test_a_path_that_is_down_keeps_its_map_small(self, attached: FakeNode, host: int, path: str) -> None:
+        """multipathd refuses to resize, or has the path's size for the map's and says ok."""
         attached.show(5, NAA, 96 * MIB)
-        attached.show(5, NAA, 64 * MIB, hosts=HOSTS[1:])
-        device = (attached.sysfs / "block/sdd5").resolve().parents[1]
+        attached.show(5, NAA, 64 * MIB, hosts=(host,))
+        device = (attached.sysfs / "block" / path).resolve().parents[1]
         device.joinpath("state").write_text("transport-offline\n")
-        with pytest.raises(DeviceError, match=f"^down and of the old size: sdd5; so 3{NAA} keeps it; try again"):
+        with pytest.raises(DeviceError, match=f"^down and of the old size: {path}; so 3{NAA} keeps it; try again"):
             attached.san.prove("dm-0", wanted(attached, size=96 * MIB))
 
 

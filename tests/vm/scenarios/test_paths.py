@@ -111,7 +111,7 @@ def test_outage_during_detach(node: Machine, storage: Storage, interfaces: tuple
 
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "running"])
-@pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
+@pytest.mark.parametrize("interfaces", [(1,), (2,), (1, 2)], ids=["one path", "the other path", "all paths"])
 def test_outage_during_grow(node: Machine, storage: Storage, interfaces: tuple[int, ...], noticed: bool) -> None:
     """A device that cannot follow is told of; with all paths back, grow once more makes it whole."""
     storage.make(NAME, text="before")
