@@ -71,8 +71,13 @@ def turns(node: Machine, storage: Storage, title: str, number: int) -> tuple[flo
 def grow_calm(node: Machine) -> None:
     """Wait until udev and multipathd are done with what was before.
 
-    The first way keeps them busy: multipathd still goes through all its maps when there are no more events.
+    The first way keeps them busy: multipathd still goes through its maps when there are no more events. And that
+    LUNs came or went is told to the kernel with the next command to each other one, an event for each: multipathd
+    sends one within 20 seconds, in the midst of a turn; so here is one now.
     """
+    node.shell(
+        "for path in /sys/block/sd*; do dd if=/dev/${path##*/} of=/dev/null bs=4K count=1 iflag=direct; done"
+    )
 
     def is_calm() -> bool:
         settled = node.run("udevadm", "settle", "--timeout=100").status == 0
