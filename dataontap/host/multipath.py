@@ -45,15 +45,26 @@ class Multipath:
     def stop_queueing(self, title: str) -> None:
         """Let I/O on a map without paths fail, instead of waiting for ever.
 
-        Whoever waits gets an error, udev's own look into the map among them. multipathd turns queueing on again
-        when paths come back. Without multipathd, nobody does, and the kernel can be told directly.
+        Whoever waits gets an error, udev's own look into the map among them. multipathd has to know, because it
+        turns queueing on again when paths come back. But it goes by what it saw of the map last, 20 s ago perhaps,
+        and leaves the kernel alone if that was so already (0.9.4, seen; not 0.11.1). So the kernel is told, too.
         """
-        if not self._try("multipathd", "disablequeueing", "map", title):
-            self._try("dmsetup", "message", title, "0", "fail_if_no_path")
+        self._try("multipathd", "disablequeueing", "map", title)
+        self._try("dmsetup", "message", title, "0", "fail_if_no_path")
 
     def restore_queueing(self, title: str) -> None:
-        """Let the map wait for paths again, as its configuration says."""
-        self._try("multipathd", "restorequeueing", "map", title)
+        """Let the map wait for paths again, if its configuration says so; the kernel is told, too, as above."""
+        if self._try("multipathd", "restorequeueing", "map", title) and self._shall_queue(title):
+            self._try("dmsetup", "message", title, "0", "queue_if_no_path")
+
+    def _shall_queue(self, title: str) -> bool:
+        """Whether multipathd wants the map to queue, as far as it has paths: always, or for so many checks."""
+        try:
+            said = self._call("multipathd", "show", "map", title, "format", "%Q").strip()
+        except CommandError as error:
+            LOG.warning("%s", error)
+            return False
+        return said == "on" or said.endswith(" chk")
 
     def flush(self, title: str) -> str | None:
         """Take a map away; None if it is gone, or else why it is not. "map in use" may be for a moment only."""

@@ -60,6 +60,10 @@ class FakeNode:
         self.sysfs = directory / "sys"
         self.dev = directory / "dev"
         self.served = True  # multipathd runs
+        # Whether maps queue: as configured (in multipathd's words), now, and when multipathd looked last.
+        self.no_path_retry = "on"
+        self.queues = self.queued = True
+        self._may_queue = True
         for folder in ("class/scsi_disk", "class/scsi_device", "block"):
             (self.sysfs / folder).mkdir(parents=True)
         self.dev.mkdir()
@@ -211,9 +215,26 @@ class FakeNode:
                     raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
                 (folder / "size").write_text(sizes[0])
             return "ok\n"
-        if argv[:2] == ("multipathd", "show") and not self.served:
-            raise CommandError("multipathd show daemon failed with status 1: no answer")
+        if argv[0] == "multipathd" and not self.served:
+            raise CommandError(f"{' '.join(argv)} failed with status 1: no answer")
+        return self._queueing(*argv)
+
+    def _queueing(self, *argv: str) -> str:
+        """multipathd 0.9.4 acts by what it saw last, and looks at a map every 20 s at most: not in these tests."""
+        if argv[1] in ("disablequeueing", "restorequeueing"):
+            self._may_queue = argv[1] == "restorequeueing"
+            wanted = self._shall_queue != "off"
+            if self.queued != wanted:
+                self.queues = wanted
+        elif argv[-2:] == ("format", "%Q"):
+            return f"{self._shall_queue}\n"
+        elif argv[:2] == ("dmsetup", "message"):
+            self.queues = argv[-1] == "queue_if_no_path"
         return ""
+
+    @property
+    def _shall_queue(self) -> str:
+        return self.no_path_retry if self._may_queue else "off"
 
     # What happened
 

@@ -207,7 +207,11 @@ class TestTakeDown:
         attached.hide(5)
         attached.san.take_down([NAA])
         ran = attached.happened("ran")
-        assert ran[-2:] == [f"multipathd disablequeueing map 3{NAA}", f"multipath -f 3{NAA}"]
+        assert ran[-3:] == [
+            f"multipathd disablequeueing map 3{NAA}",
+            f"dmsetup message 3{NAA} 0 fail_if_no_path",
+            f"multipath -f 3{NAA}",
+        ]
 
     def test_a_path_that_is_not_running_is_not_asked(self, attached: FakeNode) -> None:
         for name in ("sdc5", "sdd5"):
@@ -240,3 +244,25 @@ class TestTakeDown:
         attach(attached, lun=6, naa=OTHER)
         attached.san.take_down([NAA])
         assert attached.devices() == ["dm-1", "sdc6", "sdd6"]
+
+
+class TestQueueing:
+    """What multipathd saw of a map last is not how it is."""
+
+    @pytest.mark.parametrize("queued", [True, False], ids=["seen queueing", "seen not queueing"])
+    @pytest.mark.parametrize("configured", ["on", "12 chk", "off"])
+    def test_follows_each_time(self, attached: FakeNode, configured: str, queued: bool) -> None:
+        attached.no_path_retry = configured
+        attached.queued = queued
+        for _ in range(2):
+            attached.san.queue("/dev/dm-0", False)
+            assert not attached.queues
+            attached.san.queue("/dev/dm-0", True)
+            assert attached.queues == (configured != "off")
+
+    def test_without_multipathd_it_can_be_stopped(self, attached: FakeNode) -> None:
+        attached.served = False
+        attached.san.queue("/dev/dm-0", False)
+        assert not attached.queues
+        attached.san.queue("/dev/dm-0", True)
+        assert not attached.queues

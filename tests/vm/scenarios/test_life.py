@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from dataontap.deadline import Deadline
+from dataontap.host import run
+from dataontap.host.multipath import Multipath
 from tests.testbed.node import GanetiError
 from tests.vm import firstway
 from tests.vm.machine import Machine
@@ -246,3 +249,40 @@ def test_multipathd_stopped(node: Machine, storage: Storage) -> None:
     assert node.write(device, "in the end") == "ok"
     assert node.script("detach", "volume-a").status == 0
     assert (node.disks(), node.maps()) == ([], {})
+
+
+@pytest.mark.parametrize("retry", ["queue", "12", "fail"])
+def test_queueing_follows(node: Machine, storage: Storage, retry: str) -> None:
+    """A map queues or not as close and open want it, at once, whatever multipathd saw of it when it looked last.
+
+    multipathd's commands alone are counted first: Debian 12's go by that.
+    """
+    configured = retry != "fail"
+    with multipath_conf(node, f"printf 'overrides {{\n no_path_retry {retry}\n}}\n' >>/etc/multipath.conf"):
+        title = f"3{storage.make('volume-a').naa}"
+        node.attach("volume-a")
+
+        def queues() -> bool:
+            return "queue_if_no_path" in node.shell("dmsetup table $1", title)
+
+        def alone(command: str, wanted: bool) -> bool:
+            """Whether multipathd's command did what it says."""
+            assert node.shell("multipathd $1 map $2", command, title) == "ok"
+            return queues() == wanted
+
+        multipath = Multipath(run.run, Deadline(120))
+        assert queues() == configured
+        node.pass_polling()
+        # It saw the map queue when it looked last, or then: not.
+        for seen in (configured, False):
+            if not seen:
+                multipath.stop_queueing(title)
+                node.pass_polling()
+            taken = [alone("restorequeueing", configured), alone("disablequeueing", False)]
+            taken.append(alone("restorequeueing", configured))
+            print(f"\nno_path_retry {retry}, seen {'' if seen else 'not '}queueing: {taken} by multipathd alone")
+            for _ in range(2):
+                multipath.stop_queueing(title)
+                assert not queues()
+                multipath.restore_queueing(title)
+                assert queues() == configured
