@@ -132,8 +132,14 @@ LEVELS = {
             "-q",
             "-n",
             "logical",
+            "--ignore=tests/package/autopkgtest",  # a level of its own
         ),
         "the Debian package, in clean Debian roots",
+    ),
+    "autopkgtest": Level(
+        tests("package/autopkgtest", "-q"),
+        "debian/tests, on the installed package, in clean Debian roots",
+        by_default=False,  # it is the contract level again, once for each release
     ),
     "cluster": Level(
         tests("cluster", "-q", "-n", "2", "--dist", "loadgroup"),
@@ -164,7 +170,7 @@ def main(names: list[str]) -> int:
         began = time.monotonic()
         count = level.run()
         seconds = time.monotonic() - began
-        table.append(f"stage {name:9} {seconds:7.1f} s {count['passed']:5} passed {count['failed']:3} failed")
+        table.append(f"stage {name:11} {seconds:7.1f} s {count['passed']:5} passed {count['failed']:3} failed")
         total += count
     print("\n".join(["", *table]))
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")

@@ -7,4 +7,8 @@ directory=$1 layers=$2
 shift 2
 mount -t overlay overlay -o "volatile,lowerdir=$layers,upperdir=$directory/upper,workdir=$directory/work" "$directory/root"
 mount -t proc proc "$directory/root/proc"
-exec chroot "$directory/root" "$@"
+# Not chroot: who enters these namespaces from within shall come out in this root, too.
+pivot_root "$directory/root" "$directory/root/mnt"
+cd /
+umount --lazy /mnt
+exec "$@"
