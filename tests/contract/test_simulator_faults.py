@@ -168,6 +168,27 @@ def test_a_takeover(simulator: Simulator, admin: CmodeClient, connection: http.c
     assert statuses == [200]
 
 
+def test_a_connection_that_was_being_made_at_a_takeover(
+    simulator: Simulator, admin: CmodeClient, connection: http.client.HTTPSConnection
+) -> None:
+    """Who got through the door before it shut is not answered either, and nothing is done for them."""
+    early = socket.create_connection(("127.0.0.1", simulator.port), timeout=1)
+    with filer.admin(simulator) as later:
+        assert comment(later) == "", "the listener, which takes one after the other, has taken the early one"
+    simulator.control.arm(Fault("takeover", api="lun-get-iter", seconds=60))
+    with pytest.raises(Exception, match="the connection to .* failed"):
+        comment(admin)
+    tls = ssl.create_default_context(cafile=str(simulator.ca))
+    with pytest.raises((OSError, http.client.HTTPException)):
+        connection.sock = tls.wrap_socket(early, server_hostname="127.0.0.1")
+        post(connection)
+    connection.close()
+    early.close()
+    simulator.control.clear()
+    with filer.admin(simulator) as another:
+        assert comment(another) == ""
+
+
 def test_the_log_says_what_befell_a_request(
     simulator: Simulator, admin: CmodeClient, connection: http.client.HTTPSConnection
 ) -> None:

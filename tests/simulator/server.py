@@ -56,7 +56,11 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def reply(self, body: bytes, account: str, wait: Callable[[float], bool] = lambda _: True) -> Reply:
-        """The one way from HTTP to the filer; here armed faults strike. ``wait`` is False if the client left."""
+        """The one way from HTTP to the filer; here armed faults strike. ``wait`` is False if the client left.
+
+        Raises Gone during a takeover.
+        """
+        self.outage.refuse()
         api = documents.api_name(body)
         fault = self.faults.strike(api)
         acts = fault is None or fault.after or (fault.kind == "delay" and wait(fault.seconds))

@@ -108,6 +108,16 @@ class Outage:
                     # Of the base class: TLS's own would take the session from the thread that is using it.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
+    def refuse(self) -> None:
+        """Raise Gone during a takeover.
+
+        A request comes all the same where ``begin`` has not reached its connection yet, or did not know of
+        it: it was being made.
+        """
+        with self._lock:
+            if time.monotonic() < self._until:
+                raise Gone
+
     def end(self) -> None:
         """It is over."""
         with self._lock:
