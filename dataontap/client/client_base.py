@@ -191,6 +191,11 @@ class BaseClient:
         """Put an initiator into a group."""
         self.server.send_request("igroup-add", {"initiator-group-name": igroup_name, "initiator": initiator})
 
+    def remove_igroup_initiator(self, igroup_name: str, initiator: str) -> bool:
+        """Take an initiator out of a group that has no maps; False if it was not in it."""
+        arguments: Arguments = {"initiator-group-name": igroup_name, "initiator": initiator}
+        return self._unless({codes.NODE_NOT_IN_INITGROUP}, "igroup-remove", arguments)
+
     def do_direct_resize(self, path: str, new_size_bytes: int, *, force: bool = False) -> int | None:
         """Resize a LUN; returns its actual size, or None if that is what it had. Only ``force`` shrinks."""
         arguments: Arguments = {"path": path, "size": new_size_bytes, "force": True if force else None}

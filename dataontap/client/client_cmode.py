@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaElement
@@ -117,14 +117,21 @@ class CmodeClient(BaseClient):
 
     def get_igroups(self, name: str) -> list[Igroup]:
         """The initiator groups that match ``name``."""
+        return self._igroups({"initiator-group-name": name})
+
+    def get_igroups_of(self, initiators: Collection[str]) -> list[Igroup]:
+        """The initiator groups that have any of these initiators, each with all that it has."""
+        if not initiators:  # an empty query would match every group
+            return []
+        return self._igroups({"initiators": {"initiator-info": {"initiator-name": _any_of(initiators)}}})
+
+    def _igroups(self, query: Arguments) -> list[Igroup]:
         wanted: Arguments = {
             "initiator-group-name": "",
             "initiator-group-type": "",
             "initiators": {"initiator-info": {"initiator-name": ""}},
         }
-        records = self._iterate(
-            "igroup-get-iter", "initiator-group-info", query={"initiator-group-name": name}, wanted=wanted
-        )
+        records = self._iterate("igroup-get-iter", "initiator-group-info", query=query, wanted=wanted)
         return [_igroup(record) for record in records]
 
     def get_pools(self, names: list[str]) -> list[Pool]:
@@ -182,6 +189,41 @@ class CmodeClient(BaseClient):
             tag = results.get_child_content("next-tag") or None
             if tag is None:
                 return
+
+    def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
+        """Which of these initiators are logged in to the SVM now, in lower case. ``protocol`` is iscsi or fc."""
+        if not initiators:
+            return set()
+        found = self._iscsi_initiators(initiators) if protocol == "iscsi" else self._fc_initiators()
+        return {name.lower() for name in initiators} & {name.lower() for name in found}
+
+    def _iscsi_initiators(self, names: Collection[str]) -> Iterator[str]:
+        records = self._iterate(
+            "iscsi-initiator-get-iter",
+            "iscsi-initiator-list-entry-info",
+            query={"initiator-nodename": _any_of(names)},
+            wanted={"initiator-nodename": ""},
+        )
+        return (record.get_child_content("initiator-nodename") for record in records)
+
+    def _fc_initiators(self) -> Iterator[str]:
+        """All that are logged in: a record is an interface's, not an initiator's.
+
+        Nothing here depends on how a filer matches WWPNs in a query [?], because a LUN may be taken from a node
+        that is not logged in.
+        """
+        wanted: Arguments = {"fcp-connected-initiators": {"fcp-connected-initiator-info": {"port-name": ""}}}
+        records = self._iterate("fcp-initiator-get-iter", "fcp-adapter-initiators-info", query={}, wanted=wanted)
+        for record in records:
+            # An interface without any has no such element, like an igroup without initiators [?].
+            connected = record.get_child_by_name("fcp-connected-initiators")
+            for initiator in connected.get_children() if connected is not None else ():
+                yield initiator.get_child_content("port-name")
+
+
+def _any_of(initiators: Collection[str]) -> str:
+    """A query for any of these names, as given and in lower case: a filer may tell these apart [?]."""
+    return "|".join(sorted({*initiators, *(name.lower() for name in initiators)}))
 
 
 def _lun(record: NaElement) -> Lun:

@@ -8,6 +8,7 @@ NO_SUCH_LUNMAP = "9016"
 NO_SUCH_VDISK = "9017"
 NO_SUCH_INITGROUP = "9003"
 INITGROUP_EXISTS = "9004"
+NODE_NOT_IN_INITGROUP = "9007"
 INITGROUP_HAS_NODE = "9008"  # the initiator is in it already
 # One of the group's initiators sees this LUN, or another one under this id, by way of another group. The tables
 # have it; which of the two a filer sends for an id that is taken in another group is recorded nowhere [?].

@@ -25,7 +25,12 @@ ALWAYS = frozenset(
     }
 )
 # Where each node has an initiator group of its own, nodes make them.
-PER_NODE = frozenset({"igroup-add", "igroup-create"})
+PER_NODE = frozenset({"igroup-add", "igroup-create", "igroup-remove"})
+# There, too: whether the node that a LUN is mapped for is logged in.
+SESSIONS = {
+    "iscsi": frozenset({"iscsi-initiator-get-iter"}),
+    "fc": frozenset({"fcp-initiator-get-iter"}),
+}
 # To find where a LUN's paths lead; FC's fabric tells that without the filer.
 TARGETS: dict[str, frozenset[str]] = {
     "iscsi": frozenset({"iscsi-interface-get-iter", "iscsi-service-get-iter"}),
@@ -35,4 +40,4 @@ TARGETS: dict[str, frozenset[str]] = {
 
 def needed(protocol: str, *, per_node: bool) -> frozenset[str]:
     """The calls of a provider that speaks ``protocol`` ("iscsi" or "fc") and has an igroup per node or not."""
-    return ALWAYS | TARGETS[protocol] | (PER_NODE if per_node else frozenset())
+    return ALWAYS | TARGETS[protocol] | (PER_NODE | SESSIONS[protocol] if per_node else frozenset())

@@ -12,7 +12,8 @@ from dataontap.client.api import NaServer
 from dataontap.client.client_base import LunMap
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.deadline import Deadline
-from dataontap.errors import ConfigError, OntapError
+from dataontap.errors import ConfigError, NaApiError, OntapError
+from tests.simulator import provision
 from tests.unit.stage import Stage
 
 MIB = 1024 * 1024
@@ -80,6 +81,59 @@ def test_destroying_without_force_spares_what_is_mapped(stage: Stage) -> None:
     stage.client.unmap_lun("/vol/vol1/v", "ganeti")
     assert stage.client.destroy_lun("/vol/vol1/v")
     assert not stage.client.destroy_lun("/vol/vol1/v")
+
+
+IQN = "iqn.1993-08.org.debian:01:"
+
+
+def make_igroup(stage: Stage, name: str, *initiators: str, type_: str = "iscsi") -> None:
+    stage.ask("igroup-create", {"initiator-group-name": name, "initiator-group-type": type_})
+    for initiator in initiators:
+        stage.client.add_igroup_initiator(name, initiator)
+
+
+def test_the_groups_that_have_any_of_some_initiators(stage: Stage) -> None:
+    make_igroup(stage, "one", f"{IQN}a", f"{IQN}b")
+    make_igroup(stage, "two", f"{IQN}c")
+    make_igroup(stage, "other", f"{IQN}d")
+    make_igroup(stage, "empty")
+    found = stage.client.get_igroups_of([f"{IQN}c", f"{IQN}A", f"{IQN}z"])
+    assert {group.name: group.initiators for group in found} == {
+        "one": (f"{IQN}a", f"{IQN}b"),
+        "two": (f"{IQN}c",),
+    }
+    assert stage.client.get_igroups_of([]) == []
+
+
+def test_an_initiator_leaves_a_group_without_maps(stage: Stage) -> None:
+    make_igroup(stage, "g", f"{IQN}a", f"{IQN}b")
+    assert stage.client.remove_igroup_initiator("g", f"{IQN}a")
+    assert not stage.client.remove_igroup_initiator("g", f"{IQN}a")
+    (group,) = stage.client.get_igroups("g")
+    assert group.initiators == (f"{IQN}b",)
+    stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
+    stage.client.map_lun("/vol/vol1/v", "g")
+    with pytest.raises(NaApiError, match="errno 9029"):
+        stage.client.remove_igroup_initiator("g", f"{IQN}b")
+
+
+def test_which_iscsi_initiators_are_logged_in(stage: Stage) -> None:
+    for name in ("a", "b"):
+        provision.add_session(stage.filer.state, "svm1", f"{IQN}{name}")
+    provision.add_session(stage.filer.state, "svm2", f"{IQN}c")
+    asked = [f"{IQN}A", f"{IQN}c", f"{IQN}z"]
+    assert stage.client.logged_in(asked, "iscsi") == {f"{IQN}a"}
+    assert stage.wire.calls == ["iscsi-initiator-get-iter"]
+    assert stage.client.logged_in([], "iscsi") == set()
+
+
+def test_which_fc_initiators_are_logged_in(stage: Stage) -> None:
+    here, there, nowhere = (f"20:00:00:25:b5:00:00:0{digit}" for digit in "abc")
+    provision.add_session(stage.filer.state, "svm1", here)
+    provision.add_session(stage.filer.state, "svm1", there)
+    asked = [here.upper(), nowhere]
+    assert stage.client.logged_in(asked, "fc") == {here}
+    assert stage.wire.calls == ["fcp-initiator-get-iter"]
 
 
 def test_seven_mode_has_no_client_yet() -> None:
