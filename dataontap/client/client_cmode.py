@@ -215,7 +215,7 @@ class CmodeClient(BaseClient):
         wanted: Arguments = {"fcp-connected-initiators": {"fcp-connected-initiator-info": {"port-name": ""}}}
         records = self._iterate("fcp-initiator-get-iter", "fcp-adapter-initiators-info", query={}, wanted=wanted)
         for record in records:
-            # An interface without any has no such element, like an igroup without initiators [?].
+            # NetApp's generated libraries have the element as required; an igroup without initiators lacks its.
             connected = record.get_child_by_name("fcp-connected-initiators")
             for initiator in connected.get_children() if connected is not None else ():
                 yield initiator.get_child_content("port-name")

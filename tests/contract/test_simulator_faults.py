@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.client.client_cmode import CmodeClient
+from tests.simulator import control
 from tests.simulator.control import NAME, ControlError
 from tests.simulator.faults import KINDS, SLOW, Fault
 from tests.simulator.process import REPOSITORY, Simulator
@@ -219,6 +220,18 @@ def test_the_command_line(simulator: Simulator, admin: CmodeClient) -> None:
     assert all(kind in control("kinds").stdout for kind in KINDS)
     refused = control("arm", "--kind", "drip")
     assert (refused.returncode, refused.stderr) == (1, "control: drip: needs seconds\n")
+
+
+def test_an_initiator_logs_in_and_out_while_it_runs(simulator: Simulator, admin: CmodeClient) -> None:
+    iqn = "iqn.1993-08.org.debian:01:late"
+    simulator.control.log_in("svm1", iqn)
+    assert admin.logged_in([iqn], "iscsi") == {iqn}
+    simulator.control.log_out("svm1", iqn)
+    assert admin.logged_in([iqn], "iscsi") == set()
+    control.main(["--state", str(simulator.state), "login", "svm1", iqn])
+    assert admin.logged_in([iqn], "iscsi") == {iqn}
+    with pytest.raises(ControlError, match="login takes a vserver and an initiator"):
+        simulator.control._ask({"do": "login", "vserver": "svm1"})
 
 
 def test_requests_that_are_none(simulator: Simulator) -> None:

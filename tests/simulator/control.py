@@ -2,10 +2,12 @@
 
     python3 -m tests.simulator.control --state DIR arm --kind reset --api lun-map --after
     python3 -m tests.simulator.control --state DIR list | clear | kinds
+    python3 -m tests.simulator.control --state DIR login | logout VSERVER INITIATOR
 
 STATE/control is a unix socket. A request is a line of JSON, and so is its answer. There are {"do": "arm", "kind":
 ...} with the fields of faults.Fault, {"do": "list"} and {"do": "clear"}. An answer is {"faults": [{"fault": {...},
-"struck": N}, ...]}, where N is how often that one did; or {"error": TEXT}.
+"struck": N}, ...]}, where N is how often that one did; or {"error": TEXT}. {"do": "login", "vserver": ...,
+"initiator": ...} and "logout" say who is logged in, because no SAN tells this filer.
 """
 
 from __future__ import annotations
@@ -54,6 +56,14 @@ class Control:
     def clear(self) -> list[tuple[Fault, int]]:
         """All is well again: no fault, the first certificate, no takeover. Returns what was armed."""
         return self._ask({"do": "clear"})
+
+    def log_in(self, vserver: str, initiator: str) -> None:
+        """An initiator is logged in to a vserver from now on."""
+        self._ask({"do": "login", "vserver": vserver, "initiator": initiator})
+
+    def log_out(self, vserver: str, initiator: str) -> None:
+        """It is not any more."""
+        self._ask({"do": "logout", "vserver": vserver, "initiator": initiator})
 
     @contextlib.contextmanager
     def armed_with(self, *faults: Fault) -> Iterator[None]:
@@ -116,9 +126,19 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         elif do == "clear":
             self._filer.recover()
             return self._filer.faults.clear()
+        elif do in {"login", "logout"}:
+            self._change_session(do, request)
         elif do != "list":
-            raise ValueError(f"do {do!r}: there are arm, list, clear")
+            raise ValueError(f"do {do!r}: there are arm, list, clear, login, logout")
         return self._filer.faults.armed()
+
+    def _change_session(self, do: str, request: dict[str, Any]) -> None:
+        vserver, initiator = str(request.get("vserver", "")), str(request.get("initiator", ""))
+        if not (vserver and initiator):
+            raise ValueError(f"{do} takes a vserver and an initiator")
+        filer = self._filer.filer
+        change = filer.log_in if do == "login" else filer.log_out
+        change(vserver, initiator)
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
@@ -142,6 +162,10 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     verbs.add_parser("list", help="what is armed, and how often it struck")
     verbs.add_parser("clear", help="all is well again")
     verbs.add_parser("kinds", help="what there is")
+    for name, about in (("login", "an initiator is logged in"), ("logout", "it is not any more")):
+        session = verbs.add_parser(name, help=about)
+        session.add_argument("vserver", metavar="VSERVER")
+        session.add_argument("initiator", metavar="INITIATOR")
     arm = verbs.add_parser("arm", help="from the next call on")
     arm.add_argument("--kind", required=True, choices=list(KINDS))
     arm.add_argument("--api", help="any, unless given")
@@ -161,6 +185,10 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n".join(f"{name:12} {about}" for name, about in KINDS.items()))
         return
     try:
+        if do in {"login", "logout"}:
+            change = control.log_in if do == "login" else control.log_out
+            change(options["vserver"], options["initiator"])
+            return
         if do == "arm":
             options["times"] = options["times"] or None
             control.arm(Fault.from_json(options))

@@ -20,7 +20,7 @@ from tests.simulator.errnos import (
 )
 from tests.simulator.identity import object_uuid, serial
 from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
-from tests.simulator.provision import provision
+from tests.simulator.provision import add_session, provision, remove_session
 from tests.simulator.state import State
 
 NEWEST = 180
@@ -146,6 +146,16 @@ class Filer:
         number = cluster.made + 1 + ahead
         counted = Cluster(cluster.name, cluster.uuid, number)
         return object_uuid(cluster.uuid, number), serial(cluster.uuid, number), counted
+
+    def log_in(self, vserver: str, initiator: str) -> None:
+        """An initiator logs in to a vserver, also while requests are answered."""
+        with self._one_at_a_time:
+            add_session(self.state, vserver, initiator)
+
+    def log_out(self, vserver: str, initiator: str) -> None:
+        """It logs out again."""
+        with self._one_at_a_time:
+            remove_session(self.state, vserver, initiator)
 
     def close(self) -> None:
         """Let another process have the state directory."""

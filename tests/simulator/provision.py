@@ -68,9 +68,16 @@ def add_account(state: State, name: str, password: str, vserver: str | None = No
 def add_session(state: State, vserver: str, initiator: str) -> None:
     """An initiator that is logged in to every interface of its kind."""
     add_vserver(state, vserver)
-    protocol = "iscsi" if initiator.startswith("iqn.") else "fcp"
+    name = initiator.lower()
+    protocol = "iscsi" if name.startswith(("iqn.", "eui.", "naa.")) else "fcp"
     found = [each for each in state.interfaces.values() if (each.vserver, each.protocol) == (vserver, protocol)]
-    state.commit(*(Session(vserver, initiator, interface.name) for interface in found))
+    state.commit(*(Session(vserver, name, interface.name) for interface in found))
+
+
+def remove_session(state: State, vserver: str, initiator: str) -> None:
+    """An initiator that has logged out everywhere; no harm if it was not logged in."""
+    wanted = (vserver, initiator.lower())
+    state.commit(gone=[each for each in state.sessions.values() if (each.vserver, each.initiator) == wanted])
 
 
 def add_right(state: State, vserver: str | None, role: str, command: str, level: str) -> None:

@@ -184,6 +184,41 @@ def test_initiators_that_are_logged_in(filer: Filer) -> None:
         assert texts(asked, "logged-in") == [expected]
 
 
+def test_initiators_log_in_and_out(filer: Filer) -> None:
+    there = {IQN, f"{IQN}2", "iqn.1993-08.org.debian:01:third"}
+    for initiator in (*there, WWPN):
+        filer.log_in("svm1", initiator.upper())
+    filer.log_in("svm2", IQN)
+
+    def iscsi(pattern: str) -> set[str]:
+        query = {"query": {"iscsi-initiator-list-entry-info": {"initiator-nodename": pattern}}}
+        return set(texts(ask(filer, "iscsi-initiator-get-iter", query), "initiator-nodename"))
+
+    assert iscsi("*") == there
+    assert iscsi(f"{IQN}|iqn.1993-08.org.debian:01:absent|*third") == {IQN, "iqn.1993-08.org.debian:01:third"}
+    filer.log_out("svm1", IQN)
+    filer.log_out("svm1", IQN)
+    assert iscsi("*") == there - {IQN}
+    assert texts(ask(filer, "lun-initiator-logged-in", {"initiator": IQN}, vserver="svm2"), "logged-in") == [
+        "true"
+    ]
+    connected = {"fcp-connected-initiators": {"fcp-connected-initiator-info": {"port-name": WWPN}}}
+    query = {"query": {"fcp-adapter-initiators-info": connected}}
+    assert texts(ask(filer, "fcp-initiator-get-iter", query), "adapter") == ["svm1_fc_1", "svm1_fc_2"]
+    filer.log_out("svm1", WWPN)
+    assert texts(ask(filer, "fcp-initiator-get-iter"), "num-records") == ["0"]
+
+
+def test_nobody_is_logged_in_to_what_does_not_run(filer: Filer) -> None:
+    filer.log_in("svm1", IQN)
+    down = {"vserver": "svm1", "interface-name": "svm1_iscsi_1", "administrative-status": "down"}
+    ask(filer, "net-interface-modify", down)
+    assert texts(ask(filer, "iscsi-initiator-get-iter"), "tpgroup-name") == ["svm1_iscsi_2"]
+    ask(filer, "iscsi-service-stop")
+    assert texts(ask(filer, "iscsi-initiator-get-iter"), "num-records") == ["0"]
+    assert texts(ask(filer, "lun-initiator-logged-in", {"initiator": IQN}), "logged-in") == ["false"]
+
+
 def test_nobody_has_a_login_of_his_own(filer: Filer) -> None:
     assert errno_of(filer, "iscsi-initiator-get-auth", {"initiator": IQN}) == 13112
     assert texts(ask(filer, "iscsi-initiator-get-default-auth"), "auth-type") == ["none"]

@@ -1,6 +1,7 @@
 """Initiators: who is logged in, and how they have to log in.
 
-No SAN is behind the simulator, so logins are told to it: by the option ``--initiator``, or as records.
+No SAN is behind the simulator, so logins are told to it: by ``Filer.log_in``, the control socket's ``login`` or
+the option ``--initiator``.
 """
 
 from __future__ import annotations
@@ -10,24 +11,34 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INITIATOR_NOT_FOUND, Refusal
 from tests.simulator.identity import PORTAL_GROUP
-from tests.simulator.interfaces import wwpn_of
-from tests.simulator.iterator import ITERATOR, trees
+from tests.simulator.iterator import ITERATOR, Fields, fields, trees
 from tests.simulator.model import Session
 
 
 def _sessions(call: Call, *, iscsi: bool) -> list[Session]:
+    """Those of the vserver, or of all, whose service runs and whose interface is up."""
     return [
         session
         for _, session in sorted(call.filer.state.sessions.items())
-        if call.scope in {None, session.vserver} and bool(IQN.fullmatch(session.initiator)) == iscsi
+        if call.scope in {None, session.vserver}
+        and bool(IQN.fullmatch(session.initiator)) == iscsi
+        and _is_served(call, session)
     ]
 
 
-def _groups(call: Call, session: Session) -> list[str]:
-    groups = call.filer.igroups.values()
-    return [
-        each.name for each in groups if each.vserver == session.vserver and session.initiator in each.initiators
+def _is_served(call: Call, session: Session) -> bool:
+    interface = call.filer.state.interfaces[session.vserver, session.interface]
+    return interface.is_up and interface.protocol not in call.filer.vservers[session.vserver,].stopped
+
+
+def _groups(call: Call, session: Session) -> Tree:
+    """The igroups that the initiator is in."""
+    found = [
+        each.name
+        for each in call.filer.igroups.values()
+        if each.vserver == session.vserver and session.initiator in each.initiators
     ]
+    return {"initiator-group-list-info": [{"initiator-group-name": name} for name in found]}
 
 
 def _interface(call: Call, session: Session) -> int:
@@ -35,7 +46,16 @@ def _interface(call: Call, session: Session) -> int:
     return call.filer.state.interfaces[session.vserver, session.interface].number
 
 
-ISCSI_INITIATORS = trees("iscsi-initiator-list-entry-info", ("vserver", "tpgroup-name", "initiator-nodename"))
+# The fields of both types are those of NetApp's generated API libraries.
+GROUPS: Fields = {"initiator-group-list-info": fields("initiator-group-name")}
+ISCSI_INITIATORS = trees(
+    "iscsi-initiator-list-entry-info",
+    ("vserver", "tpgroup-name", "initiator-nodename"),
+    fields(
+        "initiator-aliasname initiator-nodename isid target-session-id tpgroup-name tpgroup-tag vserver",
+        {"initiator-group-list": GROUPS},
+    ),
+)
 
 
 @api("iscsi-initiator-get-iter", optional=ITERATOR, tunnelled=False)
@@ -45,9 +65,7 @@ def iscsi_initiator_get_iter(call: Call) -> Tree:
     for number, session in enumerate(_sessions(call, iscsi=True), start=1):
         found[session.key] = {
             "initiator-aliasname": "",
-            "initiator-group-list": {
-                "initiator-group-list-info": [{"initiator-group-name": name} for name in _groups(call, session)]
-            },
+            "initiator-group-list": _groups(call, session),
             "initiator-nodename": session.initiator,
             "isid": f"00:02:3d:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}",
             "target-session-id": number,
@@ -81,7 +99,18 @@ def iscsi_session_get_iter(call: Call) -> Tree:
     )
 
 
-FC_INITIATORS = trees("fcp-adapter-initiators-info", ("vserver", "adapter"))
+FC_INITIATOR = fields(
+    "node-name port-address port-name",
+    {"initiator-group-list": GROUPS, "portname-alias-list": {"portname-alias-name": fields("portname-alias")}},
+)
+FC_INITIATORS = trees(
+    "fcp-adapter-initiators-info",
+    ("vserver", "adapter"),
+    fields(
+        "adapter vserver",
+        {"fcp-connected-initiators": {"fcp-connected-initiator-info": FC_INITIATOR}},
+    ),
+)
 
 
 @api("fcp-initiator-get-iter", optional=ITERATOR, tunnelled=False)
@@ -89,7 +118,11 @@ def fcp_initiator_get_iter(call: Call) -> Tree:
     """The FC initiators that are logged in, by interface."""
     by_interface: dict[tuple[str, ...], list[Tree]] = {}
     for session in _sessions(call, iscsi=False):
-        entry: Tree = {"port-name": session.initiator, "port-address": "10100"}
+        entry: Tree = {
+            "initiator-group-list": _groups(call, session),
+            "port-address": 10100,
+            "port-name": session.initiator,
+        }
         by_interface.setdefault((session.vserver, session.interface), []).append(entry)
     return FC_INITIATORS.answer(
         call,
@@ -97,7 +130,6 @@ def fcp_initiator_get_iter(call: Call) -> Tree:
             key: {
                 "adapter": key[1],
                 "fcp-connected-initiators": {"fcp-connected-initiator-info": entries},
-                "port-name": wwpn_of(call.filer, call.filer.state.interfaces[key]),
                 "vserver": key[0],
             }
             for key, entries in by_interface.items()
@@ -109,9 +141,8 @@ def fcp_initiator_get_iter(call: Call) -> Tree:
 def lun_initiator_logged_in(call: Call) -> Tree:
     """Whether an initiator is logged in at any interface of the vserver."""
     initiator = call.text("initiator").lower()
-    sessions = call.filer.state.sessions.values()
-    found = any((each.vserver, each.initiator) == (call.vserver, initiator) for each in sessions)
-    return {"logged-in": found}
+    sessions = [*_sessions(call, iscsi=True), *_sessions(call, iscsi=False)]
+    return {"logged-in": any(each.initiator == initiator for each in sessions)}
 
 
 @api("iscsi-initiator-get-auth", "initiator")
