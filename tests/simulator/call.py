@@ -18,10 +18,11 @@ from tests.simulator.errnos import (
     NO_SUCH_IGROUP,
     NO_SUCH_LUN,
     VOLUME_OFFLINE,
+    VOLUME_READ_ONLY,
     VSERVER_NOT_FOUND,
     Refusal,
 )
-from tests.simulator.model import Account, Igroup, Lun
+from tests.simulator.model import Account, Igroup, Lun, Volume
 
 if TYPE_CHECKING:
     from tests.simulator.filer import Filer
@@ -68,6 +69,12 @@ def api(
         return handler
 
     return register
+
+
+def require_writable(volume: Volume) -> None:
+    """Refuse to change what is in a mirror."""
+    if volume.is_read_only:
+        raise Refusal(VOLUME_READ_ONLY, f"Volume {volume.name} is read-only")
 
 
 class Call:
@@ -163,6 +170,12 @@ class Call:
             raise Refusal(errno, reason)
         if self.filer.volumes[lun.vserver, lun.volume].state != "online":
             raise Refusal(VOLUME_OFFLINE, f"Volume {lun.volume} is not online")
+        return lun
+
+    def lun_to_change(self, errno: int = NO_SUCH_LUN) -> Lun:
+        """As ``lun``; refused in a mirror, whose LUNs change by the next transfer only."""
+        lun = self.lun(errno)
+        require_writable(self.filer.volumes[lun.vserver, lun.volume])
         return lun
 
     def igroup(self, argument: str = "initiator-group-name") -> Igroup:

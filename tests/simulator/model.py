@@ -7,7 +7,7 @@ dependencies.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Union, cast
 
 Key = tuple[str, ...]
@@ -123,7 +123,7 @@ class Interface:
 
 @dataclass(frozen=True)
 class Volume:
-    """A flexible volume of a vserver: ``type`` is rw, or dp for a mirror; a FlexClone has a ``parent``.
+    """A flexible volume of a vserver: ``type`` is rw, dp or ls for a mirror; a FlexClone has a ``parent``.
 
     ``guarantee`` is "volume" when its whole size is set aside in the aggregate, "none" when only what is used;
     ``reserve`` the per cent of it that are kept for snapshots.
@@ -151,6 +151,35 @@ class Volume:
     def key(self) -> Key:
         """Volume names are unique in their vserver."""
         return (self.vserver, self.name)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it shows only what it was copied from."""
+        return self.type != "rw"
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What a dp volume is, or was until it was ``broken-off``, the mirror of."""
+
+    kind: ClassVar[str] = "mirror"
+    vserver: str
+    volume: str
+    source_vserver: str
+    source_volume: str
+    state: str = "uninitialized"
+    type: str = "data_protection"
+    transferred: int = 0
+
+    @property
+    def key(self) -> Key:
+        """A volume is a mirror of one other."""
+        return (self.vserver, self.volume)
+
+    @property
+    def source(self) -> Key:
+        """The key of the volume that it mirrors."""
+        return (self.source_vserver, self.source_volume)
 
 
 @dataclass(frozen=True)
@@ -239,6 +268,14 @@ class Lun:
         """The last component of the path."""
         return self.path.rsplit("/", 1)[1]
 
+    def copied(self, volume: Volume, path: str, uuid: str, serial: str) -> Lun:
+        """Its copy in ``volume``: all that it says of itself, its comment too; another identity, and no maps."""
+        return replace(self, vserver=volume.vserver, path=path, uuid=uuid, serial=serial, maps={}, reporting={})
+
+    def path_in(self, volume: str) -> str:
+        """Where it is, or its copy, if its volume, or a copy of that, is called ``volume``."""
+        return f"/vol/{volume}{self.path[len('/vol/') + len(self.volume) :]}"
+
 
 @dataclass(frozen=True)
 class Igroup:
@@ -314,7 +351,7 @@ class PolicyGroup:
 
 @dataclass(frozen=True)
 class Job:
-    """A copy or a move of a LUN that was asked for; here they are done at once."""
+    """A copy or a move of a LUN, or a move of a volume, that was asked for; here they are done at once."""
 
     kind: ClassVar[str] = "job"
     vserver: str
@@ -337,6 +374,7 @@ Record = Union[
     Vserver,
     Interface,
     Volume,
+    Mirror,
     Qtree,
     Snapshot,
     Lun,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.simulator.call import Call
+from tests.simulator.call import Call, require_writable
 from tests.simulator.errnos import (
     INVALID_INPUT,
     LUN_EXISTS,
@@ -41,6 +41,7 @@ def place_in(filer: Filer, vserver: str, path: str) -> Volume:
         raise Refusal(NO_SUCH_VOLUME, f"No such volume: {shape['volume']}")
     if volume.state != "online":
         raise Refusal(VOLUME_OFFLINE, f"Volume {volume.name} is not online")
+    require_writable(volume)
     if shape["qtree"] and (vserver, volume.name, shape["qtree"]) not in filer.state.qtrees:
         raise Refusal(NO_SUCH_DIRECTORY, f"No such directory: {shape['qtree']}")
     if (vserver, path) in filer.luns:

@@ -20,6 +20,7 @@ from tests.simulator.model import (
     Job,
     Key,
     Lun,
+    Mirror,
     PolicyGroup,
     Portset,
     Qtree,
@@ -44,6 +45,7 @@ class State:
         self.vservers = cast(dict[Key, Vserver], self._tables[Vserver.kind])
         self.interfaces = cast(dict[Key, Interface], self._tables[Interface.kind])
         self.volumes = cast(dict[Key, Volume], self._tables[Volume.kind])
+        self.mirrors = cast(dict[Key, Mirror], self._tables[Mirror.kind])
         self.qtrees = cast(dict[Key, Qtree], self._tables[Qtree.kind])
         self.snapshots = cast(dict[Key, Snapshot], self._tables[Snapshot.kind])
         self.luns = cast(dict[Key, Lun], self._tables[Lun.kind])

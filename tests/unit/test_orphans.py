@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from dataontap.errors import HostError, VolumeError
 from dataontap.orphans import Orphans, known
-from tests.simulator import provision
+from tests.simulator import copies
 from tests.unit.stage import Stage
 
 HOUR = 3600
@@ -95,11 +96,12 @@ def test_one_that_is_being_made(stocked: Stage, directory: str) -> None:
     orphans(stocked, directory, later=23 * HOUR).check()
 
 
-@pytest.mark.parametrize("copy", [{"parent": "vol1"}, {"type_": "dp"}], ids=["FlexClone", "mirror"])
-def test_copies_of_the_pool(stocked: Stage, directory: str, copy: dict[str, str]) -> None:
+@pytest.mark.parametrize("copy", [copies.flexclone, copies.mirror], ids=["FlexClone", "mirror"])
+def test_copies_of_the_pool(stocked: Stage, directory: str, copy: Callable[..., None]) -> None:
     """What is removed from the pool is in them still, tag and all, and is theirs."""
-    provision.add_volume(stocked.filer.state, "svm1", "copy", **copy)  # type: ignore[arg-type]
-    make(stocked, "copy/lost", f"{OURS}:disk")
+    make(stocked, "vol1/lost", f"{OURS}:disk")
+    copy(stocked.ask, "vol1", "copy")
+    stocked.ask("lun-destroy", {"path": "/vol/vol1/lost"})
     orphans(stocked, directory, later=25 * HOUR).check()
 
 

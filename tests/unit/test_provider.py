@@ -24,7 +24,7 @@ from dataontap.errors import (
 )
 from dataontap.provider import DataOnTapProvider
 from dataontap.records import caller
-from tests.simulator import provision
+from tests.simulator import copies
 from tests.unit.stage import Clock, Stage
 
 MIB = 1024 * 1024
@@ -323,11 +323,13 @@ class TestRemove:
         made.provider.remove(VOLUME)
         assert made.paths == ["/vol/vol1/bystander"]
 
-    @pytest.mark.parametrize("copy", [{"parent": "vol1"}, {"type_": "dp"}], ids=["FlexClone", "mirror"])
-    def test_copies_of_the_pool_are_not_the_volume(self, stage: Stage, copy: dict[str, str]) -> None:
+    @pytest.mark.parametrize("copy", [copies.flexclone, copies.mirror], ids=["FlexClone", "mirror"])
+    def test_copies_of_the_pool_are_not_the_volume(self, stage: Stage, copy: Callable[..., None]) -> None:
         """A removal that is tried again must not take the LUN of the same name in a copy of its pool."""
-        provision.add_volume(stage.filer.state, "svm1", "copy", **copy)  # type: ignore[arg-type]
-        stage.ask("lun-create-by-size", {"path": "/vol/copy/v", "size": 64 * MIB, "comment": TAG})
+        stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": TAG})
+        copy(stage.ask, "vol1", "copy")
+        stage.ask("lun-destroy", {"path": PATH})
+        stage.options["IGROUP"] = "g-{node}"  # where an unmapped LUN may be a volume in another pool
         stage.provider.remove(VOLUME)
         assert stage.paths == ["/vol/copy/v"]
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.simulator import copies
+from tests.simulator.copies import Ask
 from tests.simulator.filer import Filer
-from tests.simulator.model import MIB
+from tests.simulator.model import MIB, Lun
 from tests.simulator.provision import add_volume
 from tests.unit.zapi import Refused, ask, document, errno_of, texts
 
@@ -121,3 +125,67 @@ def test_luns_are_copied_and_moved_between_volumes(filer: Filer) -> None:
     assert b'errno="13115"' in filer(doubled)
     with pytest.raises(Refused, match="^15698 "):
         ask(filer, "lun-copy-start", {**pair("/vol/vol1/b", "/vol/vol2/b")}, vserver=None)
+
+
+def test_move_of_a_lun_keeps_what_hosts_know_it_by(filer: Filer) -> None:
+    add_volume(filer.state, "svm1", "vol2")
+    mapped(filer, "/vol/vol1/a")
+    before = filer.luns["svm1", "/vol/vol1/a"]
+    copies.lun_move(partial(ask, filer), "/vol/vol1/a", "/vol/vol2/moved")
+    after = filer.luns["svm1", "/vol/vol2/moved"]
+    assert (after.uuid, after.serial, after.maps) == (before.uuid, before.serial, {"g": 3})
+    assert ("svm1", "/vol/vol1/a") not in filer.luns
+
+
+def mapped(filer: Filer, path: str) -> None:
+    """Show a LUN to an igroup, by one node only."""
+    ask(filer, "igroup-create", {"initiator-group-name": "g", "initiator-group-type": "iscsi"})
+    ask(filer, "lun-map", {"path": path, "initiator-group": "g", "lun-id": 3})
+    ask(
+        filer,
+        "lun-map-remove-reporting-nodes",
+        {"path": path, "igroup": "g", "nodes": {"filer-id": "cluster1-02"}},
+    )
+
+
+def split_clone(ask: Ask) -> None:
+    copies.flexclone(ask, "vol1", "copy", split=True)
+
+
+def lun_copy(ask: Ask) -> None:
+    ask("volume-create", {"volume": "copy", "containing-aggr-name": "aggr1", "size": "1g"})
+    copies.lun_copy(ask, "/vol/vol1/a", "/vol/copy/a")
+
+
+WAYS: dict[str, Callable[[Ask], None]] = {
+    "lun copy": lun_copy,
+    "FlexClone": lambda ask: copies.flexclone(ask, "vol1", "copy"),
+    "split clone": split_clone,
+    "mirror": lambda ask: copies.mirror(ask, "vol1", "copy"),
+    "broken mirror": lambda ask: copies.mirror(ask, "vol1", "copy", broken=True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_carries_everything_but_identity_and_maps(filer: Filer, way: str) -> None:
+    """That is what makes copies dangerous: the tag in the comment names the volume, too."""
+    ask(filer, "lun-set-comment", {"path": "/vol/vol1/a", "comment": "originstname+x <tag>"})
+    ask(filer, "lun-set-space-reservation-info", {"path": "/vol/vol1/a", "enable": "false"})
+    mapped(filer, "/vol/vol1/a")
+    WAYS[way](partial(ask, filer))
+    source, copy = filer.luns["svm1", "/vol/vol1/a"], filer.luns["svm1", "/vol/copy/a"]
+
+    def told(lun: Lun) -> tuple[object, ...]:
+        return (lun.comment, lun.size, lun.reserved, lun.ostype, lun.online)
+
+    assert told(copy) == told(source) == ("originstname+x <tag>", 10 * MIB, False, "image", True)
+    assert (source.maps, copy.maps, copy.reporting) == ({"g": 3}, {}, {})
+    assert filer.state.contents.path(copy.uuid).read_bytes() == path(filer, "a").read_bytes()
+    identities = [(lun.uuid, lun.serial) for lun in filer.luns.values()]
+    assert len({uuid for uuid, _ in identities}) == len({serial for _, serial in identities}) == len(identities)
+    writable = errno_of(filer, "lun-set-comment", {"path": copy.path, "comment": "changed"}) == 0
+    assert writable == (way != "mirror")
+    query = {"query": {"volume-attributes": {"volume-id-attributes": {"name": "copy"}}}}
+    volume = ask(filer, "volume-get-iter", query)
+    assert texts(volume, "type") == (["rw"] if writable else ["dp"])
+    assert len(texts(volume, "volume-clone-parent-attributes")) == (way == "FlexClone")

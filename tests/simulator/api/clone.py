@@ -21,6 +21,7 @@ from tests.simulator.errnos import (
     CLONE_NO_SUCH_VOLUME,
     CLONE_NOT_LICENSED,
     CLONE_VOLUME_OFFLINE,
+    CLONE_VOLUME_READ_ONLY,
     INVALID_INPUT,
     LUN_EXISTS,
     SNAPSHOT_DOES_NOT_EXIST,
@@ -93,6 +94,8 @@ def _volume(call: Call) -> Volume:
         raise Refusal(CLONE_NO_SUCH_VOLUME, f"No such volume: {name}")
     if volume.state != "online":
         raise Refusal(CLONE_VOLUME_OFFLINE, f"Volume {name} is not online")
+    if volume.is_read_only:
+        raise Refusal(CLONE_VOLUME_READ_ONLY, f"Volume {name} is read-only")
     return volume
 
 
@@ -118,16 +121,12 @@ def _clone(call: Call, volume: Volume, source: Source, path: str) -> None:
         space.require(call.filer, volume, source.lun.size)
     uuid, serial, counted = call.filer.identity()
     clone = replace(
-        source.lun,
-        path=path,
-        uuid=uuid,
-        serial=serial,
+        source.lun.copied(volume, path, uuid, serial),
         created=int(time.time()),
         reserved=keep,
         online=True,
         is_clone=True,
         comment=source.lun.comment if call.filer.clones_keep_comment else "",
-        maps={},
         qos_policy_group=policy_group(call, "qos-policy-group-name"),
         qos_adaptive_policy_group=policy_group(call, "qos-adaptive-policy-group-name"),
     )

@@ -1,4 +1,4 @@
-"""Deduplication, mirrors, peers: what management software asks for, and what this filer has none of."""
+"""Deduplication, peers: what management software asks for, and what this filer has none of."""
 
 from __future__ import annotations
 
@@ -47,21 +47,7 @@ def clone_split_status(call: Call) -> Tree:
     return {"clone-split-info": {"unsplit-clone-count": 0, "unsplit-size": 0}}
 
 
-MIRRORS = trees("snapmirror-info", ("destination-location",))
-DESTINATIONS = trees("snapmirror-destination-info", ("destination-location",))
 PEERS = trees("vserver-peer-info", ("vserver", "peer-vserver"))
-
-
-@api("snapmirror-get-iter", optional=(*ITERATOR, "expand"), tunnelled=False)
-def snapmirror_get_iter(call: Call) -> Tree:
-    """No mirrors."""
-    return MIRRORS.answer(call, {})
-
-
-@api("snapmirror-get-destination-iter", optional=ITERATOR, tunnelled=False)
-def snapmirror_get_destination_iter(call: Call) -> Tree:
-    """No mirrors elsewhere."""
-    return DESTINATIONS.answer(call, {})
 
 
 @api("vserver-peer-get-iter", optional=ITERATOR, tunnelled=False)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.simulator import space
 from tests.simulator.api.qos import require as policy_group
-from tests.simulator.call import Call, api
+from tests.simulator.call import Call, api, require_writable
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INVALID_INPUT, Refusal
 
@@ -28,6 +28,7 @@ def file_assign_qos(call: Call) -> Tree:
     lun = call.filer.luns.get((call.named_vserver(), path))
     if lun is None:
         raise Refusal(INVALID_INPUT, f"No such file: {path}")
+    require_writable(call.filer.volumes[lun.vserver, lun.volume])
     plain, adaptive = (policy_group(call, f"qos-{family}policy-group-name") for family in ("", "adaptive-"))
     call.filer.state.commit(replace(lun, qos_policy_group=plain, qos_adaptive_policy_group=adaptive))
     return {}

@@ -45,17 +45,18 @@ def volume_clone_create(call: Call) -> Tree:
         name=name,
         uuid=uuid,
         created=int(time.time()),
+        type=call.choice("volume-type", frozenset({"rw", "dp"}), "rw"),
         parent=parent.name,
         parent_snapshot=wanted,
         junction=call.text("junction-path"),
         guarantee=call.choice("space-reserve", GUARANTEES, "none"),
         is_root=False,
     )
-    call.filer.state.commit(clone, *_contents(call, parent, name, kept.get(wanted)))
+    call.filer.state.commit(clone, *_contents(call, parent, clone, kept.get(wanted)))
     return {}
 
 
-def _contents(call: Call, parent: Volume, name: str, snapshot: Snapshot | None) -> list[Record]:
+def _contents(call: Call, parent: Volume, clone: Volume, snapshot: Snapshot | None) -> list[Record]:
     """The parent's LUNs, of now or of a snapshot, and qtrees for its FlexClone, and how many were made then."""
     if snapshot is not None:
         sources = luns_in(snapshot)
@@ -68,11 +69,10 @@ def _contents(call: Call, parent: Volume, name: str, snapshot: Snapshot | None) 
     _, _, counted = call.filer.identity()
     for ahead, (content, lun) in enumerate(sources.items(), start=1):
         uuid, serial, counted = call.filer.identity(ahead)
-        path = f"/vol/{name}{lun.path[len('/vol/') + len(parent.name) :]}"
         call.filer.state.contents.copy(content, uuid, lun.size)
-        made.append(replace(lun, path=path, uuid=uuid, serial=serial, maps={}))
+        made.append(lun.copied(clone, lun.path_in(clone.name), uuid, serial))
     qtrees = call.filer.state.qtrees.values()
-    made += [replace(each, volume=name) for each in qtrees if (each.vserver, each.volume) == parent.key]
+    made += [replace(each, volume=clone.name) for each in qtrees if (each.vserver, each.volume) == parent.key]
     return [*made, counted]
 
 

@@ -131,7 +131,7 @@ def lun_create_by_size(call: Call) -> Tree:
 @api("lun-destroy", "path", optional=("force", "destroy-fenced-lun", "destroy-application-lun"))
 def lun_destroy(call: Call) -> Tree:
     """Gone with its data and maps; refused without force only while mapped and online."""
-    lun = call.lun(OBJECT_NOT_FOUND)
+    lun = call.lun_to_change(OBJECT_NOT_FOUND)
     force = call.flag("force")
     call.flag("destroy-fenced-lun")
     call.flag("destroy-application-lun")
@@ -145,7 +145,7 @@ def lun_destroy(call: Call) -> Tree:
 @api("lun-resize", "path", "size", optional=("force",))
 def lun_resize(call: Call) -> Tree:
     """Another size, rounded as at creation; smaller only by force."""
-    lun = call.lun()
+    lun = call.lun_to_change()
     force = call.flag("force")
     wanted = call.number("size")
     if wanted < SMALLEST:
@@ -171,7 +171,7 @@ def lun_resize(call: Call) -> Tree:
 @api("lun-move", "path", "new-path")
 def lun_move(call: Call) -> Tree:
     """Another path in the same volume; identity, data and maps stay."""
-    lun = call.lun()
+    lun = call.lun_to_change()
     path = call.text("new-path")
     volume = place_for(call, path)
     if volume.name != lun.volume:

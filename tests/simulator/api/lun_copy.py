@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from tests.simulator import space
-from tests.simulator.call import Call, api
+from tests.simulator.call import Call, api, require_writable
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INVALID_INPUT, NO_SUCH_LUN, VSERVER_NOT_FOUND, Refusal
 from tests.simulator.iterator import ITERATOR, trees
@@ -64,9 +64,8 @@ def lun_copy_start(call: Call) -> Tree:
         if lun.reserved:
             space.require(call.filer, volume, lun.size)
         uuid, serial, _ = call.filer.identity(ahead)
-        now = int(time.time())
-        own = replace(lun, vserver=vserver, path=destination, uuid=uuid, serial=serial, created=now)
-        copies.append(replace(own, is_clone=False, maps={}, reporting={}))
+        copy = lun.copied(volume, destination, uuid, serial)
+        copies.append(replace(copy, created=int(time.time()), is_clone=False))
         call.filer.state.contents.copy(lun.uuid, uuid, lun.size)
     job, counted = _job(call, vserver, COPY, pairs)
     call.filer.state.commit(*copies, job, counted)
@@ -80,6 +79,7 @@ def lun_move_start(call: Call) -> Tree:
     luns = []
     for source, destination in pairs:
         lun = _lun(call, call.vserver, source)
+        require_writable(call.filer.volumes[lun.vserver, lun.volume])
         volume = place_in(call.filer, call.vserver, destination)
         if lun.reserved and volume.name != lun.volume:
             space.require(call.filer, volume, lun.size)

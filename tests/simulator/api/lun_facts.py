@@ -27,7 +27,7 @@ def lun_get_serial_number(call: Call) -> Tree:
 @api("lun-set-serial-number", "path", "serial-number")
 def lun_set_serial_number(call: Call) -> Tree:
     """Another identity; the LUN has to be offline, so that no host sees it change."""
-    lun, serial = call.lun(), call.text("serial-number")
+    lun, serial = call.lun_to_change(), call.text("serial-number")
     if not re.fullmatch(f"[{re.escape(ALPHABET)}]{{{LENGTH}}}", serial):
         raise Refusal(INVALID_INPUT, f"Invalid value for serial-number: {serial!r}")
     if lun.online:
@@ -141,7 +141,7 @@ def _listed(call: Call, lun: Lun) -> Tree:
         "multiprotocol-type": lun.ostype,
         "online": lun.online,
         "path": lun.path,
-        "read-only": False,
+        "read-only": call.filer.volumes[lun.vserver, lun.volume].is_read_only,
         "serial-number": lun.serial,
         "share-state": "none",
         "size": lun.size,

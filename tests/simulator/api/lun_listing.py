@@ -86,7 +86,7 @@ def describe(filer: Filer, lun: Lun) -> Tree:
         "qos-adaptive-policy-group": lun.qos_adaptive_policy_group,
         "qos-policy-group": lun.qos_policy_group,
         "qtree": lun.qtree,
-        "read-only": False,
+        "read-only": volume.is_read_only,
         "serial-number": lun.serial,
         "share-state": "none",
         "size": lun.size,

@@ -24,7 +24,7 @@ ATTRIBUTE_LENGTH = 4092
 @api("lun-set-comment", "path", "comment")
 def lun_set_comment(call: Call) -> Tree:
     """Another comment; an empty one takes it away."""
-    call.filer.state.commit(replace(call.lun(), comment=comment_of(call)))
+    call.filer.state.commit(replace(call.lun_to_change(), comment=comment_of(call)))
     return {}
 
 
@@ -37,7 +37,7 @@ def lun_get_comment(call: Call) -> Tree:
 @api("lun-online", "path", optional=("force",))
 def lun_online(call: Call) -> Tree:
     """Serve the LUN again."""
-    lun = call.lun()
+    lun = call.lun_to_change()
     call.flag("force")
     if lun.online:
         raise Refusal(LUN_ALREADY_ONLINE, "LUN is already online")
@@ -48,7 +48,7 @@ def lun_online(call: Call) -> Tree:
 @api("lun-offline", "path")
 def lun_offline(call: Call) -> Tree:
     """Serve the LUN no more; it keeps its maps."""
-    lun = call.lun()
+    lun = call.lun_to_change()
     if not lun.online:
         raise Refusal(LUN_ALREADY_OFFLINE, "LUN is already offline")
     call.filer.state.commit(replace(lun, online=False))
@@ -58,7 +58,7 @@ def lun_offline(call: Call) -> Tree:
 @api("lun-set-space-reservation-info", "path", "enable")
 def lun_set_space_reservation_info(call: Call) -> Tree:
     """Keep space for the whole LUN, or no longer."""
-    lun, enable = call.lun(), call.flag("enable")
+    lun, enable = call.lun_to_change(), call.flag("enable")
     if enable and not lun.reserved:
         volume = call.filer.volumes[call.vserver, lun.volume]
         # What it holds already is counted already.
@@ -76,7 +76,7 @@ def lun_get_space_reservation_info(call: Call) -> Tree:
 @api("lun-set-qos-policy-group", "path", optional=("qos-policy-group", "qos-adaptive-policy-group"), introduced=20)
 def lun_set_qos_policy_group(call: Call) -> Tree:
     """Another policy group, of one family or the other; "none" takes it away."""
-    lun = call.lun()
+    lun = call.lun_to_change()
     if call.container("qos-policy-group") and call.container("qos-adaptive-policy-group"):
         raise Refusal(INVALID_INPUT, "Only one of qos-policy-group and qos-adaptive-policy-group can be given")
     plain, adaptive = policy_group(call, "qos-policy-group"), policy_group(call, "qos-adaptive-policy-group")
@@ -96,7 +96,7 @@ def lun_get_attribute(call: Call) -> Tree:
 @api("lun-set-attribute", "path", "name", "value")
 def lun_set_attribute(call: Call) -> Tree:
     """Make or replace an attribute."""
-    lun, name, value = call.lun(), call.text("name"), call.text("value")
+    lun, name, value = call.lun_to_change(), call.text("name"), call.text("value")
     if len(name) + len(value) > ATTRIBUTE_LENGTH:
         raise Refusal(INVALID_INPUT, "The attribute is too long")
     call.filer.state.commit(replace(lun, attributes={**lun.attributes, name: value}))
@@ -106,7 +106,7 @@ def lun_set_attribute(call: Call) -> Tree:
 @api("lun-unset-attribute", "path", "name")
 def lun_unset_attribute(call: Call) -> Tree:
     """Take an attribute away."""
-    lun, name = call.lun(), call.text("name")
+    lun, name = call.lun_to_change(), call.text("name")
     if name not in lun.attributes:
         raise Refusal(NO_SUCH_ATTRIBUTE, "No such attribute")
     left = {each: value for each, value in lun.attributes.items() if each != name}

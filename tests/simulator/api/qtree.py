@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.simulator.api.volume import find
-from tests.simulator.call import Call, api
+from tests.simulator.api.volume import find_writable
+from tests.simulator.call import Call, api, require_writable
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import NO_SUCH_QTREE, QTREE_EXISTS, QTREE_HAS_FILES, Refusal
 from tests.simulator.filer import Filer
@@ -54,7 +54,7 @@ CREATE = ("export-policy", "mode", "oplocks", "security-style")
 @api("qtree-create", "volume", "qtree", optional=CREATE)
 def qtree_create(call: Call) -> Tree:
     """A new qtree."""
-    qtree = Qtree(call.vserver, find(call).name, call.text("qtree"))
+    qtree = Qtree(call.vserver, find_writable(call).name, call.text("qtree"))
     if qtree.key in call.filer.state.qtrees:
         raise Refusal(QTREE_EXISTS, f"Qtree {qtree.name!r} already exists")
     call.filer.state.commit(qtree)
@@ -70,6 +70,7 @@ def qtree_delete(call: Call) -> Tree:
     qtree = call.filer.state.qtrees.get(key) if path.startswith("/vol/") and len(parts) == 4 else None
     if qtree is None:
         raise Refusal(NO_SUCH_QTREE, f"Qtree {path!r} does not exist")
+    require_writable(call.filer.volumes[qtree.vserver, qtree.volume])
     paths = call.filer.state.indexes.in_volume.get((qtree.vserver, qtree.volume), ())
     luns = [call.filer.luns[qtree.vserver, each] for each in paths if each.startswith(f"{path}/")]
     if luns and not call.flag("force"):

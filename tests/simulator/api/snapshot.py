@@ -6,8 +6,8 @@ import time
 import uuid
 from dataclasses import replace
 
-from tests.simulator.api.volume import find, snapshots_of
-from tests.simulator.call import Call, api
+from tests.simulator.api.volume import find, find_writable, snapshots_of
+from tests.simulator.call import Call, api, require_writable
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INVALID_INPUT, SNAPSHOT_BUSY, SNAPSHOT_DOES_NOT_EXIST, SNAPSHOT_EXISTS, Refusal
 from tests.simulator.filer import Filer
@@ -45,6 +45,7 @@ def snapshot_create(call: Call) -> Tree:
 
 def take(call: Call, volume: Volume, name: str, comment: str) -> None:
     """A new snapshot of a volume, with the data of each LUN in it."""
+    require_writable(volume)
     if len(name) > NAME_LENGTH or "/" in name:
         raise Refusal(INVALID_INPUT, f"Invalid snapshot name {name!r}")
     if (volume.vserver, volume.name, name) in call.filer.state.snapshots:
@@ -65,7 +66,7 @@ def take(call: Call, volume: Volume, name: str, comment: str) -> None:
 def snapshot_delete(call: Call) -> Tree:
     """Forget it, and the LUNs in it."""
     call.flag("ignore-owners")
-    snapshot = find_snapshot(call, find(call), call.text("snapshot"))
+    snapshot = find_snapshot(call, find_writable(call), call.text("snapshot"))
     if snapshot.key in _parents(call.filer):
         raise Refusal(SNAPSHOT_BUSY, f"Snapshot {snapshot.name!r} is in use by a FlexClone")
     call.filer.state.commit(gone=[snapshot])
@@ -77,7 +78,7 @@ def snapshot_delete(call: Call) -> Tree:
 @api("snapshot-rename", "volume", "current-name", "new-name")
 def snapshot_rename(call: Call) -> Tree:
     """Another name."""
-    volume, name = find(call), call.text("new-name")
+    volume, name = find_writable(call), call.text("new-name")
     snapshot = find_snapshot(call, volume, call.text("current-name"))
     if (volume.vserver, volume.name, name) in call.filer.state.snapshots:
         raise Refusal(SNAPSHOT_EXISTS, f"Snapshot {name!r} already exists.")
@@ -155,7 +156,7 @@ def snapshot_list_info(call: Call) -> Tree:
 )
 def snapshot_restore_volume(call: Call) -> Tree:
     """The volume's LUNs are again what they were; those made since are gone.  Maps stay for LUNs that stay."""
-    volume = find(call)
+    volume = find_writable(call)
     snapshot = find_snapshot(call, volume, call.text("snapshot"))
     call.flag("force")
     call.flag("preserve-lun-ids")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.simulator import space
 from tests.simulator.api.volume_fields import VOLUME
-from tests.simulator.call import Call, api
+from tests.simulator.call import Call, api, require_writable
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import VOLUME_DOES_NOT_EXIST, Refusal
 from tests.simulator.filer import Filer
 from tests.simulator.iterator import ITERATOR, Listing
-from tests.simulator.model import Snapshot, Volume
+from tests.simulator.model import Mirror, Snapshot, Volume
 
 LANGUAGE = {"language": "C.UTF-8", "language-code": "c.utf_8"}
 
@@ -25,6 +25,18 @@ def find_volume(call: Call, name: str) -> Volume:
     if volume is None:
         raise Refusal(VOLUME_DOES_NOT_EXIST, f"No volume named {name!r} exists.")
     return volume
+
+
+def find_writable(call: Call, argument: str = "volume") -> Volume:
+    """The volume that an argument names; refused if it is a mirror."""
+    volume = find(call, argument)
+    require_writable(volume)
+    return volume
+
+
+def mirrors_of(filer: Filer, volume: Volume) -> list[Mirror]:
+    """The mirrors that a volume is an end of."""
+    return [each for each in filer.state.mirrors.values() if volume.key in {each.key, each.source}]
 
 
 def snapshots_of(filer: Filer, volume: Volume) -> list[Snapshot]:
@@ -99,7 +111,6 @@ def _space(filer: Filer, volume: Volume) -> Tree:
 
 def describe(filer: Filer, volume: Volume) -> Tree:
     """A flexible volume, as volume-attributes."""
-    mirror = volume.type == "dp"
     tree: dict[str, Tree | bool] = {
         "encrypt": False,
         "volume-autosize-attributes": {"is-enabled": False, "maximum-size": volume.size, "mode": "off"},
@@ -112,10 +123,11 @@ def describe(filer: Filer, volume: Volume) -> Tree:
             "is-create-ucode-enabled": True,
         },
         "volume-mirror-attributes": {
-            "is-data-protection-mirror": mirror,
-            "is-load-sharing-mirror": False,
+            "is-data-protection-mirror": volume.type == "dp",
+            "is-load-sharing-mirror": volume.type == "ls",
             "is-move-mirror": False,
-            "is-replica-volume": mirror,
+            "is-replica-volume": volume.type in {"dp", "ls"},
+            "is-snapmirror-source": any(each.source == volume.key for each in filer.state.mirrors.values()),
             "mirror-transfer-in-progress": False,
         },
         "volume-qos-attributes": {"policy-group-name": volume.qos_policy_group} if volume.qos_policy_group else {},

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tests.simulator import space
 from tests.simulator.api.aggregate import find as find_aggregate
 from tests.simulator.api.qos import require as policy_group
-from tests.simulator.api.volume import find, listing, seen, snapshots_of
+from tests.simulator.api.volume import find, listing, mirrors_of, seen, snapshots_of
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Node, Tree
 from tests.simulator.errnos import (
@@ -17,11 +17,12 @@ from tests.simulator.errnos import (
     HAS_CLONES,
     INVALID_INPUT,
     NO_SPACE_FOR_GUARANTEE,
+    OBJECT_IN_USE,
     VOLUME_NOT_OFFLINE,
     VOLUME_OFFLINE,
     Refusal,
 )
-from tests.simulator.model import MIB, Volume
+from tests.simulator.model import MIB, Mirror, Volume
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,202}")
 SIZE = re.compile(r"([+-]?)(\d{1,18})([kmgt]?)b?", re.IGNORECASE)
@@ -68,7 +69,8 @@ def _bytes(text: str, now: int = 0) -> int:
     return now + size if sign == "+" else now - size if sign == "-" else size
 
 
-def _require_room(call: Call, volume: Volume, more: int) -> None:
+def require_room(call: Call, volume: Volume, more: int) -> None:
+    """Refuse a volume, or ``more`` of it, that its aggregate cannot keep space for."""
     if volume.guarantee != "volume" or more <= 0:
         return
     if more > space.aggregate_available(call.filer, call.filer.state.aggregates[volume.aggregate,]):
@@ -124,7 +126,7 @@ def volume_create(call: Call) -> Tree:
         comment=call.text("volume-comment"),
         qos_policy_group=policy_group(call, "qos-policy-group-name"),
     )
-    _require_room(call, volume, size)
+    require_room(call, volume, size)
     call.filer.state.commit(volume, counted)
     return {}
 
@@ -138,6 +140,8 @@ def volume_destroy(call: Call) -> Tree:
         raise Refusal(VOLUME_NOT_OFFLINE, f"Volume {volume.name} must be offline to be deleted.")
     if any((each.vserver, each.parent) == volume.key for each in call.filer.volumes.values()):
         raise Refusal(HAS_CLONES, f"Volume {volume.name} has FlexClones")
+    if mirrors_of(call.filer, volume):
+        raise Refusal(OBJECT_IN_USE, f"Volume {volume.name} is an end of a SnapMirror relationship")
     paths = call.filer.state.indexes.in_volume.get(volume.key, ())
     luns = [call.filer.luns[volume.vserver, path] for path in paths]
     snapshots = snapshots_of(call.filer, volume)
@@ -177,8 +181,8 @@ def volume_size(call: Call) -> Tree:
         call.filer.state.commit(volume)
     return {
         "is-fixed-size-flex-volume": False,
-        "is-readonly-flex-volume": volume.type == "dp",
-        "is-replica-flex-volume": volume.type == "dp",
+        "is-readonly-flex-volume": volume.is_read_only,
+        "is-replica-flex-volume": volume.is_read_only,
         "volume-size": str(volume.size),
     }
 
@@ -187,7 +191,7 @@ def _resized(call: Call, volume: Volume, size: int) -> Volume:
     resized = replace(volume, size=size)
     if size < SMALLEST or space.usable(resized) < space.used(call.filer, volume):
         raise Refusal(INVALID_INPUT, f"Volume {volume.name} cannot be made that small: {size}")
-    _require_room(call, volume, size - volume.size)
+    require_room(call, volume, size - volume.size)
     return resized
 
 
@@ -198,17 +202,22 @@ def volume_rename(call: Call) -> Tree:
     require_name(call, name)
     paths = call.filer.state.indexes.in_volume.get(volume.key, ())
     luns = [call.filer.luns[volume.vserver, path] for path in paths]
-    moved = [replace(lun, path=f"/vol/{name}{lun.path[len('/vol/') + len(volume.name) :]}") for lun in luns]
+    moved = [replace(lun, path=lun.path_in(name)) for lun in luns]
     qtrees = [each for each in call.filer.state.qtrees.values() if (each.vserver, each.volume) == volume.key]
-    snapshots = snapshots_of(call.filer, volume)
+    snapshots, mirrors = snapshots_of(call.filer, volume), mirrors_of(call.filer, volume)
     call.filer.state.commit(
         replace(volume, name=name),
         *moved,
+        *(_with_end_renamed(each, volume, name) for each in mirrors),
         *(replace(each, volume=name) for each in qtrees),
         *(replace(each, volume=name) for each in snapshots),
-        gone=[volume, *luns, *qtrees, *snapshots],
+        gone=[volume, *luns, *qtrees, *snapshots, *mirrors],
     )
     return {}
+
+
+def _with_end_renamed(mirror: Mirror, volume: Volume, name: str) -> Mirror:
+    return replace(mirror, volume=name) if mirror.key == volume.key else replace(mirror, source_volume=name)
 
 
 @api("volume-mount", "volume-name", "junction-path", optional=("activate-junction", "export-policy-override"))
