@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.simulator import copies
 from tests.simulator.filer import Filer
 from tests.simulator.model import MIB
+from tests.simulator.provision import add_volume
 from tests.unit.zapi import ask, errno_of, texts
 
 NEW = {"volume": "v", "containing-aggr-name": "aggr2", "size": "1g"}
@@ -155,6 +158,27 @@ def test_a_volume_goes_back_to_a_snapshot(filer: Filer) -> None:
     ask(filer, "snapshot-restore-volume", {"volume": "vol1", "snapshot": "s"})
     assert sorted(path for _, path in filer.luns) == ["/vol/vol1/a", "/vol/vol1/gone"]
     assert (filer.luns["svm1", "/vol/vol1/a"].serial, content(filer, "/vol/vol1/a")) == (serial, b"old")
+
+
+def test_what_a_snapshot_brings_back_has_its_identity_again(filer: Filer) -> None:
+    """At its own path. What was put there meanwhile is gone; what went to another volume keeps its own there."""
+    replaced, moved = lun(filer, "/vol/vol1/replaced", b"old"), lun(filer, "/vol/vol1/moved", b"old")
+    add_volume(filer.state, "svm1", "vol2")
+    ask(filer, "snapshot-create", {"volume": "vol1", "snapshot": "s"})
+    ask(filer, "lun-destroy", {"path": "/vol/vol1/replaced"})
+    assert lun(filer, "/vol/vol1/replaced", b"new") != replaced
+    copies.lun_move(partial(ask, filer), "/vol/vol1/moved", "/vol/vol2/moved")
+    ask(filer, "volume-rename", {"volume": "vol1", "new-volume-name": "vol3"})
+    ask(filer, "snapshot-restore-volume", {"volume": "vol3", "snapshot": "s"})
+    assert sorted(path for _, path in filer.luns) == ["/vol/vol2/moved", "/vol/vol3/moved", "/vol/vol3/replaced"]
+    assert (filer.luns["svm1", "/vol/vol3/replaced"].serial, filer.luns["svm1", "/vol/vol2/moved"].serial) == (
+        replaced,
+        moved,
+    )
+    assert content(filer, "/vol/vol3/replaced") == content(filer, "/vol/vol3/moved") == b"old"
+    assert len({each.uuid for each in filer.luns.values()} | {each.serial for each in filer.luns.values()}) == 6
+    kept = filer.state.snapshots["svm1", "vol3", "s"].luns
+    assert {file.name for file in tmp(filer).iterdir()} == {each.uuid for each in filer.luns.values()} | set(kept)
 
 
 def test_a_flexclone_has_copies_with_identities_of_their_own(filer: Filer) -> None:

@@ -12,7 +12,7 @@ from tests.simulator.documents import Tree
 from tests.simulator.errnos import INVALID_INPUT, SNAPSHOT_BUSY, SNAPSHOT_DOES_NOT_EXIST, SNAPSHOT_EXISTS, Refusal
 from tests.simulator.filer import Filer
 from tests.simulator.iterator import ITERATOR, fields, trees
-from tests.simulator.model import Key, Lun, Snapshot, Volume, from_json, to_json
+from tests.simulator.model import Cluster, Key, Lun, Snapshot, Volume, from_json, to_json
 
 NAME_LENGTH = 256
 
@@ -26,12 +26,12 @@ def find_snapshot(call: Call, volume: Volume, name: str) -> Snapshot:
 
 
 def luns_in(snapshot: Snapshot) -> dict[str, Lun]:
-    """The LUNs as they were, by the names of their content files."""
+    """The LUNs as they were, by the names of their content files. Their paths have the volume's name of now."""
     found = {}
     for content, record in snapshot.luns.items():
         lun = from_json(Lun.kind, record)
         if isinstance(lun, Lun):
-            found[content] = lun
+            found[content] = replace(lun, path=lun.path_in(snapshot.volume))
     return found
 
 
@@ -163,13 +163,30 @@ def snapshot_restore_volume(call: Call) -> Tree:
     state = call.filer.state
     kept = {lun.path: (content, lun) for content, lun in luns_in(snapshot).items()}
     now = [call.filer.luns[volume.vserver, path] for path in state.indexes.in_volume.get(volume.key, ())]
-    back = []
-    for path, (content, lun) in kept.items():
-        current = call.filer.luns.get((volume.vserver, path))
-        back.append(replace(lun, maps=current.maps if current else {}))
-        state.contents.copy(content, lun.uuid, lun.size)
-    state.commit(*back, gone=[lun for lun in now if lun.path not in kept])
+    back, counted = _restored(call, volume, [lun for _, lun in kept.values()])
+    for lun in back:
+        state.contents.copy(kept[lun.path][0], lun.uuid, lun.size)
+    state.commit(*back, counted, gone=[lun for lun in now if lun.path not in kept])
     for lun in now:
         if lun.uuid not in {each.uuid for each in back}:
             state.contents.remove(lun.uuid)
     return {}
+
+
+def _restored(call: Call, volume: Volume, luns: list[Lun]) -> tuple[list[Lun], Cluster]:
+    """A volume's LUNs of once as they are now, and how many objects were made with them.
+
+    They have their identities of then again [?]; those that were moved to another volume have them there, and get
+    new ones here.
+    """
+    filer = call.filer
+    elsewhere = {lun.uuid for lun in filer.luns.values() if (lun.vserver, lun.volume) != volume.key}
+    back, counted = [], filer.cluster
+    for lun in luns:
+        uuid, serial = lun.uuid, lun.serial
+        if uuid in elsewhere:
+            uuid, serial, counted = filer.identity(counted.made - filer.cluster.made)
+        there = filer.luns.get(lun.key)
+        maps, reporting = (there.maps, there.reporting) if there else ({}, {})
+        back.append(replace(lun, uuid=uuid, serial=serial, maps=maps, reporting=reporting))
+    return back, counted
