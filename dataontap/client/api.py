@@ -14,7 +14,7 @@ from typing import Any, Callable, Union
 from dataontap.client import codes
 from dataontap.errors import DataOntapError, NaApiError, OntapError, TransportError
 
-__all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send"]
+__all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send", "one_line"]
 
 LOG = logging.getLogger(__name__)
 
@@ -110,6 +110,12 @@ class NaElement:
         if dtd is not None and any(True for _ in dtd.iterentities()):
             raise OntapError("the answer declares XML entities, as no filer does")
         return cls(tree)
+
+
+def one_line(text: str, limit: int) -> str:
+    """A text of the filer's as a message can hold it: printable, on one line, ``limit`` characters at most."""
+    printable = (character if character.isprintable() else "?" for character in " ".join(text.split()))
+    return "".join(printable)[:limit]
 
 
 def never_again(error: DataOntapError, tries: int) -> None:
@@ -219,7 +225,7 @@ class NaServer:
             hint = f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
         elif code == codes.EAPIPRIVILEGE:
             hint = "verify credentials tells what LOGIN lacks"
-        return NaApiError(api, code, " ".join(reason.split())[:_REASON_LIMIT], hint=hint)
+        return NaApiError(api, code, one_line(reason, _REASON_LIMIT), hint=hint)
 
 
 def _is_busy(error: NaApiError) -> bool:

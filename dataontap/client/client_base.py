@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaServer
+
+T = TypeVar("T")
 
 
 class Memory(Protocol):
@@ -103,6 +106,30 @@ class Pool:
     name: str
     writable: bool
     is_clone: bool
+
+
+@dataclass(frozen=True)
+class VolumeProblem:
+    """A volume of the filer that could not be listed; ``volume`` is "" where the filer does not tell which."""
+
+    volume: str
+    errno: str
+    reason: str
+
+    def __str__(self) -> str:
+        which = f"volume {self.volume}" if self.volume else "a volume"
+        return f"{which} could not be listed: {self.reason} (errno {self.errno})"
+
+
+class Found(list[T]):
+    """The rows of an answer. ``problems``: the volumes that it lacks, as far as they concern the question.
+
+    A row that is there is there. That one is not there proves nothing while there are problems.
+    """
+
+    def __init__(self, rows: Iterable[T] = (), problems: Iterable[VolumeProblem] = ()) -> None:
+        super().__init__(rows)
+        self.problems = tuple(problems)
 
 
 class BaseClient:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from typing import Callable, TypeVar
 
 from dataontap.client import codes
 from dataontap.client.api import Arguments, NaApiError, NaElement
-from dataontap.client.client_base import BaseClient, Igroup, IscsiPortal, Lun, LunMap, Pool
-from dataontap.errors import OntapError
+from dataontap.client.client_base import BaseClient, Found, Igroup, IscsiPortal, Lun, LunMap, Pool
+from dataontap.client.listing import Question, complete, listed
 
-# Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
-_PAGE = 100
+T = TypeVar("T")
 
 _LUN_FIELDS = (
     "path",
@@ -28,12 +28,20 @@ _LUN_FIELDS = (
 class CmodeClient(BaseClient):
     """A filer's SVM (vserver)."""
 
-    def get_lun_by_args(self, **args: str) -> list[Lun]:
-        """The LUNs whose fields match ``args``, e.g. ``path="/vol/vol1/a"``; ``*`` and ``|`` work as in ONTAP."""
-        records = self._iterate(
-            "lun-get-iter", "lun-info", query=dict(args), wanted=dict.fromkeys(_LUN_FIELDS, "")
+    def get_lun_by_args(self, **args: str) -> Found[Lun]:
+        """The LUNs whose fields match ``args``, e.g. ``path="/vol/vol1/a"``; ``*`` and ``|`` work as in ONTAP.
+
+        The one list that may lack something: a caller who must know that a LUN is not there looks at its problems.
+        """
+        return self._iterate(
+            "lun-get-iter",
+            "lun-info",
+            _lun,
+            key=("path",),
+            query=dict(args),
+            wanted=dict.fromkeys(_LUN_FIELDS, ""),
+            may_be_partial=True,
         )
-        return [_lun(record) for record in records]
 
     def get_lun_map(self, path: str) -> list[LunMap]:
         """Where a LUN is mapped; nothing for an unmapped or absent one."""
@@ -44,48 +52,49 @@ class CmodeClient(BaseClient):
         return self._maps({"initiator-group": igroup_name})
 
     def _maps(self, query: Arguments) -> list[LunMap]:
-        wanted = dict.fromkeys(("path", "lun-uuid", "initiator-group", "lun-id"), "")
-        records = self._iterate("lun-map-get-iter", "lun-map-info", query=query, wanted=wanted)
-        return [
-            LunMap(
-                record.get_child_content("path"),
-                record.get_child_content("lun-uuid"),
-                record.get_child_content("initiator-group"),
-                record.get_int("lun-id"),
-            )
-            for record in records
-        ]
+        return self._iterate(
+            "lun-map-get-iter",
+            "lun-map-info",
+            _lun_map,
+            key=("path", "initiator-group"),
+            query=query,
+            wanted=dict.fromkeys(("path", "lun-uuid", "initiator-group", "lun-id"), ""),
+        )
 
     def get_iscsi_service_details(self) -> str | None:
         """The name of the SVM's iSCSI target; None where it has no iSCSI service."""
-        records = self._iterate("iscsi-service-get-iter", "iscsi-service-info", query={}, wanted={"node-name": ""})
-        return next((record.get_child_content("node-name") for record in records), None)
+        names = self._iterate(
+            "iscsi-service-get-iter",
+            "iscsi-service-info",
+            lambda record: record.get_child_content("node-name"),
+            key=("node-name",),
+            query={},
+            wanted={"node-name": ""},
+        )
+        return next(iter(names), None)
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
         """The SVM's interfaces that serve iSCSI, the disabled ones among them."""
         names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled")
-        records = self._iterate(
+        return self._iterate(
             "iscsi-interface-get-iter",
             "iscsi-interface-list-entry-info",
+            _portal,
+            key=(),
             query={},
             wanted=dict.fromkeys(names, ""),
         )
-        return [
-            IscsiPortal(
-                record.get_child_content("ip-address"),
-                record.get_int("ip-port"),
-                record.get_int("tpgroup-tag"),
-                _is_true(record, "is-interface-enabled"),
-            )
-            for record in records
-        ]
 
     def get_admin_vservers(self) -> list[str]:
         """The names of the cluster's own vservers, which only an account of the cluster sees."""
-        records = self._iterate(
-            "vserver-get-iter", "vserver-info", query={"vserver-type": "admin"}, wanted={"vserver-name": ""}
+        return self._iterate(
+            "vserver-get-iter",
+            "vserver-info",
+            lambda record: record.get_child_content("vserver-name"),
+            key=("vserver-name", "vserver-type"),
+            query={"vserver-type": "admin"},
+            wanted={"vserver-name": "", "vserver-type": ""},
         )
-        return [record.get_child_content("vserver-name") for record in records]
 
     def get_capabilities(self) -> frozenset[str] | None:
         """The calls that our account may make, or None if the filer is too old to tell.
@@ -93,27 +102,20 @@ class CmodeClient(BaseClient):
         Asked untunnelled, as Cinder does: the rights are the account's, whichever SVM it works on.
         """
         try:
-            records = list(
-                self._iterate(
-                    "system-user-capability-get-iter",
-                    "capability-info",
-                    query={},
-                    wanted={"operation-list": {"operation-info": {"api-name": ""}}},
-                    tunnelled=False,
-                )
+            granted = self._iterate(
+                "system-user-capability-get-iter",
+                "capability-info",
+                _api_names,
+                key=(),
+                query={},
+                wanted={"operation-list": {"operation-info": {"api-name": ""}}},
+                tunnelled=False,
             )
         except NaApiError as error:
             if error.code != codes.EAPINOTFOUND:
                 raise
             return None
-        listed = [
-            name
-            for record in records
-            for operations in record.get_children()
-            for operation in operations.get_children()
-            for name in operation.get_child_content("api-name").split(",")
-        ]
-        return frozenset(name.strip() for name in listed)
+        return frozenset[str]().union(*granted)
 
     def get_igroups(self, name: str) -> list[Igroup]:
         """The initiator groups that match ``name``."""
@@ -126,27 +128,32 @@ class CmodeClient(BaseClient):
         return self._igroups({"initiators": {"initiator-info": {"initiator-name": _any_of(initiators)}}})
 
     def _igroups(self, query: Arguments) -> list[Igroup]:
-        wanted: Arguments = {
-            "initiator-group-name": "",
-            "initiator-group-type": "",
-            "initiators": {"initiator-info": {"initiator-name": ""}},
-        }
-        records = self._iterate("igroup-get-iter", "initiator-group-info", query=query, wanted=wanted)
-        return [_igroup(record) for record in records]
+        return self._iterate(
+            "igroup-get-iter",
+            "initiator-group-info",
+            _igroup,
+            key=("initiator-group-name",),
+            query=query,
+            wanted={
+                "initiator-group-name": "",
+                "initiator-group-type": "",
+                "initiators": {"initiator-info": {"initiator-name": ""}},
+            },
+        )
 
     def get_pools(self, names: list[str]) -> list[Pool]:
         """Those of the SVM's volumes that have one of these names."""
-        wanted: Arguments = {
-            "volume-id-attributes": {"name": "", "type": ""},
-            "volume-clone-attributes": {"volume-clone-parent-attributes": {"name": ""}},
-        }
-        records = self._iterate(
+        return self._iterate(
             "volume-get-iter",
             "volume-attributes",
+            _pool,
+            key=("volume-id-attributes/name",),
             query={"volume-id-attributes": {"name": "|".join(names)}},
-            wanted=wanted,
+            wanted={
+                "volume-id-attributes": {"name": "", "type": ""},
+                "volume-clone-attributes": {"volume-clone-parent-attributes": {"name": ""}},
+            },
         )
-        return [_pool(record) for record in records]
 
     def clone_lun(self, volume: str, name: str, new_name: str, *, space_reserved: bool) -> None:
         """Clone a LUN inside ``volume``, at once; both names are paths below it, a qtree included."""
@@ -162,33 +169,28 @@ class CmodeClient(BaseClient):
         )
 
     def _iterate(
-        self, api: str, record: str, *, query: Arguments, wanted: Arguments, tunnelled: bool = True
-    ) -> Iterator[NaElement]:
-        """All records, page after page. ``wanted`` keeps answers small: values in it do not matter."""
-        tag: str | None = None
-        while True:
-            results = self.server.send_request(
-                api,
-                {
-                    "max-records": _PAGE,
-                    "query": {record: query} if query else None,
-                    "desired-attributes": {record: wanted},
-                    "tag": tag,
-                },
-                enable_tunneling=tunnelled,
-            )
-            # Without a match there is no attributes-list at all, but the number always is: an answer that lost its
-            # content on the way must not be taken for "there is no such LUN".
-            found = results.get_child_by_name("attributes-list")
-            records = [] if found is None else list(found.get_children())
-            announced = results.get_child_content("num-records")
-            if announced != str(len(records)):
-                announced = announced or "no number of"
-                raise OntapError(f"the answer to {api} announces {announced} records and has {len(records)}")
-            yield from records
-            tag = results.get_child_content("next-tag") or None
-            if tag is None:
-                return
+        self,
+        api: str,
+        record: str,
+        read: Callable[[NaElement], T],
+        *,
+        key: tuple[str, ...],
+        query: Arguments,
+        wanted: Arguments,
+        tunnelled: bool = True,
+        may_be_partial: bool = False,
+    ) -> Found[T]:
+        """All records, as ``read`` makes them; see ``listing.Question`` for the other arguments.
+
+        Raises OntapError for an answer that lacks a volume with which the question is concerned, unless it
+        ``may_be_partial``.
+        """
+
+        def ask(arguments: Arguments) -> NaElement:
+            return self.server.send_request(api, arguments, enable_tunneling=tunnelled)
+
+        found = listed(Question(api, record, key, query, wanted), ask, read)
+        return found if may_be_partial else complete(found)
 
     def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
         """Which of these initiators are logged in to the SVM now, in lower case. ``protocol`` is iscsi or fc."""
@@ -197,28 +199,38 @@ class CmodeClient(BaseClient):
         found = self._iscsi_initiators(initiators) if protocol == "iscsi" else self._fc_initiators()
         return {name.lower() for name in initiators} & {name.lower() for name in found}
 
-    def _iscsi_initiators(self, names: Collection[str]) -> Iterator[str]:
-        records = self._iterate(
+    def _iscsi_initiators(self, names: Collection[str]) -> list[str]:
+        return self._iterate(
             "iscsi-initiator-get-iter",
             "iscsi-initiator-list-entry-info",
+            lambda record: record.get_child_content("initiator-nodename"),
+            key=(),  # one for each interface that an initiator is logged in to
             query={"initiator-nodename": _any_of(names)},
             wanted={"initiator-nodename": ""},
         )
-        return (record.get_child_content("initiator-nodename") for record in records)
 
-    def _fc_initiators(self) -> Iterator[str]:
+    def _fc_initiators(self) -> list[str]:
         """All that are logged in: a record is an interface's, not an initiator's.
 
         Nothing here depends on how a filer matches WWPNs in a query [?], because a LUN may be taken from a node
         that is not logged in.
         """
-        wanted: Arguments = {"fcp-connected-initiators": {"fcp-connected-initiator-info": {"port-name": ""}}}
-        records = self._iterate("fcp-initiator-get-iter", "fcp-adapter-initiators-info", query={}, wanted=wanted)
-        for record in records:
-            # NetApp's generated libraries have the element as required; an igroup without initiators lacks its.
-            connected = record.get_child_by_name("fcp-connected-initiators")
-            for initiator in connected.get_children() if connected is not None else ():
-                yield initiator.get_child_content("port-name")
+        records = self._iterate(
+            "fcp-initiator-get-iter",
+            "fcp-adapter-initiators-info",
+            _connected,
+            key=(),
+            query={},
+            wanted={"fcp-connected-initiators": {"fcp-connected-initiator-info": {"port-name": ""}}},
+        )
+        return [name for names in records for name in names]
+
+
+def _connected(record: NaElement) -> list[str]:
+    # NetApp's generated libraries have the element as required; an igroup without initiators lacks its.
+    connected = record.get_child_by_name("fcp-connected-initiators")
+    initiators = connected.get_children() if connected is not None else ()
+    return [initiator.get_child_content("port-name") for initiator in initiators]
 
 
 def _any_of(initiators: Collection[str]) -> str:
@@ -238,6 +250,34 @@ def _lun(record: NaElement) -> Lun:
         mapped=_is_true(record, "mapped"),
         created=record.get_int("creation-timestamp"),
     )
+
+
+def _lun_map(record: NaElement) -> LunMap:
+    return LunMap(
+        record.get_child_content("path"),
+        record.get_child_content("lun-uuid"),
+        record.get_child_content("initiator-group"),
+        record.get_int("lun-id"),
+    )
+
+
+def _portal(record: NaElement) -> IscsiPortal:
+    return IscsiPortal(
+        record.get_child_content("ip-address"),
+        record.get_int("ip-port"),
+        record.get_int("tpgroup-tag"),
+        _is_true(record, "is-interface-enabled"),
+    )
+
+
+def _api_names(record: NaElement) -> set[str]:
+    """The calls that a capability lists, several to an operation."""
+    return {
+        name.strip()
+        for operations in record.get_children()
+        for operation in operations.get_children()
+        for name in operation.get_child_content("api-name").split(",")
+    }
 
 
 def _igroup(record: NaElement) -> Igroup:

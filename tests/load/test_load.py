@@ -92,7 +92,7 @@ def test_two_hundred_lives_at_once(tmp_path: Path, capsys: pytest.CaptureFixture
                 life.add_done_callback(lambda done: together.abort() if done.exception() else None)
             try:
                 together.wait(SECONDS)
-                luns = admin.get_lun_by_args(path="/vol/vol1/load*")
+                luns = list(admin.get_lun_by_args(path="/vol/vol1/load*"))
                 maps = admin.get_lun_map("/vol/vol1/load*")
                 together.wait(SECONDS)
             except threading.BrokenBarrierError:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count, repeat
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
 from dataontap import client, config
 from dataontap.client.api import NaServer
-from dataontap.client.client_base import LunMap
+from dataontap.client.client_base import Found, LunMap, VolumeProblem
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.deadline import Deadline
 from dataontap.errors import ConfigError, NaApiError, OntapError
@@ -42,10 +44,264 @@ def test_an_answer_that_lost_its_content_is_not_an_empty_one(content: str, probl
         hollow.get_lun_by_args(path="/vol/vol1/a")
 
 
+def answering(*pages: str) -> CmodeClient:
+    """A client of a filer that answers with these pages, one a call."""
+    return answered(iter(pages))
+
+
+def answered(pages: Iterator[str]) -> CmodeClient:
+    """The same, for any number of pages."""
+
+    def send(document: bytes) -> bytes:
+        return f'<netapp version="1.180"><results status="passed">{next(pages)}</results></netapp>'.encode()
+
+    return CmodeClient(NaServer(send))
+
+
+def page(*records: str, tag: str = "", errors: Iterable[tuple[str, str]] = ()) -> str:
+    """A page of an answer; ``errors`` are names of volumes, each with a reason."""
+    rows = f"<attributes-list>{''.join(records)}</attributes-list>" if records else ""
+    more = f"<next-tag>{tag}</next-tag>" if tag else ""
+    failed = "".join(
+        f"<volume-error><errno>13042</errno><name>{name}</name><reason>{reason}</reason></volume-error>"
+        for name, reason in errors
+    )
+    broken = f"<volume-errors>{failed}</volume-errors>" if failed else ""
+    return f"{rows}{more}<num-records>{len(records)}</num-records>{broken}"
+
+
+def lun(path: str) -> str:
+    """A LUN as the filer lists it."""
+    fields = f"<path>{path}</path><size>4194304</size><serial-number>abcdefghijkl</serial-number>"
+    return f"<lun-info>{fields}<creation-timestamp>1</creation-timestamp></lun-info>"
+
+
+def lun_map(path: str, igroup: str) -> str:
+    """A LUN's map as the filer lists it."""
+    place = f"<path>{path}</path><initiator-group>{igroup}</initiator-group>"
+    return f"<lun-map-info>{place}<lun-id>7</lun-id></lun-map-info>"
+
+
+def igroup(name: str) -> str:
+    """An initiator group as the filer lists it."""
+    return f"<initiator-group-info><initiator-group-name>{name}</initiator-group-name></initiator-group-info>"
+
+
+def pool(name: str) -> str:
+    """A volume as the filer lists it."""
+    identity = f"<volume-id-attributes><name>{name}</name></volume-id-attributes>"
+    return f"<volume-attributes>{identity}</volume-attributes>"
+
+
+OFFLINE = VolumeProblem("vol1", "13042", "is offline")
+NAMELESS = VolumeProblem("", "13042", "cannot be told")
+
+
+def test_an_answer_that_lacks_a_volume_says_so() -> None:
+    """A verb that took it for "there is no such LUN" would let Ganeti forget one that is there."""
+    errors = [("vol1", "is\n offline"), ("", "cannot be told")]
+    found = answering(page(errors=errors)).get_lun_by_args(path="/vol/*/v")
+    assert (list(found), found.problems) == ([], (OFFLINE, NAMELESS))
+    assert [str(problem) for problem in found.problems] == [
+        "volume vol1 could not be listed: is offline (errno 13042)",
+        "a volume could not be listed: cannot be told (errno 13042)",
+    ]
+
+
+def test_the_errors_of_every_page_are_kept_each_once() -> None:
+    errors = [("vol1", "is offline")]
+    pages = [
+        page(lun("/vol/vol2/v"), tag="a", errors=errors),
+        page(tag="b"),
+        page(lun("/vol/vol3/v"), errors=[*errors, ("vol4", "is offline")]),
+    ]
+    found = answering(*pages).get_lun_by_args(path="/vol/*/v")
+    assert [lun.path for lun in found] == ["/vol/vol2/v", "/vol/vol3/v"]
+    assert [problem.volume for problem in found.problems] == ["vol1", "vol4"]
+
+
+@pytest.mark.parametrize(
+    ("query", "concerned"),
+    [
+        ({}, "vol1 vol10 vol2 !odd"),
+        ({"path": ""}, "vol1 vol10 vol2 !odd"),
+        ({"path": "/vol/*/v"}, "vol1 vol10 vol2 !odd"),
+        ({"path": "*v"}, "vol1 vol10 vol2 !odd"),
+        ({"comment": "*dataontap:1:*"}, "vol1 vol10 vol2 !odd"),
+        ({"path": "/vol/vol1/v"}, "vol1 !odd"),
+        ({"path": "/vol/vol1/q/v"}, "vol1 !odd"),
+        ({"path": "/vol/vol1/*"}, "vol1 !odd"),
+        ({"path": "/vol/vol1*/v"}, "vol1 vol10 !odd"),
+        ({"path": "/vol/vol1/a|/vol/vol2/b"}, "vol1 vol2 !odd"),
+        ({"path": "/vol/vol3/v"}, "!odd"),
+        ({"path": "/vol/VOL1/v"}, "!odd"),
+    ],
+)
+def test_which_volumes_a_question_concerns(query: dict[str, str], concerned: str) -> None:
+    """What is no volume's name may mean any."""
+    errors = [(name, "is offline") for name in ("vol1", "vol10", "vol2", "!odd")]
+    found = answering(page(errors=errors)).get_lun_by_args(**query)
+    assert [problem.volume for problem in found.problems] == concerned.split()
+
+
+# Every other list, asked so that it concerns vol1 only or every volume.
+ONE_VOLUMES: dict[str, Callable[[CmodeClient], object]] = {
+    "maps": lambda client: client.get_lun_map("/vol/vol1/v"),
+    "pools": lambda client: client.get_pools(["vol1", "vol3"]),
+}
+ALL_VOLUMES: dict[str, Callable[[CmodeClient], object]] = {
+    "igroup's maps": lambda client: client.get_igroup_maps("ganeti"),
+    "igroups": lambda client: client.get_igroups("ganeti"),
+    "target": lambda client: client.get_iscsi_service_details(),
+    "portals": lambda client: client.get_iscsi_target_details(),
+    "vservers": lambda client: client.get_admin_vservers(),
+    "capabilities": lambda client: client.get_capabilities(),
+}
+
+
+@pytest.mark.parametrize("listing", [*ONE_VOLUMES, *ALL_VOLUMES])
+def test_other_lists_have_to_be_complete(listing: str) -> None:
+    ask = {**ONE_VOLUMES, **ALL_VOLUMES}[listing]
+    with pytest.raises(OntapError, match=r"^volume vol1 could not be listed: is offline \(errno 13042\)$"):
+        ask(answering(page(errors=[("vol1", "is offline")])))
+    with pytest.raises(OntapError, match="^a volume could not be listed: .*; and 1 more$"):
+        ask(answering(page(errors=[("", "cannot be told"), ("vol1", "is offline")])))
+    other = answering(page(errors=[("vol2", "is offline")]))
+    if listing in ONE_VOLUMES:
+        assert not ask(other)
+    else:
+        with pytest.raises(OntapError, match="^volume vol2 could not"):
+            ask(other)
+
+
+def test_the_reason_of_a_filer_is_cut_to_what_fits_into_a_message() -> None:
+    long = VolumeProblem("v" * 40, "13042", "x" * 80)
+    found = answering(page(errors=[(long.volume, "x" * 500)])).get_lun_by_args()
+    assert found.problems == (long,)
+    (odd,) = answering(page(errors=[("", "\x9b31m&#x85;")])).get_lun_by_args().problems
+    assert str(odd) == "a volume could not be listed: ?31m (errno 13042)"
+
+
+@pytest.mark.parametrize(
+    ("ask", "record", "named"),
+    [
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), lun("/vol/vol1/x"), "/vol/vol1/x"),
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), lun("/vol/vol1/V"), "/vol/vol1/V"),
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), lun("/vol/vol1/vv"), "/vol/vol1/vv"),
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), lun("/vol/vol1/q/v"), "/vol/vol1/q/v"),
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v.1"), lun("/vol/vol1/v-1"), "/vol/vol1/v-1"),
+        (lambda client: client.get_lun_by_args(path="/vol/*/v"), lun("/vol/vol1/w"), "/vol/vol1/w"),
+        (lambda client: client.get_lun_by_args(path="/vol/a/v|/vol/b/v"), lun("/vol/c/v"), "/vol/c/v"),
+        (lambda client: client.get_lun_map("/vol/vol1/v"), lun_map("/vol/vol1/x", "ganeti"), "/vol/vol1/x"),
+        (lambda client: client.get_igroup_maps("ganeti"), lun_map("/vol/vol1/x", "other"), "other"),
+        (lambda client: client.get_igroups("ganeti"), igroup("other"), "other"),
+        (lambda client: client.get_igroups("a|b"), igroup("Ab"), "Ab"),
+        (lambda client: client.get_pools(["vol1", "vol2"]), pool("vol3"), "vol3"),
+        (
+            lambda client: client.get_admin_vservers(),
+            "<vserver-info><vserver-name>svm1</vserver-name><vserver-type>data</vserver-type></vserver-info>",
+            "data",
+        ),
+    ],
+)
+def test_a_row_that_was_not_asked_for(ask: Callable[[CmodeClient], Any], record: str, named: str) -> None:
+    """A filer that ignores the query names another LUN, which would be mapped, or destroyed."""
+    with pytest.raises(
+        OntapError, match=f"^the filer answered [a-z-]+-iter with {named}, which was not asked for$"
+    ):
+        ask(answering(page(record)))
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("/vol/vol1/v", "/vol/vol1/v"),
+        ("/vol/*/v", "/vol/vol1/v"),
+        ("/vol/*/v", "/vol/vol1/qtree/v"),
+        ("/vol/vol1/*|/vol/vol2/v", "/vol/vol2/v"),
+        ("*", "/vol/vol1/v"),
+        ("", "/vol/vol1/v"),
+    ],
+)
+def test_a_row_that_was_asked_for(query: str, path: str) -> None:
+    (found,) = answering(page(lun(path))).get_lun_by_args(path=query)
+    assert found.path == path
+
+
+def test_a_long_name_does_not_hide_what_is_wrong_with_it() -> None:
+    with pytest.raises(OntapError, match="^the filer answered .*[.]{3}v{60}, which was not asked for$") as caught:
+        answering(page(lun(f"/vol/vol1/{'v' * 200}"))).get_lun_by_args(path="/vol/vol1/v")
+    assert len(str(caught.value)) < 130
+
+
+@pytest.mark.parametrize(
+    ("ask", "record", "field"),
+    [
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), lun(""), "path"),
+        (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), "<lun-info/>", "path"),
+        (lambda client: client.get_lun_map("/vol/vol1/v"), lun_map("/vol/vol1/v", ""), "initiator-group"),
+        (lambda client: client.get_igroup_maps("ganeti"), lun_map("", "ganeti"), "path"),
+        (lambda client: client.get_igroups("ganeti"), igroup(""), "initiator-group-name"),
+        (lambda client: client.get_pools(["vol1"]), "<volume-attributes/>", "volume-id-attributes/name"),
+        (lambda client: client.get_iscsi_service_details(), "<iscsi-service-info/>", "node-name"),
+        (lambda client: client.get_admin_vservers(), "<vserver-info/>", "vserver-name"),
+    ],
+)
+def test_a_row_that_lacks_what_names_it(ask: Callable[[CmodeClient], Any], record: str, field: str) -> None:
+    with pytest.raises(OntapError, match=f"^[a-z-]+-iter lists a record without {field}$"):
+        ask(answering(page(record)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "record", "named"),
+    [
+        (lambda client: client.get_lun_by_args(path="/vol/*"), lun("/vol/vol1/v"), "/vol/vol1/v"),
+        (lambda client: client.get_lun_map("/vol/vol1/v"), lun_map("/vol/vol1/v", "g"), "/vol/vol1/v g"),
+        (lambda client: client.get_igroups("*"), igroup("g"), "g"),
+        (lambda client: client.get_pools(["vol1"]), pool("vol1"), "vol1"),
+    ],
+)
+def test_a_row_that_comes_twice(ask: Callable[[CmodeClient], Any], record: str, named: str) -> None:
+    """On one page or on two: they may be two LUNs in two SVMs, or pages that do not fit together."""
+    twice = f"^[a-z-]+-iter lists {named} twice; is CLUSTER_MODE_VSERVER set[?]$"
+    for pages in ([page(record, record)], [page(record, tag="a"), page(record)]):
+        with pytest.raises(OntapError, match=twice):
+            ask(answering(*pages))
+
+
+def test_a_luns_maps_to_several_groups_are_no_repetition() -> None:
+    pages = [page(lun_map("/vol/vol1/v", "a"), tag="x"), page(lun_map("/vol/vol1/v", "b"))]
+    assert [one.igroup for one in answering(*pages).get_lun_map("/vol/vol1/v")] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        (lambda: repeat(page(lun("/vol/vol1/v"), tag="a")), "the same next-tag came twice"),
+        (lambda: (page(lun(f"/vol/vol1/{n}"), tag=f"{n % 3}") for n in count()), "the same next-tag came twice"),
+        (lambda: (page(tag=f"{n}") for n in count()), "more than 20 in a row are empty"),
+        (lambda: (page(lun(f"/vol/vol1/{n}"), tag=f"{n}") for n in count()), "there are more than 2000"),
+    ],
+)
+def test_pages_without_end(pages: Callable[[], Iterator[str]], why: str) -> None:
+    with pytest.raises(OntapError, match=f"^the pages of lun-get-iter have no end: {why}$"):
+        answered(pages()).get_lun_by_args(path="/vol/*")
+
+
+def test_some_pages_may_be_empty() -> None:
+    """Over REST a page is, when the filer did not find a record in time; over ZAPI nobody knows."""
+    empty = [page(tag=f"{n}") for n in range(20)]
+    again = [page(tag=f"again {n}") for n in range(20)]
+    pages = [*empty, page(lun("/vol/vol1/a"), tag="a"), *again, page(lun("/vol/vol1/b"))]
+    assert [lun.path for lun in answering(*pages).get_lun_by_args(path="/vol/*")] == ["/vol/vol1/a", "/vol/vol1/b"]
+
+
 def test_every_page_is_read(stage: Stage) -> None:
     for number in range(230):
         stage.ask("lun-create-by-size", {"path": f"/vol/vol1/lun{number:03}", "size": 4 * MIB})
     luns = stage.client.get_lun_by_args(path="/vol/vol1/*")
+    assert isinstance(luns, Found)
+    assert luns.problems == ()
     assert [lun.path for lun in luns] == [f"/vol/vol1/lun{number:03}" for number in range(230)]
     assert stage.wire.calls == ["lun-get-iter"] * 3
 
