@@ -25,8 +25,9 @@ URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
 # One address, or the look-up of the name; and all of it, name, addresses and TLS.
 CONNECT_SECONDS = 5.0
 REACH_SECONDS = 15.0
-# Far above the largest page that we ask for; a peer that sends more is no filer.
-ANSWER_LIMIT = 32 * 1024 * 1024
+# The largest answer there can be is a page of 100 igroups, each with 256 initiators that have the longest of names
+# (223 characters): 7 MiB. A page of LUNs has 0.3 MiB at most. A peer that sends more is no filer.
+ANSWER_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataontap.client.api import NaElement, NaServer
+from dataontap.client.api import MARKUP_LIMIT, NaElement, NaServer
+from dataontap.client.transport import ANSWER_LIMIT
 from dataontap.errors import NaApiError, OntapError
 
 # As clustered ONTAP frames it.
@@ -107,6 +108,35 @@ THIEF = b"""<?xml version="1.0"?><!DOCTYPE netapp [<!ENTITY x SYSTEM "file:///et
 def test_what_no_filer_says(answer: bytes, message: str) -> None:
     with pytest.raises(OntapError, match=message):
         NaServer(Peer(answer)).send_request("lun-map")
+
+
+@pytest.mark.parametrize("shape", ["<a/>", "<a>x</a>", "<a b='' c=''/>", "<a xmlns:a='u'/>", "<!---->", "<?a?>"])
+def test_an_answer_of_too_many_elements(shape: str) -> None:
+    """What they take of memory is many times their length."""
+    marks = shape.count("<") + shape.count("=")
+    most = (MARKUP_LIMIT - ANSWER.count(b"<") - ANSWER.count(b"=") - 10) // marks
+    for number in (most, most + 10):
+        server = NaServer(Peer(ANSWER % b'<results status="passed">%b</results>' % (shape.encode() * number)))
+        if number == most:
+            assert server.send_request("lun-map").name == "results"
+        else:
+            with pytest.raises(
+                OntapError, match="^the answer has more than 250000 elements; is HOSTNAME an ONTAP"
+            ):
+                server.send_request("lun-map")
+
+
+def test_the_largest_answers_there_are_can_be_read() -> None:
+    """A page of igroups whose initiators have the longest names, and one of LUNs with the longest comments."""
+    initiator = b"<initiator-info><initiator-name>%b</initiator-name></initiator-info>" % (b"i" * 223)
+    groups = b"<g><initiators>%b</initiators></g>" % (initiator * 256) * 100
+    luns = b"<lun-info>%b<comment>%b</comment></lun-info>" % (b"<size>1</size>" * 40, b"&quot;" * 254) * 100
+    for rows in (groups, luns):
+        answer = ANSWER % (b'<results status="passed"><attributes-list>%b</attributes-list></results>' % rows)
+        assert len(answer) < ANSWER_LIMIT
+        found = NaServer(Peer(answer)).send_request("igroup-get-iter").get_child_by_name("attributes-list")
+        assert found is not None
+        assert len(list(found.get_children())) == 100
 
 
 def test_control_characters_that_ontap_lets_slip() -> None:
