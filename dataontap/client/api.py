@@ -28,6 +28,7 @@ _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 # there can be, a page of 100 igroups with 256 initiators each, has 103,000 marks.
 MARKUP_LIMIT = 250_000
 _REASON_LIMIT = 120  # the message has to fit into the one line that the admin sees
+_REASON_LIMIT_BEFORE_HINT = 45  # and so has the hint, where it tells more than the reason
 
 Send = Callable[[bytes], bytes]
 Again = Callable[[DataOntapError, int], None]
@@ -229,12 +230,15 @@ class NaServer:
     def _failure(self, api: str, results: NaElement) -> NaApiError:
         code = results.get_attr("errno") or results.get_child_content("errorno") or "unknown"
         reason = results.get_attr("reason") or results.get_child_content("reason") or "no reason given"
-        hint = ""
+        hint, limit = "", _REASON_LIMIT
         if code == codes.EVSERVERNOTFOUND:
             hint = f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
         elif code == codes.EAPIPRIVILEGE:
             hint = "verify credentials tells what LOGIN lacks"
-        return NaApiError(api, code, one_line(reason, _REASON_LIMIT), hint=hint)
+        elif code in codes.SEEN_BY_ANOTHER_GROUP:
+            hint = "initiator in two igroups? see lun igroup show -initiator"
+            limit = _REASON_LIMIT_BEFORE_HINT
+        return NaApiError(api, code, one_line(reason, limit), hint=hint)
 
 
 def _is_busy(error: NaApiError) -> bool:

@@ -15,6 +15,7 @@ INITGROUP_HAS_NODE = "9008"  # the initiator is in it already
 LUN_MAPPING_CONFLICT = "9009"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
 INITGROUP_HAS_LUN = "9024"  # the id is another LUN's in this group
+INITIATOR_HAS_VDISK = "9039"
 SIZE_UNCHANGED = "9042"
 EAPIERROR = "13001"
 EAPIPRIVILEGE = "13003"
@@ -30,6 +31,9 @@ UNKNOWN_TO_THIS_VERSION = frozenset({EAPINOTFOUND, EINVALIDINPUTERROR, EAPIERROR
 # under an errno that no public source tells [?]: the one place where we go by a text.
 BUSY = frozenset({"16", "9038", "9062", "13024"})  # EBUSY, CLONING, DESTROY_LUN_BUSY, ESNAPSHOTBUSY
 BUSY_CLONE_REASON = "Device busy"
+
+# The initiator has this LUN or this id by another group: a cloned machine, or a group that the node had before.
+SEEN_BY_ANOTHER_GROUP = frozenset({LUN_MAPPING_CONFLICT, INITIATOR_HAS_VDISK})
 
 # What was to be made is there; the last one is ESIS_CLONE_CLONE_EXIST, clone-create's.
 EXISTS = frozenset({EEXIST, VDISK_EXISTS, "14952"})

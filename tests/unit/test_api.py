@@ -76,6 +76,18 @@ def test_results_of_a_passed_call() -> None:
             "13001",
         ),
         (b'<results status="failed"/>', "lun-map failed: no reason given (errno unknown)", "unknown"),
+        (
+            b'<results reason="LUN already mapped" status="failed" errno="9009"/>',
+            "lun-map failed: LUN already mapped (errno 9009); "
+            "initiator in two igroups? see lun igroup show -initiator",
+            "9009",
+        ),
+        (
+            b'<results reason="Initiator has it" status="failed" errno="9039"/>',
+            "lun-map failed: Initiator has it (errno 9039); "
+            "initiator in two igroups? see lun igroup show -initiator",
+            "9039",
+        ),
     ],
 )
 def test_a_failed_call(results: bytes, message: str, code: str) -> None:
@@ -83,6 +95,16 @@ def test_a_failed_call(results: bytes, message: str, code: str) -> None:
         NaServer(Peer(ANSWER % results), tunnel="svm1").send_request("lun-map")
     assert str(caught.value) == message
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("code", ["9009", "9039"])
+def test_a_long_reason_does_not_push_the_hint_out_of_the_message(code: str) -> None:
+    """The message begins with "dataontap: snapshot NAME: ", NAME being a UUID and ".ext.disk0"; 200 are shown."""
+    answer = b'<results reason="%b" status="failed" errno="%b"/>' % (b"so it is " * 40, code.encode())
+    with pytest.raises(NaApiError) as caught:
+        NaServer(Peer(ANSWER % answer), tunnel="svm1").send_request("lun-map")
+    assert len(str(caught.value)) + len("dataontap: snapshot : ") + 36 + len(".ext.disk0") <= 200
+    assert "so it is so it is so it is so it is" in str(caught.value)
 
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE netapp [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">
