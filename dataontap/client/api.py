@@ -70,6 +70,10 @@ class NaElement:
         """The text, without the white space around it that some filers add."""
         return (self._element.text or "").strip()
 
+    def get_text_length(self) -> int:
+        """How many characters of text there are in the element and all that is below it."""
+        return sum(map(len, self._element.itertext()))
+
     def get_children(self) -> Iterator[NaElement]:
         """The child elements, in order."""
         return (NaElement(child) for child in self._element if isinstance(child.tag, str))

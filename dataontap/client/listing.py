@@ -16,6 +16,8 @@ PAGE = 100
 # 200,000 records. The most LUNs that are known of are 10,000 for each pair of nodes (ONTAP 9.16, ASA r2), and a
 # cluster has 12 pairs at most; an igroup has 4,096 maps at most.
 MOST_PAGES = 2000
+# That of 120,000 LUNs with the fields that are asked for, and tags in their comments, is 50 MiB.
+MOST_TEXT_MIB = 64
 # Over REST a page is empty where the filer found nothing within 15 s. Whether ZAPI's pages can be so is not known
 # [?]; the safe reading is that some can.
 MOST_EMPTY_PAGES = 20
@@ -122,6 +124,7 @@ class _Pages:
         self._api = api
         self._tags: set[str] = set()
         self._empty = 0
+        self._text = 0
 
     def next_tag(self, results: NaElement, records: int) -> str | None:
         """Where this page, with so many ``records``, says to go on; None after the last one."""
@@ -136,6 +139,9 @@ class _Pages:
             raise self._endless(f"more than {MOST_EMPTY_PAGES} in a row are empty")
         if len(self._tags) >= MOST_PAGES:
             raise self._endless(f"there are more than {MOST_PAGES}")
+        self._text += results.get_text_length()
+        if self._text > MOST_TEXT_MIB << 20:
+            raise self._endless(f"they have more than {MOST_TEXT_MIB} MiB of text")
         return tag
 
     def _endless(self, why: str) -> OntapError:

@@ -281,6 +281,10 @@ def test_a_luns_maps_to_several_groups_are_no_repetition() -> None:
         (lambda: (page(lun(f"/vol/vol1/{n}"), tag=f"{n % 3}") for n in count()), "the same next-tag came twice"),
         (lambda: (page(tag=f"{n}") for n in count()), "more than 20 in a row are empty"),
         (lambda: (page(lun(f"/vol/vol1/{n}"), tag=f"{n}") for n in count()), "there are more than 2000"),
+        (
+            lambda: (page(lun(f"/vol/vol1/{n}" + "x" * 4_000_000), tag=f"{n}") for n in range(40)),
+            "they have more than 64 MiB of text",
+        ),
     ],
 )
 def test_pages_without_end(pages: Callable[[], Iterator[str]], why: str) -> None:
