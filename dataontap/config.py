@@ -59,6 +59,8 @@ class Settings:
     lun_space_reservation: bool = option(literals.yes_no, default=True)
     igroup: str | None = option(literals.maybe(literals.igroup), default=None)
     former_igroup: str | None = option(literals.maybe(literals.igroup), default=None)
+    allowed_igroups: tuple[str, ...] = option(literals.several(literals.igroup, "initiator groups"), default=())
+    former_clusters: tuple[str, ...] = option(literals.several(literals.text, "cluster names"), default=())
     fencing: bool = option(literals.yes_no, default=True)
 
     storage_protocol: str = option(literals.one_of("iscsi", "fc"), default="iscsi")
@@ -97,6 +99,16 @@ class Settings:
         if not settings.allows_pool(settings.pool):
             raise ContractError("EXTP_POOL", f"{settings.pool!r} is not allowed by POOL_NAME_SEARCH_PATTERN")
         return settings
+
+    @property
+    def own_igroup(self) -> str | None:
+        """The disk's own form of initiator group, where that is another one than IGROUP."""
+        return self.igroup if self.igroup != self.usual_igroup else None
+
+    @property
+    def allows_igroup(self) -> bool:
+        """Whether LUNs may be mapped to ``igroup``: it is IGROUP, or one of ALLOWED_IGROUPS."""
+        return self.own_igroup is None or self.own_igroup in self.allowed_igroups
 
     @property
     def secrets(self) -> tuple[str, ...]:

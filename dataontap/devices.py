@@ -6,6 +6,7 @@ where *_COMMANDS are None. Knows nothing of the filer.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Collection, Sequence
@@ -19,6 +20,8 @@ from dataontap.host.san import San
 from dataontap.host.udev import Events, Names
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from dataontap.config import Settings
     from dataontap.host.sysfs import Nexus
     from dataontap.literals import Commands
@@ -96,6 +99,19 @@ class Devices:
         """DeviceError if a device's LUN does not answer, where there is somebody to ask."""
         self._san.prove_alive(device)
 
+    def identities(self, name: str) -> tuple[str, ...]:
+        """The NAA identities of the volume's device here, and those that its name was given to."""
+        device = self.find(name)
+        known = self._san.identities(device) if device is not None else ()
+        return (*known, *self._names.given(self.path(name)))
+
+    def reach(self) -> Sequence[Nexus]:
+        """Where this node sees the target, after logging in as far as need be; nothing where commands look for it.
+
+        Takes its time: call it before the lock of scans is taken.
+        """
+        return self._connect() if self.are_ours else ()
+
     # Call these with the node's lock of scans
 
     def make_room(self, name: str, naas: Collection[str]) -> set[int]:
@@ -106,16 +122,25 @@ class Devices:
         """
         device = self.find(name)
         if device is not None or self._san.is_known(naas):
-            LOG.warning(
-                "a device of this volume is left here, whose LUN is not mapped for this node; it goes first"
-            )
-            if device is not None:
-                self._await_release(device)
-            self._bring_down(name, device, naas)
-            self._require_gone(naas)
-        if self.are_ours:
-            self._connect()
+            LOG.warning("taking down what is left here of this volume: its LUN is not mapped for this node")
+            self._clean(name, device, naas)
         return self._san.taken()
+
+    def clear_dead(self, name: str, naas: Collection[str]) -> None:
+        """Let no dead multipath map of the volume's LUN be left here, before its paths come.
+
+        That the LUN is mapped for this node does not prove that this node is clean: what a nameless map without
+        paths has queued would be written. A left-over that is held is a DeviceError.
+        """
+        if self.find(name) is None and self._san.has_dead_map(naas):
+            LOG.warning("taking down a map of this volume without a living path")
+            self._clean(name, None, naas)
+
+    def _clean(self, name: str, device: str | None, naas: Collection[str]) -> None:
+        if device is not None:
+            self._await_release(device)
+        self._bring_down(name, device, naas)
+        self._require_gone(naas)
 
     def _require_gone(self, naas: Collection[str]) -> None:
         if self._san.is_known(naas):
@@ -133,12 +158,14 @@ class Devices:
             LOG.warning("%s is another LUN's device, which goes first", device)
             self._bring_down(name, device, ())
 
-    def scan(self, name: str, wanted: Wanted, lun_ids: Sequence[int]) -> list[str]:
-        """Let this node see the LUN; returns what went wrong, as sentences."""
+    def scan(self, name: str, wanted: Wanted, lun_ids: Sequence[int], nexuses: Sequence[Nexus]) -> list[str]:
+        """Let this node see the LUN, at ``nexuses`` as ``reach`` told; returns what went wrong, as sentences."""
         if self._attach_commands is None:
-            self._san.scan(wanted, lun_ids, self._connect(), self._known())
+            self._san.scan(wanted, lun_ids, nexuses, self._known())
             return []
         return self._host.run_commands(self._attach_commands, self._deadline, **self._words(name))
+
+    # And these without: they wait, or take it themselves
 
     def let_go(self, name: str, naas: Collection[str]) -> bool:
         """Take down what there is of the volume's LUN on this node, if nobody holds it; whether that is so."""
@@ -149,8 +176,9 @@ class Devices:
             LOG.info("%s stays in its group for now: it is in use by %s", device, ", ".join(held))
             return False
         try:
-            self._bring_down(name, device, naas)
-            self._require_gone(naas)
+            with self._down():
+                self._bring_down(name, device, naas)
+                self._require_gone(naas)
         except DeviceError as error:  # held by who cannot be seen: Xen's back end, a mount in another namespace
             LOG.info("it stays in its group for now: %s", error)
             return False
@@ -163,8 +191,6 @@ class Devices:
     def restore_queueing(self, device: str) -> None:
         """Let it wait again, as multipath is configured."""
         self._san.queue(device, True)
-
-    # And these without: they wait
 
     def settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
         """The device that came by a scan, proven; DeviceError when none came.
@@ -199,8 +225,20 @@ class Devices:
             self._await_release(device)
         elif not known:
             return
-        with self._locks.scan():
+        with self._down():
             self._bring_down(name, device, known)
+
+    def is_left(self, name: str, naas: Collection[str]) -> bool:
+        """Whether anything of the volume's LUN is on this node, alive or dead."""
+        return self.find(name) is not None or self._san.is_known(naas)
+
+    def _down(self) -> AbstractContextManager[None]:
+        """What a device is taken down under.
+
+        Our own hands only remove what is this LUN's, and wait for no other volume's scan; configured commands may
+        do anything.
+        """
+        return self._locks.scan() if self._settings.detach_commands else contextlib.nullcontext()
 
     def _await_release(self, device: str) -> None:
         """Where nobody else does: of a LUN's device it is asked without opening it, when it is taken down."""

@@ -47,14 +47,16 @@ class VolumeError(DataOntapError):
 
 
 class OntapError(DataOntapError):
-    """The filer's answer makes no sense to us."""
+    """The filer's answer makes no sense to us. ``transient`` is whether it may go better next time."""
+
+    transient = False
 
 
 class TransportError(OntapError):
     """No usable answer came back.
 
-    ``sent`` is whether the request may have reached the filer, and so may have been carried out; ``transient``
-    whether it may go better next time; ``status`` the HTTP status where there was one.
+    ``sent`` is whether the request may have reached the filer, and so may have been carried out; ``status`` the
+    HTTP status where there was one.
     """
 
     def __init__(
@@ -73,15 +75,17 @@ class TransportError(OntapError):
 class NaApiError(OntapError):
     """The filer answered a call with an errno; ``code`` is that errno as it came over the wire.
 
+    ``transient`` is whether the filer was only busy.
     ``after_lost_answer`` is whether the same request went out before and got no answer: an errno that says "done
     already" then means that it was.
     """
 
-    def __init__(self, api: str, code: str, reason: str, *, hint: str = "") -> None:
+    def __init__(self, api: str, code: str, reason: str, *, hint: str = "", transient: bool = False) -> None:
         super().__init__(f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}")
         self.api = api
         self.code = code
         self.reason = reason
+        self.transient = transient
         self.after_lost_answer = False
 
 

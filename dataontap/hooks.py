@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Callable
 
-from dataontap import ssconf, tag
+from dataontap import ssconf
 from dataontap.deadline import Deadline
 from dataontap.environ import HookCall, InstanceDisk
 from dataontap.errors import CommandError, ContractError, DataOntapError, VolumeError
@@ -21,7 +21,6 @@ from dataontap.host import run as programs
 from dataontap.main import Process, as_process, asks_for_help, attempt, compose, tell_usage
 
 if TYPE_CHECKING:
-    from dataontap.client.client_base import Lun
     from dataontap.config import Settings
     from dataontap.provider import DataOnTapProvider
 
@@ -36,9 +35,8 @@ _SSH_FAILED = "255"  # ssh's own exit status: the node is down
 
 @dataclass(frozen=True)
 class Site:
-    """What a hook acts with: the cluster it is in, the provider with its deadline, and ``run`` for programs."""
+    """What a hook acts with: the provider with its deadline, and ``run`` for programs."""
 
-    cluster: str
     provider: DataOnTapProvider
     deadline: Deadline
     run: Callable[..., str] = programs.run
@@ -51,7 +49,9 @@ def pre_move(call: HookCall, site: Site) -> None:
     """
 
     def attach(disk: InstanceDisk) -> None:
-        LOG.info("%s is here: %s", disk, site.provider.attach_anew(disk.volume))
+        device = site.provider.attach_anew(disk.volume)
+        if device is not None:
+            LOG.info("%s is here: %s", disk, device)
 
     _each(call.disks, attach, site.deadline)
 
@@ -120,7 +120,7 @@ def run(name: str, process: Process) -> int:
 
     def act(call: HookCall, settings: Settings) -> None:
         deadline = Deadline(settings.timeout)
-        hook.act(call, Site(ssconf.cluster_name(), compose(settings, process, deadline), deadline))
+        hook.act(call, Site(compose(settings, process, deadline), deadline))
 
     instance = process.environ.get("GANETI_INSTANCE_NAME") or "-"
     return attempt(name, instance, process, lambda: hook.expects(process.environ, ssconf.node_name()), act)
@@ -169,19 +169,4 @@ def _words(text: str) -> set[str]:
 
 def _remove_left_lun(disk: InstanceDisk, *, site: Site, said: set[str] | None) -> None:
     """Remove the LUN that is there still, if it is provably ours and no node ``said`` that it uses it."""
-    lun = _find_lun(disk.name, site.provider)
-    if lun is None:
-        return
-    found = tag.find(lun.comment)
-    ours = found is not None and site.cluster == found.cluster != "-" and found.kind == tag.DISK
-    if found is None or not ours or found.uuid not in {disk.uuid, "-"}:
-        raise VolumeError(f"{lun.path} is still there and not tagged as this cluster's disk; it stays")
-    if said is None or disk.name in said:
-        raise VolumeError(f"{lun.path} stays: its device may be in use on a node, see the log")
-    LOG.warning("%s was left by Ganeti and is removed", lun.path)
-    site.provider.luns.destroy(lun.path)
-
-
-def _find_lun(name: str, provider: DataOnTapProvider) -> Lun | None:
-    found = provider.client.get_lun_by_args(path=provider.luns.path(name))
-    return found[0] if found else provider.luns.search(name)
+    site.provider.remove_left(disk.volume, in_use=said is None or disk.name in said)

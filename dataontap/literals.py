@@ -96,13 +96,31 @@ def matching(pattern: str, what: str) -> Reader:
 def igroup(value: object) -> str:
     """An initiator group's name, or one for each node with ``{node}`` in it once.
 
-    1 to 96 characters, the first a letter or digit (ONTAP's manual of "lun igroup rename"). Beside ``{node}``
-    there has to be something else: by that a cluster's groups are told from all others.
+    Beside ``{node}`` there has to be something else: by that a cluster's groups are told from all others.
     """
-    name = value.replace(NODE, "n", 1) if isinstance(value, str) else value
-    if value == NODE or not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,95}", name):
+    name = value.replace(NODE, "n", 1) if isinstance(value, str) else ""
+    if value == NODE or not is_igroup(name):
         raise ValueError(f"expected an initiator group's name, or one such as 'ganeti-{NODE}', not {value!r}")
     return str(value)
+
+
+def is_igroup(name: str) -> bool:
+    """Whether ONTAP takes ``name`` for an initiator group: 1 to 96 characters, the first a letter or digit.
+
+    That is from its manual of "lun igroup rename". Two dots in a row would be a range in a query.
+    """
+    return re.fullmatch(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,95}", name) is not None
+
+
+def several(read: Reader, what: str) -> Reader:
+    """A tuple or list of what ``read`` takes; ``what`` tells people what these are."""
+
+    def read_all(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, (tuple, list)):
+            raise ValueError(f"expected a tuple of {what}, not {value!r}")
+        return tuple(read(one) for one in value)
+
+    return read_all
 
 
 def regex(value: object) -> re.Pattern[str]:

@@ -1,69 +1,89 @@
-"""The volumes' LUNs on the filer: found, made whole or not at all, destroyed only if nobody else sees them."""
+"""The volumes' LUNs on the filer: found, tagged, destroyed only if nobody else sees them."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable
-
-from oslo_utils import excutils
+from typing import TYPE_CHECKING
 
 from dataontap import tag
+from dataontap.candidates import BEING_REMOVED, Elsewhere, is_copy, is_disk, names_itself, serial_of, uuid_of
 from dataontap.client import codes
-from dataontap.deadline import Deadline
 from dataontap.environ import Snapshot
-from dataontap.errors import (
-    DataOntapError,
-    DeadlineError,
-    NaApiError,
-    OntapError,
-    TransportError,
-    VolumeError,
-)
+from dataontap.errors import DataOntapError, NaApiError, OntapError, VolumeError
+from dataontap.strangers import require_own_cluster
 from dataontap.tag import Tag
+from dataontap.taking import take
 
 if TYPE_CHECKING:
-    from dataontap.client.client_base import Lun
+    from dataontap.client.client_base import Found, Lun, LunMap, VolumeProblem
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
     from dataontap.igroups import Igroups
 
 LOG = logging.getLogger(__name__)
 
-# What undoing a failed creation may take when the verb's own time is used up.
-_UNDO_SECONDS = 20.0
-_UNDO_TRIES = 3
-# In the place of Ganeti's text, in the comment of a LUN in another pool while it is being removed.
-_BEING_REMOVED = "being removed"
-
 
 class Luns:
     """The LUNs that ``settings`` point to, as ``client`` sees them."""
 
-    def __init__(
-        self, client: CmodeClient, settings: Settings, deadline: Deadline, igroups: Igroups, cluster: str
-    ) -> None:
+    def __init__(self, client: CmodeClient, settings: Settings, igroups: Igroups, cluster: str) -> None:
         self._client = client
         self._settings = settings
-        self._deadline = deadline
         self._igroups = igroups
-        self._cluster = cluster
+        self._cluster = tag.cluster_word(cluster)
 
     def path(self, name: str) -> str:
-        """Where the volume ``name`` belongs."""
+        """Where the volume ``name`` belongs: its own path."""
         return f"/vol/{self._settings.pool}/{name}"
 
     def existing(self, name: str) -> Lun:
-        """The volume's LUN: in its own pool, or else in the one other pool that has it."""
-        path = self.path(name)
-        found = self._client.get_lun_by_args(path=path)
-        lun = found[0] if len(found) == 1 else self.search(name) if not found else None
-        if lun is None:
-            several = "more than one LUN answers to" if found else "there is no LUN"
-            raise VolumeError(f"{several} {path}; check POOL and CLUSTER_MODE_VSERVER")
-        return lun
+        """The volume's LUN: what is at its own path, or else what proves to be it elsewhere.
+
+        VolumeError where there is none, several, or none that is provably the volume.
+        """
+        own = self._client.get_lun_by_args(path=self.path(name))
+        if not own:
+            self._require_complete(own)
+            return self._found_elsewhere(name)
+        self._require_no_original(own[0])
+        return own[0]
+
+    def _found_elsewhere(self, name: str) -> Lun:
+        found = self._client.get_lun_by_args(path=_anywhere(name))
+        sorted_out = self.sort(found)
+        volume = self._only(sorted_out)
+        if volume is not None:
+            return volume
+        self._require_complete(found)
+        raise VolumeError(self._why_none(name, sorted_out))
+
+    def _why_none(self, name: str, there: Elsewhere) -> str:
+        for lun, what in (
+            *((lun, "may be a copy") for lun in there.unproven),
+            *((lun, "is a copy") for lun in there.copies),
+        ):
+            way = f"gnt-instance modify --disk N:pool={lun.pool} INSTANCE"
+            return (
+                f"there is no LUN in {self._settings.pool}, that in {lun.pool} {what}; if it is the disk's: {way}"
+            )
+        return f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER"
+
+    def _require_no_original(self, own: Lun) -> None:
+        """VolumeError if the LUN at the volume's own path is a copy, and its original is elsewhere.
+
+        A copy alone is what the storage admin put there: a restored volume, or the destination of a mirror.
+        """
+        if not is_copy(own):
+            return
+        LOG.warning("%s is a copy: its tag was written for another LUN", own.path)
+        name = own.path.rpartition("/")[2]
+        found = self._client.get_lun_by_args(path=_anywhere(name))
+        self._require_complete(found)
+        originals = [lun for lun in self._allowed(found) if names_itself(lun)]
+        if originals:
+            raise VolumeError(f"{own.path} is a copy of {originals[0].path}: remove or rename one of them")
 
     def at(self, path: str) -> Lun:
         """The LUN at this path, which was there a moment ago."""
@@ -72,71 +92,159 @@ class Luns:
             raise VolumeError(f"{path} was there a moment ago, and is not any more")
         return found[0]
 
-    def anywhere(self, name: str) -> Lun | None:
-        """The volume's LUN, in its own pool or else as ``search`` finds it: both by one request."""
+    def in_the_way(self, name: str) -> Lun | None:
+        """The LUN for which no other one of this name may be made: the volume's, or what may be that.
+
+        Copies are named in the log. Volumes that the filer cannot list now stop nothing: who makes a LUN in one is
+        told by the filer whether it is there.
+        """
         found = self._client.get_lun_by_args(path=_anywhere(name))
+        for problem in self._problems(found):
+            LOG.warning("whether there is a LUN of this name already is not quite certain: %s", problem)
         own = [lun for lun in found if lun.path == self.path(name)]
-        return own[0] if own else self._of_other_pools(found)
+        if own:
+            return own[0]
+        there = self.sort(found)
+        return next(iter((*there.volumes, *only_originals(self._client, there.unproven))), None)
 
     def search(self, name: str) -> Lun | None:
-        """The LUN of this name in another allowed pool, or None; two are a VolumeError.
+        """The volume's LUN outside its own path, or None; two are a VolumeError."""
+        found = self._client.get_lun_by_args(path=_anywhere(name))
+        volume = self._only(self.sort(found))
+        if volume is None:
+            self._require_complete(found)
+        return volume
 
-        What FlexClones and mirrors of a pool show under that name are copies, not the volume; and so is what is
-        mapped to nobody, as long as one group is for all nodes, and always was: every volume of ours was mapped
-        when it was made, and a copy bears the same tag. With a group per node, where a stopped instance's LUN is
-        mapped to nobody, its tag has to do, of whichever cluster: this one may have had another name. One whose
-        removal was begun says so.
+    def to_move(self, name: str, uuid: str | None) -> Lun | None:
+        """The LUN of the disk with this VOL_UUID, for a hook, which is not told the disk's pool.
+
+        It is the one whose tag proves it, or else the one that is mapped to a group of ours. None: there may be
+        one, but it is in use nowhere, so that it is not needed for a move, and nothing proves it. VolumeError if
+        there is no LUN, or if there are two.
         """
-        return self._of_other_pools(self._client.get_lun_by_args(path=_anywhere(name)))
+        found = self._client.get_lun_by_args(path=_anywhere(name))
+        known = [lun for lun in self._allowed(found) if not is_copy(lun)]
+        proven = [lun for lun in known if names_itself(lun) and uuid_of(lun) == uuid]
+        in_use = set() if proven else self.in_use(known)
+        chosen = proven or [lun for lun in known if lun.path in in_use]
+        if len(chosen) > 1:
+            raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(chosen)}")
+        if not known:
+            self._require_complete(found)
+            raise VolumeError(f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER")
+        return chosen[0] if chosen else None
 
-    def _of_other_pools(self, luns: Iterable[Lun]) -> Lun | None:
-        found = {}
-        for lun in luns:
-            if lun.pool == self._settings.pool or not self._settings.allows_pool(lun.pool):
-                continue
-            tagged = self._igroups.may_be_unmapped and tag.find(lun.comment) is not None
-            if lun.mapped or tagged or lun.comment.startswith(_BEING_REMOVED):
-                found[lun.path] = lun
-            else:
-                LOG.warning("%s has this name, too, but is mapped to nobody; not taken for the volume", lun.path)
-        if not found:
-            return None
-        originals = only_originals(self._client, [lun for _, lun in sorted(found.items())])
-        if len(originals) > 1:
-            pools = ", ".join(lun.pool for lun in originals)
-            raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
-        return originals[0] if originals else None
+    def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
+        """What is still there of a removed disk: the LUN that is provably this cluster's, and those that are not.
 
-    def mark(self, lun: Lun) -> Tag | None:
-        """The tag that the LUN ought to have if it has one: this cluster may have had another name once."""
-        found = tag.find(lun.comment)
-        return replace(found, cluster=self._cluster) if found and self._cluster != "-" else found
+        Copies, mirrors and FlexClones are not among the latter. VolumeError if two are provably the disk's.
+        """
+        found = self._client.get_lun_by_args(path=_anywhere(name))
+        there = self._allowed(found)
+        proven = [lun for lun in there if is_disk(lun, self._cluster, uuid)]
+        if len(proven) > 1:
+            raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(proven)}")
+        if not proven:
+            self._require_complete(found)
+        for copy in filter(is_copy, there):
+            LOG.warning("%s is a copy of a LUN of the removed disk; it stays", copy.path)
+        others = [lun for lun in there if lun not in proven and not is_copy(lun)]
+        return (proven[0] if proven else None), only_originals(self._client, others)
 
-    def keep_findable(self, lun: Lun) -> None:
-        """See to it that the LUN is known for this cluster's, as it has to be where it is mapped to nobody.
+    def shown_by(self, name: str, naas: Collection[str]) -> Lun:
+        """The LUN that a device of the volume with one of these identities showed, or else the volume's LUN."""
+        found = self._client.get_lun_by_args(path=_anywhere(name))
+        shown = [lun for lun in self._allowed(found) if {*lun.naas} & {*naas}]
+        own = [lun for lun in found if lun.path == self.path(name)]
+        volume = next(iter((*shown, *own)), None) or self._only(self.sort(found))
+        if volume is None:
+            self._require_complete(found)
+            raise VolumeError("no LUN of this volume was found")
+        return volume
 
-        A tag of another cluster's is this one's from before it was renamed: Ganeti has the volume.
+    def sort(self, luns: Iterable[Lun]) -> Elsewhere:
+        """The LUNs in allowed pools outside the volume's own path, by what they are; what is not it is logged."""
+        others = [lun for lun in self._allowed(luns) if lun.pool != self._settings.pool]
+        there = Elsewhere.of(others, self.in_use(lun for lun in others if not (is_copy(lun) or names_itself(lun))))
+        for lun in there.copies:
+            LOG.warning("%s is a copy: its tag was written for another LUN; it is left alone", lun.path)
+        for lun in there.unproven:
+            LOG.warning(
+                "%s has this name, too, but nothing proves that it is the volume; it is left alone", lun.path
+            )
+        # A mirror's or a FlexClone's LUNs are copies, whatever their tags say.
+        originals = only_originals(self._client, there.volumes)
+        return replace(there, volumes=tuple(originals))
+
+    def in_use(self, luns: Iterable[Lun]) -> set[str]:
+        """The paths of those that are mapped to a group of ours."""
+        paths = [lun.path for lun in luns if lun.mapped]
+        maps = self._client.get_lun_map("|".join(paths)) if paths else []
+        return {mapping.path for mapping in maps if self._igroups.are_known(mapping.igroup)}
+
+    @staticmethod
+    def _only(there: Elsewhere) -> Lun | None:
+        if len(there.volumes) > 1:
+            raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(there.volumes)}")
+        return there.volumes[0] if there.volumes else None
+
+    def _allowed(self, luns: Iterable[Lun]) -> list[Lun]:
+        return [lun for lun in luns if lun.pool == self._settings.pool or self._settings.allows_pool(lun.pool)]
+
+    def _problems(self, found: Found[Lun]) -> tuple[VolumeProblem, ...]:
+        """The volumes that ``found`` lacks, of those that may have the volume's LUN."""
+        own, allows = self._settings.pool.partition("/")[0], self._settings.allows_pool
+        return tuple(one for one in found.problems if one.volume in {"", own} or allows(one.volume))
+
+    def _require_complete(self, found: Found[Lun]) -> None:
+        """OntapError where a list lacks volumes: that it has no LUN does not prove that there is none."""
+        problems = self._problems(found)
+        if problems:
+            raise OntapError(f"{problems[0]}; so whether there is a LUN of this name cannot be told")
+
+    def mark(self, lun: Lun, uuid: str | None) -> Tag:
+        """The tag that the LUN ought to have, for the disk with this VOL_UUID if Ganeti told one.
+
+        The cluster may have had another name once, and the disk no igroup of its own.
+        """
+        found = tag.find(lun.comment) or Tag(tag.UNKNOWN, tag.UNKNOWN, tag.DISK)
+        return Tag(
+            found.cluster if self._cluster == tag.UNKNOWN else self._cluster,
+            found.uuid if found.kind == tag.SNAPSHOT or uuid is None else uuid,
+            found.kind,
+            serial_of(lun),
+            self._settings.own_igroup,
+        )
+
+    def retag(self, lun: Lun, uuid: str | None) -> None:
+        """See to it that the LUN's tag says that it is this volume's: one request, once a volume.
+
+        What is outside its own path has to be told so as long as it is mapped to a group of ours. Elsewhere a tag
+        that cannot be written costs nothing now.
         """
         text, found = tag.split(lun.comment)
-        if found is None and (not self._igroups.is_per_node or lun.pool == self._settings.pool):
-            return
-        mark = self.mark(lun) or Tag(self._cluster, "-", tag.DISK)
+        mark = self.mark(lun, uuid)
         if mark == found:
             return
+        if is_copy(lun):
+            LOG.warning("%s is taken for the volume from now on, since it is at its path", lun.path)
         try:
             self._client.set_lun_comment(lun.path, tag.compose(text, mark))
         except DataOntapError as error:
-            if found is None:
+            if lun.path.rpartition("/")[0] != f"/vol/{self._settings.pool}" and not names_itself(lun):
                 raise
-            LOG.warning("%s keeps the name that the cluster had before: %s", lun.path, error)
+            LOG.warning("the tag of %s stays as it was: %s", lun.path, error)
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
         """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
         paths = (self.path(volume.name), self.path(volume.snapshot_name))
-        found = {lun.path: lun for lun in self._client.get_lun_by_args(path="|".join(paths))}
+        listed = self._client.get_lun_by_args(path="|".join(paths))
+        found = {lun.path: lun for lun in listed}
         if paths[0] in found:
+            self._require_no_original(found[paths[0]])
             return found[paths[0]], found.get(paths[1])
-        source = self.existing(volume.name)
+        self._require_complete(listed)
+        source = self._found_elsewhere(volume.name)
         beside = f"/vol/{source.pool}/{volume.snapshot_name}"
         other = found.get(paths[1]) or self.search(volume.snapshot_name)
         if other is not None and other.path != beside:
@@ -145,136 +253,76 @@ class Luns:
         leftover = self._client.get_lun_by_args(path=beside)
         return source, leftover[0] if leftover else None
 
-    def make(
-        self,
-        path: str,
-        make: Callable[[], object],
-        finish: Callable[[], object],
-        *,
-        is_ours: Callable[[Lun], bool],
-        release: Callable[[], object] = lambda: None,
-    ) -> None:
-        """``make`` the LUN and ``finish`` it, or leave none behind: whatever fails, it is removed again.
+    def destroy(self, path: str, lun: Lun | None = None) -> bool:
+        """Unmap the LUN at ``path`` from our groups and destroy it; False if there was none.
 
-        The caller has just seen that there is none. When the answer to ``make`` is lost, a LUN that is there now
-        counts as made if ``is_ours`` says that it must be; any other stays. Before a LUN is removed again,
-        ``release`` has to take its device off this node; if that fails it stays, which is said.
+        VolumeError if others see it, or if it may be another cluster's. ``lun`` is the LUN as it was found outside
+        its own path.
         """
-        self._make_sure(path, make, is_ours)
-        with self.whole_or_none(path, release):
-            finish()
+        maps = self._client.get_lun_map(path)
+        self._require_ours(path, maps, lun)
+        uuid = maps[0].uuid if maps else ""
+        if maps:
+            self._mark_if_elsewhere(lun)
+        else:
+            # Asked before: a destruction that is repeated after a lost answer cannot tell.
+            found = self._client.get_lun_by_args(path=path)
+            if not found:
+                self._require_complete(found)
+                return False
+            uuid = found[0].uuid
 
-    @contextlib.contextmanager
-    def whole_or_none(self, path: str, release: Callable[[], object]) -> Iterator[None]:
-        """What is done meanwhile belongs to the LUN's making: if it fails, the LUN is removed as in ``make``."""
+        def left(now: Sequence[LunMap]) -> list[str]:
+            self._require_ours(path, now, lun)
+            groups = {mapping.igroup for mapping in now if mapping.uuid == uuid}
+            # This node's own last: its device is gone, and no other node can have taken what is its.
+            return sorted(groups, key=lambda igroup: (igroup in self._igroups.mine, igroup))
+
         try:
-            yield
-        except BaseException:
-            with excutils.save_and_reraise_exception(logger=LOG):
-                self._undo(path, release)
-
-    def _make_sure(self, path: str, make: Callable[[], object], is_ours: Callable[[Lun], bool]) -> None:
-        """``make``, again if the filer turned out to be of another version, or if its lost answer made nothing."""
-        tries = 0
-        while True:
-            try:
-                make()
-            except NaApiError as error:
-                if error.code in codes.EXISTS:
-                    if tries and any(is_ours(lun) for lun in self._look(path, error)):
-                        return  # made by the request before this one, after we had looked for it
-                    raise  # somebody else's, made since the caller looked
-                if self._client.is_other_version(error):
-                    continue
-                lost: DataOntapError = error
-            except DataOntapError as error:
-                if isinstance(error, TransportError) and not error.sent:
-                    raise
-                lost = error
-            else:
-                return
-            # Lost on the way, cut off by the deadline, an answer that makes no sense, or an errno of a filer that
-            # gave up waiting for itself: look what it did.
-            if self._was_made(path, is_ours, lost, tries):
-                return
-            tries += 1
-
-    def _was_made(self, path: str, is_ours: Callable[[Lun], bool], lost: DataOntapError, tries: int) -> bool:
-        """Whether a lost request made the LUN. Unless another try is worth it, undoes that and raises ``lost``."""
-        final = not (isinstance(lost, TransportError) and lost.transient)
-        if not final:
-            try:
-                self._client.server.again(lost, tries)
-            except DataOntapError:
-                final = True
-        if final:
-            self._deadline.allow(_UNDO_SECONDS)
-        luns = self._look(path, lost)
-        if luns and not is_ours(luns[0]):
-            raise VolumeError(f"{lost}; and there is a LUN {path} now, not provably ours; it stays") from None
-        if final:
-            if luns:
-                self._undo(path, lambda: None)
-            raise lost
-        return bool(luns)
-
-    def _look(self, path: str, lost: DataOntapError) -> list[Lun]:
-        """The LUN that a request which ended so has made, or another, or none."""
-        try:
-            return self._client.get_lun_by_args(path=path)
-        except DataOntapError as error:
-            LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", path, lost)
-            raise VolumeError(f"look whether it was made all the same: {error}") from lost
-
-    def _undo(self, path: str, release: Callable[[], object]) -> None:
-        """Remove a LUN that was just made, not giving up at one bad answer; what goes wrong is only said."""
-        self._deadline.allow(_UNDO_SECONDS)
-        tries = 0
-        while True:
-            try:
-                release()
-                with self._deadline.within(_UNDO_SECONDS / (_UNDO_TRIES + 1)):
-                    self.destroy(path)
-                LOG.info("%s was removed again", path)
-                return
-            except DataOntapError as error:
-                if tries == _UNDO_TRIES or not self._may_try_again(error, tries):
-                    LOG.error("%s could not be removed again, look whether it is there: %s", path, error)
-                    return
-            tries += 1
-
-    def _may_try_again(self, error: DataOntapError, tries: int) -> bool:
-        """Whether it is the filer that failed and may do better; waits a while."""
-        if not isinstance(error, (OntapError, DeadlineError)):
-            return False
-        try:
-            self._client.server.again(error, tries)
-        except DataOntapError:
-            return False
+            take(self._client, path, maps, left)
+        except NaApiError as error:
+            if error.code not in codes.NO_SUCH_LUN:  # somebody else has removed it just now
+                raise
+            return True
+        self._destroy(path, uuid)
         return True
 
-    def destroy(self, path: str) -> bool:
-        """Unmap a LUN from our groups and destroy it; False if there was none, VolumeError if others see it."""
-        groups = sorted(mapping.igroup for mapping in self._client.get_lun_map(path))
-        others = [one for one in groups if not (self._igroups.are_ours(one) or self._igroups.are_former(one))]
+    def _require_ours(self, path: str, maps: Sequence[LunMap], lun: Lun | None) -> None:
+        """VolumeError if the LUN is mapped to a group that is not ours, or to a node outside this cluster."""
+        groups = sorted({mapping.igroup for mapping in maps})
+        others = [igroup for igroup in groups if not self._igroups.are_known(igroup)]
         if others:
             raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
-        if groups:
-            self._mark_if_elsewhere(path)
-        elif not self._client.get_lun_by_args(path=path):
-            # Asked before: a destruction that is repeated after a lost answer cannot tell.
-            return False
-        for igroup in groups:
-            self._client.unmap_lun(path, igroup)
-        self._client.destroy_lun(path)
-        return True
+        strange = self._igroups.strange(groups)
+        if strange:
+            require_own_cluster(self._igroups, lun or self.at(path), strange)
 
-    def _mark_if_elsewhere(self, path: str) -> None:
+    def _destroy(self, path: str, uuid: str) -> None:
+        """Destroy the LUN with this uuid; before the request is repeated, it is looked what is there."""
+        tries = 0
+        while True:
+            try:
+                self._client.destroy_lun(path, once=True)
+            except OntapError as error:
+                if not error.transient:
+                    raise
+                self._client.server.again(error, tries)
+                tries += 1
+            else:
+                return
+            found = self._client.get_lun_by_args(path=path)
+            if found and found[0].uuid != uuid:
+                LOG.warning("%s is another LUN by now, which stays", path)
+                return
+            if not found:
+                self._require_complete(found)
+                return
+
+    def _mark_if_elsewhere(self, lun: Lun | None) -> None:
         """Let ``search`` find the LUN also when it is unmapped and the destruction fails."""
-        if path.rpartition("/")[0] != f"/vol/{self._settings.pool}":
-            for lun in self._client.get_lun_by_args(path=path):
-                mark = tag.find(lun.comment)
-                self._client.set_lun_comment(path, tag.compose(_BEING_REMOVED, mark) if mark else _BEING_REMOVED)
+        if lun is not None and not names_itself(lun) and not lun.comment.startswith(BEING_REMOVED):
+            mark = tag.find(lun.comment)
+            self._client.set_lun_comment(lun.path, tag.compose(BEING_REMOVED, mark) if mark else BEING_REMOVED)
 
 
 def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
@@ -284,6 +332,10 @@ def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
     volumes = sorted({lun.volume for lun in luns})
     originals = {pool.name for pool in client.get_pools(volumes) if pool.writable and not pool.is_clone}
     return [lun for lun in luns if lun.volume in originals]
+
+
+def _pools(luns: Iterable[Lun]) -> str:
+    return ", ".join(lun.pool for lun in luns)
 
 
 def _anywhere(name: str) -> str:

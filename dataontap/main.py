@@ -130,6 +130,8 @@ def compose(settings: Settings, process: Process, deadline: Deadline) -> DataOnT
     from dataontap.records import Records
 
     log.setup(settings)
+    if not settings.allows_igroup:
+        LOG.warning("the disk's igroup %r is not among ALLOWED_IGROUPS: it gets no new maps", settings.igroup)
     locks = Locks(deadline)
     return DataOnTapProvider(
         settings,
@@ -180,7 +182,7 @@ def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:
     identity = (settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
     return Igroups(
         settings,
-        node=ssconf.node_name,
+        cluster=ssconf.Cluster(),
         client=client,
         initiators=fc.initiators if settings.storage_protocol == "fc" else _iscsi(settings).initiators,
         memory=partial(Memory, "igroup", *identity),

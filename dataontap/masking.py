@@ -11,10 +11,13 @@ import hashlib
 import itertools
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Callable
 
 from dataontap.client import codes
-from dataontap.errors import DataOntapError, NaApiError, VolumeError
+from dataontap.errors import DataOntapError, NaApiError, OntapError, VolumeError
+from dataontap.strangers import require_own_cluster
+from dataontap.taking import take
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun, LunMap
@@ -29,17 +32,44 @@ LOG = logging.getLogger(__name__)
 # Ids that are taken in the group cost a request each; after some it is cheaper to ask for all that are.
 _GUESSES = 3
 # When so many are refused although nothing is there, it is not the id: initiators that two machines have, say.
-_MOST_GUESSES = 32
+_MOST_REFUSALS = 32
 _NOT_ALONE = "another node opens {} at the same time; this one does not have it alone"
 # What mapping a LUN back to where it was may take, when the verb's own time is used up.
 _UNDO_SECONDS = 20.0
+# How long a request may hold up the other scans of this node.
+_LOCKED_SECONDS = 10.0
+
+
+@dataclass
+class Placement:
+    """A LUN on its way to an id in a group of this node's: where it is, or what was tried so far.
+
+    ``maps`` is where it was mapped before, ``leaves`` those of them that it was taken out of. Under one of
+    ``lun_ids`` this node may find it once it ``is_mapped``; ``made``: because this verb mapped it.
+    """
+
+    name: str
+    path: str
+    naas: Collection[str]
+    igroups: Igroups
+    maps: Sequence[LunMap] = ()
+    leaves: Sequence[LunMap] = ()
+    lun_ids: list[int] = field(default_factory=list)
+    is_mapped: bool = False
+    made: bool = False
+    # It is mapped here and may not be: then nothing is written to it.
+    is_doubtful: bool = False
+    # Ids that are not to be chosen, and how the attempts went.
+    avoid: set[int] = field(default_factory=set)
+    error: OntapError | None = None
+    was_cut_short: bool = False
+    refusals: int = 0
+    losses: int = 0
+    group_was_made_anew: bool = False
 
 
 class Masking:
-    """The maps of volumes' LUNs, as far as they concern this node.
-
-    Call it with the node's lock of scans; ``withdraw`` alone, which gives nobody anything, needs none.
-    """
+    """The maps of volumes' LUNs, as far as they concern this node. Only ``map_now`` needs the lock of scans."""
 
     def __init__(
         self, client: CmodeClient, settings: Settings, igroups: Igroups, devices: Devices, deadline: Deadline
@@ -61,118 +91,181 @@ class Masking:
             return None
         return self._client.get_lun_map(lun.path) if lun.mapped else []
 
-    def map_here(self, name: str, lun: Lun, maps: Sequence[LunMap], *, any_igroup: bool = False) -> list[int]:
-        """See to it that this node's group sees the LUN; returns the ids under which this node may find it.
+    def place(self, name: str, lun: Lun, maps: Sequence[LunMap] | None, *, any_igroup: bool = False) -> Placement:
+        """Where this node sees the LUN, or is to see it: then it has to be mapped by ``map_now``.
 
         A volume that is still in a group that it is to move from stays there for now. ``any_igroup``: so does one
         in a group that is not ours at all, where it is not known which is the volume's.
         """
-        mine = [mapping.lun_id for mapping in maps if mapping.igroup in self._mine]
-        if mine:
-            self._igroups.ensure()
-            return mine
-        igroups = self._igroups
-        former = igroups.former
-        elsewhere: list[int] = []
-        if former and any(igroups.are_former(mapping.igroup) for mapping in maps):
-            elsewhere = [mapping.lun_id for mapping in maps if mapping.igroup in former.mine]
-            if not igroups.is_per_node:
+        placement = Placement(name, lun.path, lun.naas, self._igroups, maps or ())
+        if maps is None:
+            placement.is_mapped = True
+            return placement
+        placement.lun_ids = [mapping.lun_id for mapping in maps if mapping.igroup in self._mine]
+        if placement.lun_ids:
+            placement.is_doubtful = not self._may_serve(name, lun, maps)
+        elif self._igroups.former and any(self._igroups.are_former(mapping.igroup) for mapping in maps):
+            former = self._igroups.former
+            placement.lun_ids = sorted({mapping.lun_id for mapping in maps if mapping.igroup in former.mine})
+            if not self._igroups.is_per_node:
                 # Another node's group has it, if this one's has not: that for all nodes would be in conflict.
-                igroups = former
-        elif any_igroup and not any(igroups.are_ours(mapping.igroup) for mapping in maps):
-            elsewhere = self._seen_by_others(maps)
-        if elsewhere:
-            return sorted({*elsewhere})
-        groups = ", ".join(sorted(mapping.igroup for mapping in maps)) or "nobody"
-        LOG.info("%s is mapped to %s; mapping it to %s", lun.path, groups, igroups.own)
-        return [self._map(name, lun.path, lun.naas, elsewhere=bool(maps), igroups=igroups, former=maps)]
+                placement.igroups = former
+        elif any_igroup and not any(self._igroups.are_ours(mapping.igroup) for mapping in maps):
+            placement.lun_ids = self._seen_by_others(maps)
+        placement.is_mapped = bool(placement.lun_ids)
+        if not placement.is_mapped:
+            require_own_cluster(self._igroups, lun, self._igroups.strange(mapping.igroup for mapping in maps))
+            self._prepare(placement)
+        return placement
+
+    def _may_serve(self, name: str, lun: Lun, maps: Sequence[LunMap]) -> bool:
+        """Whether the LUN, which is mapped here, might be mapped anew.
+
+        What forbids that is only logged where the device is here: a running instance has to be able to stop and to
+        move away. An exclusive open refuses.
+        """
+        try:
+            require_own_cluster(self._igroups, lun, self._igroups.strange(mapping.igroup for mapping in maps))
+            self._igroups.ensure()
+        except VolumeError as error:
+            if self._devices.find(name) is None:
+                raise
+            LOG.error("%s", error)
+            return False
+        return True
 
     def _seen_by_others(self, maps: Sequence[LunMap]) -> list[int]:
         """The ids at which groups that are not ours show a LUN to this node, as far as that can be told."""
         if self._igroups.is_per_node and maps:
             names = self._igroups.with_this_node([mapping.igroup for mapping in maps])
             maps = [mapping for mapping in maps if mapping.igroup in names]
-        return [mapping.lun_id for mapping in maps]
+        return sorted({mapping.lun_id for mapping in maps})
 
-    def map_new(self, name: str, path: str) -> int:
-        """Map a LUN that was made a moment ago, so that nothing of it can be anywhere; returns its id."""
-        return self._map(name, path, (), elsewhere=False, igroups=self._igroups)
+    def place_new(self, name: str, path: str) -> Placement:
+        """The placement of a LUN that was made a moment ago, so that nothing of it can be anywhere."""
+        placement = Placement(name, path, (), self._igroups)
+        self._prepare(placement)
+        return placement
 
-    def _map(
-        self,
-        name: str,
-        path: str,
-        naas: Collection[str],
-        *,
-        elsewhere: bool,
-        igroups: Igroups,
-        former: Sequence[LunMap] = (),
-    ) -> int:
-        """Map the LUN to this node's group of ``igroups``; its id. ``former``: where it is, or was just now."""
+    def _prepare(self, placement: Placement) -> None:
+        """All that a new map needs and that takes requests: the group, and the ids that are not free."""
+        igroups = placement.igroups
+        igroups.require_allowed()
+        groups = ", ".join(sorted(mapping.igroup for mapping in placement.maps)) or "no group"
+        LOG.info("%s is mapped to %s; mapping it to %s", placement.path, groups, igroups.own)
         igroups.ensure()  # before logging in: some targets let nobody in who is in no group
-        taken = self._devices.make_room(name, naas) | self._ids_had(name, igroups, former)
+        placement.avoid |= self._ids_had(placement)
         if igroups is not self._igroups:  # by the other one this node sees LUNs, too, and an id is one LUN's
-            taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(self._own)}
-        try:
-            return self._map_at_a_free_id(name, path, igroups.own, taken, elsewhere)
-        except NaApiError as error:
-            if error.code != codes.NO_SUCH_INITGROUP or not igroups.is_per_node:
-                raise
-        igroups.doubt()  # somebody has removed it since we saw it
-        igroups.ensure()
-        return self._map_at_a_free_id(name, path, igroups.own, taken, elsewhere)
+            placement.avoid |= {mapping.lun_id for mapping in self._client.get_igroup_maps(self._own)}
 
-    def _map_at_a_free_id(self, name: str, path: str, igroup: str, taken: set[int], elsewhere: bool) -> int:
-        for number, lun_id in enumerate(spread(name, self._settings.lun_id_limit)):
-            if number == _GUESSES:
-                taken |= {mapping.lun_id for mapping in self._client.get_igroup_maps(igroup)}
-            if lun_id in taken:
-                continue
+    def map_now(self, placement: Placement) -> bool:
+        """Map the LUN if it is not mapped; whether it is now, so that it may be scanned for.
+
+        Call with the node's lock of scans: nothing of the LUN is here when it is mapped. One request at most is
+        made, and waited for ten seconds at most; what came of it, if it failed, is for ``go_on``.
+        """
+        if placement.is_mapped:
+            return True
+        there = self._devices.make_room(placement.name, placement.naas)
+        ids = spread(placement.name, self._settings.lun_id_limit)
+        lun_id = next((one for one in ids if one not in placement.avoid | there), None)
+        if lun_id is None:
+            where = f"{placement.path} in {placement.igroups.own}"
+            raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {where}")
+        placement.error = None
+        with self._deadline.within(_LOCKED_SECONDS):
             try:
-                if self._client.map_lun(path, igroup, lun_id):
-                    return lun_id
-            except NaApiError as error:
-                if number >= _MOST_GUESSES or not _is_about_the_id(error, elsewhere):
-                    raise
-                LOG.info("LUN id %d is taken: %s", lun_id, error)
-                continue
-            return self._mapped_meanwhile(path, igroup)
-        raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {path} in {igroup}")
+                placement.made = self._client.map_lun(placement.path, placement.igroups.own, lun_id, once=True)
+            except OntapError as error:
+                placement.error = error
+                placement.was_cut_short = self._deadline.is_over()
+                placement.avoid |= {lun_id} if self._is_about_the_id(placement) else set()
+        placement.is_mapped = placement.made
+        placement.lun_ids = [lun_id] if placement.made else []
+        return placement.is_mapped
 
-    def _mapped_meanwhile(self, path: str, igroup: str) -> int:
-        """The id under which somebody else has just mapped the LUN to this group."""
-        maps = self._client.get_lun_map(path)
-        found = [mapping.lun_id for mapping in maps if mapping.igroup == igroup]
-        if not found:
-            raise VolumeError(f"{path} is being mapped and unmapped by somebody else; try again")
-        return found[0]
+    def go_on(self, placement: Placement) -> None:
+        """Do what has to be done before the next ``map_now``, or raise why it would be of no use."""
+        error = placement.error
+        if error is None:  # somebody else has mapped it just now
+            self._find_map(placement)
+            if not placement.is_mapped:
+                raise VolumeError(f"{placement.path} is being mapped and unmapped by another verb; try again")
+        elif self._is_about_the_id(placement):
+            self._try_other_ids(placement)
+        elif error.transient or (placement.was_cut_short and not self._deadline.is_over()):
+            self._client.server.again(error, placement.losses)
+            placement.losses += 1
+            self._find_map(placement)  # the request may have been carried out
+            placement.made = placement.is_mapped
+        elif self._is_about_the_group(error) and not placement.group_was_made_anew:
+            placement.group_was_made_anew = True
+            placement.igroups.doubt()  # somebody has removed it since we saw it
+            placement.igroups.ensure()
+        else:
+            raise error
+
+    def _find_map(self, placement: Placement) -> None:
+        maps = self._client.get_lun_map(placement.path)
+        placement.lun_ids = [mapping.lun_id for mapping in maps if mapping.igroup == placement.igroups.own]
+        placement.is_mapped = bool(placement.lun_ids)
+
+    def _try_other_ids(self, placement: Placement) -> None:
+        placement.refusals += 1
+        if placement.refusals > _MOST_REFUSALS and placement.error is not None:
+            raise placement.error
+        LOG.info("the LUN id is taken: %s", placement.error)
+        if placement.refusals == _GUESSES:
+            maps = self._client.get_igroup_maps(placement.igroups.own)
+            placement.avoid |= {mapping.lun_id for mapping in maps}
+
+    @staticmethod
+    def _is_about_the_id(placement: Placement) -> bool:
+        """Whether another id would do. A LUN that is mapped to nobody can conflict with nothing but by its id."""
+        if not isinstance(placement.error, NaApiError):
+            return False
+        is_elsewhere = len(placement.maps) > len(placement.leaves)
+        code = placement.error.code
+        return code == codes.INITGROUP_HAS_LUN or (code == codes.LUN_MAPPING_CONFLICT and not is_elsewhere)
+
+    def _is_about_the_group(self, error: OntapError) -> bool:
+        """Whether the node's own group is not there; a fixed one is the storage admin's."""
+        return (
+            isinstance(error, NaApiError) and error.code == codes.NO_SUCH_INITGROUP and self._igroups.is_per_node
+        )
 
     def is_to_move(self, maps: Sequence[LunMap]) -> bool:
         """Whether the LUN is in a group that volumes are moving away from, and not in this node's own."""
         former = any(self._igroups.are_former(mapping.igroup) for mapping in maps)
         return former and not any(mapping.igroup in self._mine for mapping in maps)
 
-    def move(self, name: str, lun: Lun, maps: Sequence[LunMap]) -> list[int]:
-        """Take the LUN from the former groups into this node's own; returns its id there.
+    def move(self, name: str, lun: Lun, maps: Sequence[LunMap]) -> Placement:
+        """Take the LUN out of the former groups; it is to be mapped to this node's own one by ``map_now`` then.
 
-        Nobody may hold its device here, which goes first. A LUN that cannot be mapped to the new group is mapped
-        back to the old ones.
+        Nobody may hold its device here. A LUN that cannot be mapped to the new group has to be mapped back to the
+        old ones: see ``take_back``.
         """
         former = [mapping for mapping in maps if self._igroups.are_former(mapping.igroup)]
+        require_own_cluster(self._igroups, lun, self._igroups.strange(mapping.igroup for mapping in former))
         groups = ", ".join(mapping.igroup for mapping in former)
         LOG.info("%s moves from %s to %s", lun.path, groups, self._own)
-        try:
-            for mapping in former:
-                self._client.unmap_lun(lun.path, mapping.igroup)
-            elsewhere = len(maps) > len(former)
-            return [self._map(name, lun.path, lun.naas, elsewhere=elsewhere, igroups=self._igroups, former=former)]
-        except DataOntapError:
-            self._deadline.allow(_UNDO_SECONDS)
-            for mapping in former:
-                self._map_back(lun.path, mapping)
-            raise
+        placement = Placement(name, lun.path, lun.naas, self._igroups, maps, former)
 
-    def _ids_had(self, name: str, igroups: Igroups, former: Sequence[LunMap]) -> set[int]:
+        def left(now: Sequence[LunMap]) -> list[str]:
+            others = {mapping.igroup for mapping in now if self._igroups.are_ours(mapping.igroup)}
+            if others - {mapping.igroup for mapping in maps}:
+                raise VolumeError(_NOT_ALONE.format(lun.path))  # another node moves it, and was faster
+            return sorted({mapping.igroup for mapping in now if self._igroups.are_former(mapping.igroup)})
+
+        try:
+            take(self._client, lun.path, maps, left)
+            self._prepare(placement)
+        except DataOntapError:
+            self.map_back(placement)
+            raise
+        return placement
+
+    def _ids_had(self, placement: Placement) -> set[int]:
         """The ids at which a LUN that goes back from groups per node to one for all nodes must not come.
 
         That one shows it to every node, also to one that was fenced and has a device of it still, which nobody can
@@ -180,65 +273,77 @@ class Masking:
         somebody scans that node. A stopped instance's LUN is mapped to nobody by then: those that it is likely to
         have had, too.
         """
-        if igroups.is_per_node or not igroups.may_be_unmapped:
+        if placement.igroups.is_per_node or not placement.igroups.may_be_unmapped:
             return set()
-        likely = itertools.islice(spread(name, self._settings.lun_id_limit), _GUESSES)
-        return {*likely, *(mapping.lun_id for mapping in former)}
+        likely = itertools.islice(spread(placement.name, self._settings.lun_id_limit), _GUESSES)
+        return {*likely, *(mapping.lun_id for mapping in placement.maps)}
 
-    def _map_back(self, path: str, mapping: LunMap) -> None:
-        LOG.warning("%s cannot be mapped to %s; back to %s", path, self._own, mapping.igroup)
-        try:
-            self._client.map_lun(path, mapping.igroup, mapping.lun_id)
-        except DataOntapError as error:
-            LOG.error("map %s to %s by hand: %s", path, mapping.igroup, error)
+    def map_back(self, placement: Placement) -> None:
+        """Map a LUN that could not be moved to where it was."""
+        if placement.is_mapped:
+            return
+        self._deadline.allow(_UNDO_SECONDS)
+        for mapping in placement.leaves:
+            LOG.warning("%s cannot be mapped to %s; back to %s", mapping.path, self._own, mapping.igroup)
+            try:
+                self._client.map_lun(mapping.path, mapping.igroup, mapping.lun_id)
+            except DataOntapError as error:
+                LOG.error("map %s to %s by hand: %s", mapping.path, mapping.igroup, error)
 
-    def exclude_others(self, path: str, maps: Sequence[LunMap]) -> None:
+    def exclude_others(self, path: str, maps: Sequence[LunMap], find: Callable[[str], Lun]) -> None:
         """Take the LUN away from every other node of this cluster: fencing, by masking.
 
-        ``maps`` were read since this node's own is there, and since the lock of scans is held: what was mapped
-        before that may have changed hands. A group that is not ours is none of our business; that it sees the LUN
-        is said. VolumeError if another node opens it at the same time and was faster.
+        ``maps`` were read since this node's own is there. They are read again before each further group is taken,
+        and at the end: a verb that has lost must not go on taking. A group that is not ours is none of our
+        business; that it sees the LUN is logged. ``find`` tells of the LUN where a node outside this cluster has
+        it. VolumeError if another node opens it at the same time and was faster.
         """
-        groups = {mapping.igroup for mapping in maps}
+        strange = self._igroups.strange(mapping.igroup for mapping in maps)
+        if strange:
+            require_own_cluster(self._igroups, find(path), strange)
+            maps = self._client.get_lun_map(path)
+        for igroup in sorted({mapping.igroup for mapping in maps}):
+            if not (self._igroups.are_ours(igroup) or self._igroups.are_former(igroup)):
+                LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
+        done: set[str] = set()
+
+        def others(now: Sequence[LunMap]) -> list[str]:
+            left = self._others(path, {mapping.igroup for mapping in now})
+            back = sorted(done & left) or self._igroups.strange(left - {mapping.igroup for mapping in maps})
+            if back:
+                raise VolumeError(_NOT_ALONE.format(path))  # mapped there again, or just now
+            return sorted(left)
+
+        take(self._client, path, maps, others, done=done)
+
+    def _others(self, path: str, groups: set[str]) -> set[str]:
+        """The groups that the LUN is to be taken from; VolumeError if this node has it no more itself."""
         former = {igroup for igroup in groups if self._igroups.are_former(igroup)}
-        here, taken = groups & self._mine, {igroup for igroup in groups if self._igroups.are_ours(igroup)}
+        here, others = groups & self._mine, {igroup for igroup in groups if self._igroups.are_ours(igroup)}
         if here:
-            taken |= former
+            others |= former
         elif self._igroups.former:  # it stays there, because its device is in use
             here = groups & self._igroups.former.mine
         if not here:
             raise VolumeError(_NOT_ALONE.format(path))
-        taken -= here
-        for igroup in sorted(groups - taken - here - former):
-            LOG.warning("%s is mapped to %s too, which is not ours; it stays so", path, igroup)
-        for igroup in sorted(taken):
-            LOG.info("taking %s away from %s", path, igroup)
-            self._client.unmap_lun(path, igroup)
-        if taken:
-            self._require_exclusive(path, here, taken)
+        return others - here
 
-    def _require_exclusive(self, path: str, here: Collection[str], taken: Collection[str]) -> None:
-        """VolumeError if another node has been faster, or has mapped it again."""
-        now = {mapping.igroup for mapping in self._client.get_lun_map(path)}
-        if not now & {*here} or now & {*taken}:
-            raise VolumeError(_NOT_ALONE.format(path))
+    def withdraw(self, path: str) -> bool:
+        """Take the LUN away from this node, whose device of it is gone, where it has groups of its own.
 
-    def withdraw(self, path: str) -> None:
-        """Take the LUN away from this node, whose device of it is gone, where it has groups of its own."""
+        Whether it was mapped to one of them. Raises NaApiError with NO_SUCH_LUN where there is no LUN at ``path``.
+        """
         problems = []
+        was_mapped = False
         for igroup in sorted(self._igroups.private):
             try:
-                self._client.unmap_lun(path, igroup)
+                was_mapped |= self._client.unmap_lun(path, igroup)
             except NaApiError as error:
                 if error.code != codes.NO_SUCH_INITGROUP:  # not made yet, or not any more
                     problems.append(error)
         if problems:
             raise problems[0]
-
-
-def _is_about_the_id(error: NaApiError, elsewhere: bool) -> bool:
-    """Whether another id would do. A LUN that is mapped to nobody can conflict with nothing but by its id."""
-    return error.code == codes.INITGROUP_HAS_LUN or (error.code == codes.LUN_MAPPING_CONFLICT and not elsewhere)
+        return was_mapped
 
 
 def spread(name: str, limit: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""LUNs that this cluster made and does not know any more.
+"""LUNs that this cluster made and does not know any more, and LUNs that it will not find any more.
 
 Ganeti forgets a volume when a script of its creation is killed, or cannot reach the filer to the end, and when
 attach fails as an instance is removed. Nobody asks for its LUN after that, and it takes up space for ever.
@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from dataontap import ssconf, tag
+from dataontap.candidates import is_copy, names_itself
 from dataontap.environ import PROVIDER
-from dataontap.errors import HostError, VolumeError
+from dataontap.errors import HostError, OntapError, VolumeError
 from dataontap.luns import only_originals
 from dataontap.ssconf import DIRECTORY
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
     from dataontap.client.client_cmode import CmodeClient
+    from dataontap.config import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -30,56 +33,103 @@ LOG = logging.getLogger(__name__)
 _AGE = 86400
 
 
-def known(directory: str = DIRECTORY, *, is_master: Callable[[str], bool] = ssconf.is_master) -> frozenset[str]:
-    """The names of all volumes of ours in the configuration of Ganeti's master, which this node has to be.
+def known(
+    directory: str = DIRECTORY, *, is_master: Callable[[str], bool] = ssconf.is_master
+) -> dict[str, str | None]:
+    """All volumes of ours in the configuration of Ganeti's master, which this node has to be: name -> ``pool``.
 
-    Those of disks without an instance are among them. Raises HostError where it cannot be read, and on other
-    nodes: one that was away for a while may have an old one.
+    The pool is the disk's ext-param, None where it has none. Disks without an instance are among them. Raises
+    HostError where the configuration cannot be read, and on other nodes: one that was away for a while may have an
+    old one.
     """
     path = Path(directory, "config.data")
     if not is_master(directory):
         raise HostError("the cluster's master address is not on this node; run it on the master")
     try:
-        disks = json.loads(path.read_bytes())["disks"].values()
-        places = [disk["logical_id"] for disk in disks if disk["dev_type"] == "ext"]
-        return frozenset(name for provider, name in places if provider == PROVIDER)
+        disks = [disk for disk in json.loads(path.read_bytes())["disks"].values() if disk["dev_type"] == "ext"]
+        ours = [disk for disk in disks if disk["logical_id"][0] == PROVIDER]
+        return {disk["logical_id"][1]: (disk.get("params") or {}).get("pool") for disk in ours}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise HostError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
 
 
 class Orphans:
-    """The LUNs that have the tag of ``cluster``, in any pool. ``volumes`` tells those that Ganeti knows."""
+    """The LUNs of an SVM that are not where Ganeti's volumes are. ``volumes`` tells those that Ganeti knows."""
 
     def __init__(
         self,
         client: CmodeClient,
+        settings: Settings,
         cluster: str,
         *,
-        volumes: Callable[[], frozenset[str]] = known,
+        volumes: Callable[[], dict[str, str | None]] = known,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
+        self._settings = settings
         self._cluster = cluster
         self._volumes = volumes
         self._clock = clock
 
     def check(self) -> None:
-        """VolumeError naming each LUN that is not known, though by the filer's clock it ought to be by now."""
-        if self._cluster == "-":
+        """VolumeError naming the LUNs that the admin has to see to; copies are only named in the log.
+
+        These are LUNs that have this cluster's tag and are no volume of Ganeti's, though by the filer's clock they
+        ought to be by now; and LUNs outside their volume's own path that nothing proves to be the volume: once
+        they are mapped to no node, they will not be found.
+        """
+        if self._cluster == tag.UNKNOWN:
             raise HostError("this node is in no Ganeti cluster")
         volumes = self._volumes()  # first: what is removed meanwhile is on no list then
-        luns = self._client.get_lun_by_args(comment=f"*dataontap:1:{self._cluster}:*")
-        suspects = [lun for lun in luns if self._is_suspect(lun, volumes)]
-        lost = sorted(lun.path for lun in only_originals(self._client, suspects))
+        found = self._client.get_lun_by_args()
+        luns = [lun for lun in found if self._settings.allows_pool(lun.pool)]
+        for problem in found.problems:
+            if self._settings.allows_pool(problem.volume) or not problem.volume:
+                raise OntapError(f"{problem}; so whether it holds orphans cannot be told")
+        self._tell_copies(luns, volumes)
+        suspects = [lun for lun in luns if not is_copy(lun)]
+        lost = self._originals([lun for lun in suspects if self._is_lost(lun, volumes)])
+        astray = self._originals([lun for lun in suspects if self._is_astray(lun, volumes)])
         for path in lost:
             LOG.warning("%s has this cluster's tag, and is no disk of Ganeti's", path)
+        for path in astray:
+            LOG.warning("%s is not in its disk's pool, and nothing proves that it is the disk's LUN", path)
+        self._complain(lost, astray)
+
+    def _originals(self, luns: list[Lun]) -> list[str]:
+        return sorted(lun.path for lun in only_originals(self._client, luns))
+
+    @staticmethod
+    def _complain(lost: list[str], astray: list[str]) -> None:
+        problems = []
         if lost:
-            raise VolumeError(
+            problems.append(
                 f"Ganeti knows no disk for {', '.join(lost)}; see the man page, LUNS THAT GANETI FORGOT"
             )
+        if astray:
+            problems.append(f"not in its disk's pool: {', '.join(astray)}; see the man page, UPGRADING")
+        if problems:
+            raise VolumeError("; ".join(problems))
 
-    def _is_suspect(self, lun: Lun, volumes: frozenset[str]) -> bool:
+    def _tell_copies(self, luns: list[Lun], volumes: Container[str]) -> None:
+        for lun in filter(is_copy, luns):
+            if _name(lun) in volumes or self._is_ours(lun):
+                LOG.warning("%s is a copy: its tag was written for another LUN", lun.path)
+
+    def _is_ours(self, lun: Lun) -> bool:
         mark = tag.find(lun.comment)
-        if mark is None or mark.cluster != self._cluster or lun.path.rpartition("/")[2] in volumes:
-            return False
-        return self._clock() - lun.created >= _AGE
+        return mark is not None and mark.cluster == tag.cluster_word(self._cluster)
+
+    def _is_lost(self, lun: Lun, volumes: Container[str]) -> bool:
+        """Whether it has this cluster's tag, and Ganeti does not know it although it is old enough."""
+        return self._is_ours(lun) and _name(lun) not in volumes and self._clock() - lun.created >= _AGE
+
+    def _is_astray(self, lun: Lun, volumes: Mapping[str, str | None]) -> bool:
+        """Whether it has a volume's name and is not at its path, and its tag does not prove that it is its LUN."""
+        name = _name(lun)
+        pool = volumes.get(name) or self._settings.pool
+        return name in volumes and lun.pool != pool and not names_itself(lun)
+
+
+def _name(lun: Lun) -> str:
+    return lun.path.rpartition("/")[2]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 DIRECTORY = "/run/ganeti-extstorage-dataontap"
 CONFIG_FILE = "/etc/ganeti/extstorage-dataontap.conf"
 
-_FORM = "dataontap attached 1"
+# Version 2 asks the filer once about each volume that version 1 has on record, so that its LUN gets its new tag.
+_FORM = "dataontap attached 2"
 _LIMIT = 4096
 _PATIENCE = 1.0  # seconds that a path may take to say nothing
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

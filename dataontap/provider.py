@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Callable
 
 from dataontap import tag
+from dataontap.candidates import is_copy, serial_of
 from dataontap.checks import Checks
+from dataontap.client import codes
 from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
 from dataontap.devices import Devices
@@ -19,6 +22,7 @@ from dataontap.host.lun import Wanted
 from dataontap.igroups import Igroups
 from dataontap.locks import Locks
 from dataontap.luns import Luns
+from dataontap.making import Making
 from dataontap.masking import Masking
 from dataontap.orphans import Orphans
 from dataontap.records import Records
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from dataontap.client.client_base import Lun
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
+    from dataontap.masking import Placement
 
 LOG = logging.getLogger(__name__)
 
@@ -74,7 +79,11 @@ class DataOnTapProvider:
     @cached_property
     def luns(self) -> Luns:
         """The volumes' LUNs on that filer."""
-        return Luns(self.client, self._settings, self._deadline, self._igroups, self._cluster)
+        return Luns(self.client, self._settings, self._igroups, self._cluster)
+
+    @cached_property
+    def _making(self) -> Making:
+        return Making(self.client, self._deadline, self.luns.destroy)
 
     @cached_property
     def _masking(self) -> Masking:
@@ -90,13 +99,16 @@ class DataOnTapProvider:
             self._create(volume, self.luns.path(volume.name))
 
     def _create(self, volume: Creation, path: str) -> None:
+        self._igroups.require_allowed()
         masking = self._masking
         self.client.ensure_ontapi_version()
-        there = self.luns.anywhere(volume.name)
+        there = self.luns.in_the_way(volume.name)
         if there is not None:
             raise VolumeError(f"there is a LUN {there.path} already; it is left as it is")
         self._clear_stale(volume.name)
-        mark = Tag(self._cluster, volume.uuid or "-", tag.DISK)
+        mark = Tag(
+            tag.cluster_word(self._cluster), volume.uuid or tag.UNKNOWN, tag.DISK, igroup=self._settings.own_igroup
+        )
         spec = LunSpec(
             ostype=self._settings.lun_ostype,
             space_reserved=self._settings.lun_space_reservation,
@@ -115,19 +127,18 @@ class DataOnTapProvider:
         def finish() -> None:
             if not self.client.takes_comment_at_creation:
                 self.client.set_lun_comment(path, spec.comment)
-            with self._locks.scan():
-                lun_id = masking.map_new(volume.name, path)
-                # The filer chose its serial number, and did not tell; configured commands can do without.
-                lun = self.luns.at(path) if self.devices.are_ours else None
-                if lun is not None:
-                    wanted.append(self._wanted(volume.name, lun))
-                failed = self.devices.scan(volume.name, wanted[-1], [lun_id])
+            # The filer chose its serial number, and did not tell; configured commands can do without.
+            lun = self.luns.at(path) if self.devices.are_ours else None
+            if lun is not None:
+                wanted.append(self._wanted(volume.name, lun))
+            placement = masking.place_new(volume.name, path)
+            failed = self._show(wanted[-1], placement)
             device = self.devices.settle(volume.name, wanted[-1], failed)
             if lun is not None:
                 self._records.keep(volume.name, device, _noted(lun))
             self._records.begin(volume.name)
 
-        self.luns.make(
+        self._making.make(
             path,
             lambda: self.client.create_lun(pool, volume.name, volume.size, spec),
             finish,
@@ -153,7 +164,7 @@ class DataOnTapProvider:
                 raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
             self._take_down(name)
 
-        return self.luns.whole_or_none(path, release)
+        return self._making.whole_or_none(path, release)
 
     def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.
@@ -162,68 +173,130 @@ class DataOnTapProvider:
         """
         name = volume.name
         with self._locks.volume(name), self._creation(name), self._igroups.doubted():
-            return self._records.find(name) or self._attach(name)
+            return self._records.find(name) or self._attach_fully(volume)
 
-    def attach_anew(self, volume: Volume) -> str:
+    def attach_anew(self, volume: Volume) -> str | None:
         """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map.
 
-        A map to any group will do: hooks, which call this, are not told whether the disk has an igroup of its own.
+        For hooks, which are told neither the disk's pool nor its igroup: the LUN's tag has to tell, and is left as
+        it is. Where it does not tell the igroup, a map to any will do. None: nothing proves that a LUN is the
+        volume's, but none is in use, so that an instance that is moved does not need it.
         """
         with self._locks.volume(volume.name), self._igroups.doubted():
-            return self._attach(volume.name, any_igroup=True)
+            lun = self.luns.to_move(volume.name, volume.uuid)
+            if lun is None:
+                LOG.warning(
+                    "%s is in use nowhere and has no tag yet: it is not attached before the move", volume.name
+                )
+                return None
+            return self._attach(volume.name, partial(_online, lun), partial(self._bring_up, of_tag=True))
 
-    def _attach(self, name: str, *, any_igroup: bool = False) -> str:
+    def _attach_fully(self, volume: Volume) -> str:
+        name = volume.name
         device = self.devices.find(name)
-        if device is not None and not any_igroup and self._records.is_closed(name):
+        if device is not None and self._records.is_closed(name):
             return device  # only to be detached, or opened again
+        return self._attach(
+            name, lambda: _online(self.luns.existing(name)), partial(self._bring_up, uuid=volume.uuid)
+        )
+
+    def _attach(self, name: str, find: Callable[[], Lun], bring_up: Callable[[str, str | None, Lun], str]) -> str:
+        """The device of the LUN that ``find`` tells, brought up and on record."""
         try:
-            lun = self._servable(name)
-            device = self._bring_up(name, device, lun, any_igroup=any_igroup)
+            with self._on_record(name):
+                lun = find()
+                device = bring_up(name, self.devices.find(name), lun)
+                self._records.keep(name, device, _noted(lun))
+                return device
+        except (OntapError, DeadlineError) as error:
+            # An instance must start and stop while only the filer's management is away.
+            found = self.devices.find(name)  # a left-over may have been taken down meanwhile
+            if found is None:
+                raise
+            if self._records.contradict(name, found):
+                raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
+            self.devices.require_life(found)
+            LOG.warning("%s is here, but the filer cannot be asked about it: %s", found, error)
+            return found
+
+    @contextlib.contextmanager
+    def _on_record(self, name: str) -> Iterator[None]:
+        """What shows that the record is wrong removes it."""
+        try:
+            yield
         except (VolumeError, DeviceError):
             self._records.forget(name)
             raise
-        except (OntapError, DeadlineError) as error:
-            # An instance must start and stop while only the filer's management is away.
-            device = self.devices.find(name)  # a left-over may have been taken down meanwhile
-            if device is None or isinstance(error, NaApiError):
-                raise
-            if self._records.contradict(name, device):
-                raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
-            self.devices.require_life(device)
-            LOG.warning("%s is here, but the filer cannot be asked about it: %s", device, error)
-            return device
-        self._records.keep(name, device, _noted(lun))
-        return device
-
-    def _servable(self, name: str) -> Lun:
-        lun = self.luns.existing(name)
-        if not lun.online:
-            raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
-        return lun
 
     def _bring_up(
-        self, name: str, device: str | None, lun: Lun, *, any_igroup: bool = False, move: bool = False
+        self,
+        name: str,
+        device: str | None,
+        lun: Lun,
+        *,
+        uuid: str | None = None,
+        of_tag: bool = False,
+        move: bool = False,
     ) -> str:
-        """The device that is the LUN's, mapped for this node and scanned for if need be.
+        """The device that is the LUN's, mapped for this node and scanned for if need be; the LUN's tag is amended.
 
-        ``move``: a LUN in a group that volumes are to leave is taken out of it, unless its device is held here.
+        ``of_tag``: the LUN's tag tells the disk's igroup, and is left alone. ``move``: a LUN in a group that
+        volumes are to leave is taken out of it, unless its device is held here.
         """
         wanted = self._wanted(name, lun)
-        with self._locks.scan():
-            self.luns.keep_findable(lun)
-            maps = self._masking.maps(lun, any_igroup=any_igroup)
-            if maps is None:
-                lun_ids = []
-            elif move and self._masking.is_to_move(maps) and self.devices.let_go(name, wanted.naas):
-                device, lun_ids = None, self._masking.move(name, lun, maps)
-            else:
-                lun_ids = self._masking.map_here(name, lun, maps, any_igroup=any_igroup)
-                device = self.devices.find(name)  # a left-over went before the LUN was mapped
-            if device is not None and self.devices.is_proven(device, wanted):
-                return device
-            self.devices.clear_name(name, wanted.naas)
-            failed = self.devices.scan(name, wanted, lun_ids)
-        return self.devices.settle(name, wanted, failed)
+        form = tag.igroup_of(lun.comment) if of_tag else None
+        masking = self._masking if form is None else self._masking_of(form)
+        maps = masking.maps(lun, any_igroup=of_tag and form is None)
+        if move and maps and masking.is_to_move(maps) and self.devices.let_go(name, wanted.naas):
+            device = None
+            placement = masking.move(name, lun, maps)
+        else:
+            placement = masking.place(name, lun, maps, any_igroup=of_tag and form is None)
+        if not (of_tag or placement.is_doubtful):
+            self.luns.retag(lun, uuid)
+        if placement.is_mapped and device is not None and self.devices.is_proven(device, wanted):
+            return device
+        try:
+            failed = self._show(wanted, placement)
+            return self.devices.settle(name, wanted, failed)
+        except DataOntapError:
+            self._take_back(placement)
+            raise
+
+    def _masking_of(self, form: str) -> Masking:
+        return Masking(self.client, self._settings, self._igroups.of_form(form), self.devices, self._deadline)
+
+    def _show(self, wanted: Wanted, placement: Placement) -> list[str]:
+        """Map the LUN if need be, and let this node see it; returns what went wrong in the scan, as sentences.
+
+        Other volumes' scans wait while nothing of the LUN may be here: from that proof over one request to the
+        scan.
+        """
+        nexuses = self.devices.reach()
+        while True:
+            with self._locks.scan():
+                if self._masking.map_now(placement):
+                    self.devices.clear_name(placement.name, wanted.naas)
+                    self.devices.clear_dead(placement.name, wanted.naas)
+                    return self.devices.scan(placement.name, wanted, placement.lun_ids, nexuses)
+            self._masking.go_on(placement)
+
+    def _take_back(self, placement: Placement) -> None:
+        """Undo the map of a LUN that did not come up, as detach would: only one that this verb has made.
+
+        Not while anything of the LUN is left here, nor in a group of all nodes, where others may use it by now.
+        """
+        self._masking.map_back(placement)
+        if not (placement.made and placement.igroups.is_per_node):
+            return
+        self._deadline.allow(_WITHDRAWAL_SECONDS)
+        try:
+            self._take_down(placement.name, tuple(placement.naas))
+            if self.devices.is_left(placement.name, placement.naas):
+                return
+            self.client.unmap_lun(placement.path, placement.igroups.own)
+        except DataOntapError as error:
+            LOG.warning("%s is still mapped for this node: %s", placement.path, error)
 
     def _wanted(self, name: str, lun: Lun) -> Wanted:
         return Wanted(lun.naas, lun.size, self.devices.path(name))
@@ -234,23 +307,39 @@ class DataOnTapProvider:
         Where each node has a group of its own, the LUN is then taken out of this node's; that the filer cannot be
         told is a warning, because the device is gone.
         """
-        with self._locks.volume(volume.name):
-            noted = self._records.lun(volume.name)
-            self._take_down(volume.name)
+        name = volume.name
+        with self._locks.volume(name):
+            noted = self._records.lun(name)
+            naas = {*self._records.identities(name), *self.devices.identities(name)}
+            self._take_down(name)
             if self._igroups.private:
-                self._withdraw(noted.partition(" ")[2] if noted else self.luns.path(volume.name))
+                self._withdraw(name, noted.partition(" ")[2] if noted else None, naas)
 
     def take_down(self, name: str) -> None:
         """As detach, for a volume that is removed: what the filer still has of it is another's affair."""
         with self._locks.volume(name):
             self._take_down(name)
 
-    def _withdraw(self, path: str) -> None:
+    def _withdraw(self, name: str, path: str | None, naas: Collection[str]) -> None:
+        """Take the LUN out of this node's groups: the one on record, or else the one that the device showed."""
         self._deadline.curtail(_WITHDRAWAL_SECONDS)
         try:
-            self._masking.withdraw(path)
+            if path is None or not self._is_withdrawn(path):
+                path = self.luns.shown_by(name, naas).path
+                LOG.info("%s is found to be this volume's LUN", path)
+                self._masking.withdraw(path)
         except DataOntapError as error:
-            LOG.warning("%s is still mapped for this node: %s", path, error)
+            LOG.warning("%s may still be mapped for this node: %s", path or "its LUN", error)
+
+    def _is_withdrawn(self, path: str) -> bool:
+        """Whether the LUN at this path is not mapped for this node any more; False if there is none."""
+        try:
+            self._masking.withdraw(path)
+        except NaApiError as error:
+            if error.code not in codes.NO_SUCH_LUN:
+                raise
+            return False
+        return True
 
     def _take_down(self, name: str, naas: tuple[str, ...] = ()) -> None:
         self.devices.take_down(name, (*naas, *self._records.identities(name)))
@@ -264,8 +353,24 @@ class DataOnTapProvider:
             self._take_down(volume.name)
             if not self.luns.destroy(self.luns.path(volume.name)):
                 elsewhere = self.luns.search(volume.name)
-                if elsewhere is None or not self.luns.destroy(elsewhere.path):
+                if elsewhere is None or not self.luns.destroy(elsewhere.path, elsewhere):
                     LOG.warning("there is no LUN of this name any more; nothing to remove")
+
+    def remove_left(self, volume: Volume, *, in_use: bool) -> None:
+        """Remove the LUN that Ganeti left, if it is provably this disk's; VolumeError names one that stays.
+
+        ``in_use``: its device may be in use on a node.
+        """
+        with self._locks.volume(volume.name):
+            lun, others = self.luns.left_of(volume.name, volume.uuid)
+            if lun is not None and in_use:
+                raise VolumeError(f"{lun.path} stays: its device may be in use on a node, see the log")
+            if lun is not None:
+                LOG.warning("%s was left by Ganeti and is removed", lun.path)
+                self.luns.destroy(lun.path, lun)
+            if others:
+                paths = ", ".join(other.path for other in others)
+                raise VolumeError(f"{paths} is still there and not provably this cluster's disk; it stays")
 
     def grow(self, volume: Growth) -> None:
         """Give the LUN ``volume.new_size`` bytes, and let this node see them if the device is here."""
@@ -288,17 +393,20 @@ class DataOnTapProvider:
 
     def snapshot(self, volume: Snapshot) -> None:
         """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
-        masking = self._masking
-        source, leftover = self.luns.source_and_snapshot(volume)
-        path = f"/vol/{source.pool}/{volume.snapshot_name}"
-        source_tag = tag.find(source.comment)
-        mark = Tag(self._cluster, source_tag.uuid if source_tag else "-", tag.SNAPSHOT)
-        if leftover is not None:
-            self._clear_leftover(volume, leftover, mark)
+        self._igroups.require_allowed()
         with self._locks.volume(volume.snapshot_name):
+            source, leftover = self.luns.source_and_snapshot(volume)
+            if leftover is not None:
+                self._clear_leftover(volume, source, leftover)
             self._clear_stale(volume.snapshot_name)
+            self._snapshot(volume, source)
+
+    def _snapshot(self, volume: Snapshot, source: Lun) -> None:
+        masking = self._masking
+        path = f"/vol/{source.pool}/{volume.snapshot_name}"
 
         def clone() -> None:
+            self._records.begin_clone(volume.snapshot_name, path)
             pool, _, qtree = source.pool.partition("/")
             prefix = f"{qtree}/" if qtree else ""
             self.client.clone_lun(
@@ -309,24 +417,38 @@ class DataOnTapProvider:
             )
 
         def finish() -> None:
+            # Outside its own path the clone has to be told by its serial number, once it is mapped to nobody.
+            serial = tag.UNKNOWN if source.pool == self._settings.pool else serial_of(self.luns.at(path))
+            mark = replace(self._snapshot_mark(source), serial=serial)
             self.client.set_lun_comment(path, tag.compose("", mark))
+            self._records.finish_clone(volume.snapshot_name)
             if source.size < volume.snapshot_size:
                 self.client.do_direct_resize(path, volume.snapshot_size)
-            with self._locks.scan():
-                masking.map_new(volume.snapshot_name, path)
+            placement = masking.place_new(volume.snapshot_name, path)
+            while not self._is_mapped(placement):
+                masking.go_on(placement)
 
         def is_ours(lun: Lun) -> bool:
             # Whether a clone inherits its source's comment is not known [?]; its own tag it gets only after this.
             alike = (lun.size, lun.space_reserved) == (source.size, source.space_reserved)
             return alike and lun.comment in {"", source.comment}
 
-        self.luns.make(path, clone, finish, is_ours=is_ours)
+        self._making.make(path, clone, finish, is_ours=is_ours)
+
+    def _is_mapped(self, placement: Placement) -> bool:
+        with self._locks.scan():
+            return self._masking.map_now(placement)
+
+    def _snapshot_mark(self, source: Lun) -> Tag:
+        found = tag.find(source.comment)
+        uuid = found.uuid if found else tag.UNKNOWN
+        return Tag(tag.cluster_word(self._cluster), uuid, tag.SNAPSHOT, igroup=self._settings.own_igroup)
 
     def setinfo(self, volume: Metadata) -> None:
         """Keep Ganeti's text in the LUN's comment, beside our tag; a new volume is complete then."""
         with self._locks.volume(volume.name), self._creation(volume.name):
             lun = self.luns.existing(volume.name)
-            mark = self.luns.mark(lun) or Tag(self._cluster, volume.uuid or "-", tag.DISK)
+            mark = self.luns.mark(lun, volume.uuid)
             self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
             self._records.finish(volume.name)
 
@@ -344,31 +466,30 @@ class DataOnTapProvider:
         name = volume.name
         with self._locks.volume(name), self._creation(name), self._igroups.doubted():
             alone = volume.exclusive and fences
+            if alone:
+                self._igroups.ensure()  # another machine with this one's initiator would not be excluded
             if self._open_known(name, alone=alone):
                 return
-            path = self._open(name, move=moves)
+            path = self._open(volume, move=moves)
             if alone:
-                with self._locks.scan():
-                    self._masking.exclude_others(path, self.client.get_lun_map(path))
+                self._masking.exclude_others(path, self.client.get_lun_map(path), self.luns.at)
 
     def _open_known(self, name: str, *, alone: bool) -> bool:
         """Open a volume whose device is here, on record and alive; whether that is so.
 
-        Then only the maps are asked for: they also tell which LUN has that path now. If this node is to have it
-        ``alone``, they are read when nothing has to be waited for any more.
+        Then only the maps are asked for: they also tell which LUN has that path now.
         """
         noted = self._records.lun(name)
         device = self._records.find(name, ask=True)
         if noted is None or device is None:
             return False
         uuid, _, path = noted.partition(" ")
-        with self._locks.scan() if alone else contextlib.nullcontext():
-            maps = self.client.get_lun_map(path)
-            if not any(mapping.igroup in self._igroups.mine and mapping.uuid == uuid for mapping in maps):
-                return False
-            self._reopen(name, device)
-            if alone:
-                self._masking.exclude_others(path, maps)
+        maps = self.client.get_lun_map(path)
+        if not any(mapping.igroup in self._igroups.mine and mapping.uuid == uuid for mapping in maps):
+            return False
+        if alone:
+            self._masking.exclude_others(path, maps, self.luns.at)
+        self._reopen(name, device)
         return True
 
     def _reopen(self, name: str, device: str) -> None:
@@ -377,10 +498,11 @@ class DataOnTapProvider:
             self.devices.restore_queueing(device)
             self._records.reopen(name)
 
-    def _open(self, name: str, *, move: bool) -> str:
+    def _open(self, volume: Opening, *, move: bool) -> str:
         """As attach does it the full way; the mark is taken away when the device is proven. The LUN's path."""
-        lun = self._servable(name)
-        device = self._bring_up(name, self.devices.find(name), lun, move=move)
+        name = volume.name
+        lun = _online(self.luns.existing(name))
+        device = self._bring_up(name, self.devices.find(name), lun, uuid=volume.uuid, move=move)
         self._reopen(name, device)
         self._records.keep(name, device, _noted(lun))
         return lun.path
@@ -401,7 +523,8 @@ class DataOnTapProvider:
     def verify(self, verification: Verification) -> None:
         """Check what a volume's life will need, a log line a check; raises VolumeError if any fails."""
         failed = []
-        checks = Checks(self.client, self._igroups, self._settings, Orphans(self.client, self._cluster))
+        orphans = Orphans(self.client, self._settings, self._cluster)
+        checks = Checks(self.client, self._igroups, self._settings, orphans)
         for name, problem in checks.run(verification.checks):
             if problem is None:
                 LOG.info("verify %s: fine", name)
@@ -411,14 +534,27 @@ class DataOnTapProvider:
         if failed:
             raise VolumeError("; ".join(failed))
 
-    def _clear_leftover(self, volume: Snapshot, leftover: Lun, mark: Tag) -> None:
+    def _clear_leftover(self, volume: Snapshot, source: Lun, leftover: Lun) -> None:
         """Make room for the clone if what is in its place is the clone of an export that broke off."""
-        if volume.snapshot_name != f"{volume.name}.snap" or tag.find(leftover.comment) != mark:
+        name = volume.snapshot_name
+        if name != f"{volume.name}.snap" or not self._is_left_clone(name, source, leftover):
             raise VolumeError(f"there is a LUN {leftover.path} already, no snapshot of this volume; it stays")
         LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
-        with self._locks.volume(volume.snapshot_name):
-            self._take_down(volume.snapshot_name)
-            self.luns.destroy(leftover.path)
+        self._take_down(name)
+        self.luns.destroy(leftover.path, leftover)
+        self._records.finish_clone(name)
+
+    def _is_left_clone(self, name: str, source: Lun, leftover: Lun) -> bool:
+        """Whether it is a clone of ours: by its own tag, or by our note as long as it has none of its own."""
+        found = tag.find(leftover.comment)
+        if found is None or leftover.comment == source.comment:
+            return self._records.is_clone(name, leftover.path)
+        mark = self._snapshot_mark(source)
+        return not is_copy(leftover) and (found.cluster, found.uuid, found.kind) == (
+            mark.cluster,
+            mark.uuid,
+            mark.kind,
+        )
 
     def _clear_stale(self, name: str) -> None:
         """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's.
@@ -431,6 +567,13 @@ class DataOnTapProvider:
         self._take_down(name)
         if self.devices.find(name) is not None:
             raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
+
+
+def _online(lun: Lun) -> Lun:
+    """The LUN, which VolumeError says if it cannot serve."""
+    if not lun.online:
+        raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
+    return lun
 
 
 def _noted(lun: Lun) -> str:

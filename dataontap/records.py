@@ -132,6 +132,27 @@ class Records:
         """The creation has come to its end, whichever."""
         self._unlink(self._unfinished_path(name))
 
+    def begin_clone(self, name: str, path: str) -> None:
+        """Note that a snapshot's LUN is about to be cloned to ``path``; HostError if that cannot be."""
+        self._write(self._clone_path(name), path, f"the clone {name} cannot be noted")
+
+    def is_clone(self, name: str, path: str) -> bool:
+        """Whether it is noted that this node cloned a snapshot's LUN to ``path``, and did not come to its end.
+
+        Only by that is a clone its own that has no tag yet, or its source's.
+        """
+        try:
+            return present.read(self._clone_path(name)) == path
+        except (OSError, ValueError):
+            return False
+
+    def finish_clone(self, name: str) -> None:
+        """The clone is tagged, or gone."""
+        self._unlink(self._clone_path(name))
+
+    def _clone_path(self, name: str) -> str:
+        return f"{self._directory}/cloning/{name}"
+
     def _unfinished_path(self, name: str) -> str:
         return f"{self._directory}/new/{name}"
 

@@ -4,19 +4,43 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Callable
 
 DIRECTORY = "/var/lib/ganeti"
 
-# A cluster's name is a host name: objects that come from elsewhere do not get into a LUN's tag.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# A cluster's name is a host name (Ganeti 3.0.2, netutils: _VALID_NAME_RE, which allows lower case only): what is
+# none does not get into a LUN's tag.
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
 def cluster_name(directory: str = DIRECTORY) -> str:
     """The cluster's name, or ``-`` on a node that is in no cluster (yet)."""
     text = "\n".join(_lines(directory, "cluster_name")).strip()
     return text if _NAME.fullmatch(text) else "-"
+
+
+class Cluster:
+    """The cluster that this node is in, read from ``directory`` when it is asked for."""
+
+    def __init__(self, directory: str = DIRECTORY) -> None:
+        self._directory = directory
+
+    @cached_property
+    def name(self) -> str:
+        """See ``cluster_name``."""
+        return cluster_name(self._directory)
+
+    @cached_property
+    def node(self) -> str:
+        """See ``node_name``."""
+        return node_name(self._directory)
+
+    @cached_property
+    def nodes(self) -> frozenset[str]:
+        """The names of the cluster's nodes, this one's among them also where Ganeti's list cannot be read."""
+        return frozenset({line.strip() for line in _lines(self._directory, "node_list")} | {self.node})
 
 
 def is_own_address(address: str) -> bool:

@@ -163,19 +163,28 @@ class NaServer:
         *,
         enable_tunneling: bool = True,
         repeatable: bool = True,
+        once: bool = False,
     ) -> NaElement:
         """Call ``api``; returns and raises as ``invoke_successfully`` does."""
         element = NaElement.build(api, arguments)
-        return self.invoke_successfully(element, enable_tunneling=enable_tunneling, repeatable=repeatable)
+        return self.invoke_successfully(
+            element, enable_tunneling=enable_tunneling, repeatable=repeatable, once=once
+        )
 
     def invoke_successfully(
-        self, element: NaElement, *, enable_tunneling: bool = False, repeatable: bool = True
+        self,
+        element: NaElement,
+        *,
+        enable_tunneling: bool = False,
+        repeatable: bool = True,
+        once: bool = False,
     ) -> NaElement:
         """The ``results`` of a call that passed.
 
         A call that the filer was too busy for is repeated, and so is one whose answer was lost, unless it is not
-        ``repeatable``: one that makes something, which would then be there already. Raises NaApiError with the
-        filer's errno when it failed, TransportError when no answer came, and OntapError for an answer that is
+        ``repeatable``: one that makes something, which would then be there already. One that is to be sent
+        ``once`` is never repeated here: what it depends on has to be looked at again first. Raises NaApiError with
+        the filer's errno when it failed, TransportError when no answer came, and OntapError for an answer that is
         none of ZAPI's.
         """
         tries = 0
@@ -184,13 +193,13 @@ class NaServer:
             try:
                 return self._invoke(element, enable_tunneling)
             except TransportError as error:
-                if not (error.transient and repeatable):
+                if once or not (error.transient and repeatable):
                     raise
                 failure: OntapError = error
                 lost = True
             except NaApiError as error:
                 error.after_lost_answer = lost
-                if not _is_busy(error):
+                if once or not error.transient:
                     raise
                 failure = error
             self.again(failure, tries)
@@ -242,11 +251,8 @@ class NaServer:
         elif code in codes.SEEN_BY_ANOTHER_GROUP:
             hint = "initiator in two igroups? see lun igroup show -initiator"
             limit = _REASON_LIMIT_BEFORE_HINT
-        return NaApiError(api, code, one_line(reason, limit), hint=hint)
-
-
-def _is_busy(error: NaApiError) -> bool:
-    return error.code in codes.BUSY or (error.api == "clone-create" and codes.BUSY_CLONE_REASON in error.reason)
+        busy = code in codes.BUSY or (api == "clone-create" and codes.BUSY_CLONE_REASON in reason)
+        return NaApiError(api, code, one_line(reason, limit), hint=hint, transient=busy)
 
 
 def _append(parent: Any, arguments: Arguments) -> None:

@@ -193,19 +193,23 @@ class BaseClient:
         )
         return results.get_int("actual-size", size)
 
-    def destroy_lun(self, path: str, *, force: bool = False) -> bool:
-        """Destroy a LUN; False if there was none. Without ``force`` one that is mapped and online stays."""
-        return self._unless(codes.NO_SUCH_LUN, "lun-destroy", {"path": path, "force": True if force else None})
+    def destroy_lun(self, path: str, *, force: bool = False, once: bool = False) -> bool:
+        """Destroy a LUN; False if there was none. Without ``force`` one that is mapped and online stays.
 
-    def map_lun(self, path: str, igroup_name: str, lun_id: int | None = None) -> bool:
+        ``once``, here and below: the caller decides whether to repeat the request.
+        """
+        arguments: Arguments = {"path": path, "force": True if force else None}
+        return self._unless(codes.NO_SUCH_LUN, "lun-destroy", arguments, once=once)
+
+    def map_lun(self, path: str, igroup_name: str, lun_id: int | None = None, *, once: bool = False) -> bool:
         """Map a LUN to a group; False if it was mapped to it already."""
         arguments: Arguments = {"path": path, "initiator-group": igroup_name, "lun-id": lun_id}
-        return self._unless({codes.INITGROUP_HAS_VDISK}, "lun-map", arguments)
+        return self._unless({codes.INITGROUP_HAS_VDISK}, "lun-map", arguments, once=once)
 
-    def unmap_lun(self, path: str, igroup_name: str) -> bool:
-        """Unmap a LUN from a group; False if it was not mapped to it, or is not there at all."""
+    def unmap_lun(self, path: str, igroup_name: str, *, once: bool = False) -> bool:
+        """Unmap a LUN from a group; False if it was not mapped to it. One that is not there at all is an error."""
         arguments: Arguments = {"path": path, "initiator-group": igroup_name}
-        return self._unless(codes.NOT_MAPPED | codes.NO_SUCH_LUN, "lun-unmap", arguments)
+        return self._unless(codes.NOT_MAPPED, "lun-unmap", arguments, once=once)
 
     def create_igroup(self, igroup_name: str, igroup_type: str, os_type: str) -> None:
         """Make an initiator group without initiators."""
@@ -238,13 +242,15 @@ class BaseClient:
         """Replace a LUN's comment."""
         self.server.send_request("lun-set-comment", {"path": path, "comment": comment})
 
-    def _unless(self, expected: frozenset[str] | set[str], api: str, arguments: Arguments) -> bool:
+    def _unless(
+        self, expected: frozenset[str] | set[str], api: str, arguments: Arguments, *, once: bool = False
+    ) -> bool:
         """Call ``api``; False instead of an error when the filer answers with one of the ``expected`` errnos.
 
         True if it is such an answer to a repeated request, because then the first one has done it.
         """
         try:
-            self.server.send_request(api, arguments)
+            self.server.send_request(api, arguments, once=once)
         except NaApiError as error:
             if error.code not in expected:
                 raise

@@ -44,6 +44,13 @@ class Proof:
         if naas:
             self._prove_identity(kernel_name(device), naas, None)
 
+    def has_dead_map(self, naas: Collection[str]) -> bool:
+        """Whether there is a map of one of these LUNs of which no path leads to it."""
+        return any(
+            not any(answer.naa == found.naa for answer in self._node.ask(found.paths).values())
+            for found in self._sysfs.maps_of(naas)
+        )
+
     def _prove_identity(self, name: str, naas: Collection[str], size: int | None) -> None:
         found = self._sysfs.map(name)
         naa = found.naa if found else self._sysfs.identity(name)

@@ -54,6 +54,10 @@ class San:
         """Whether the kernel has a map or a path of one of these LUNs, alive or dead."""
         return self._node.is_known(naas)
 
+    def has_dead_map(self, naas: Collection[str]) -> bool:
+        """Whether there is a map of one of these LUNs of which no path leads to it."""
+        return self._proof.has_dead_map(naas)
+
     def identities(self, device: str) -> tuple[str, ...]:
         """The identity that the kernel remembers of a device, if it is a map or a disk with one."""
         return self._node.identities(device)

@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from dataontap import config
 from dataontap.errors import VolumeError
 from dataontap.orphans import Orphans, known
 from tests.cluster.conftest import AddInstance, Make
@@ -16,7 +17,8 @@ from tests.simulator.faults import Fault
 from tests.testbed.cluster import NAME, PER_NODE, Cluster, Node
 from tests.testbed.recorder import PACKAGED, recorded
 
-# The account may not note Ganeti's text, ever; or attach fails, which has to ask where commands are configured.
+_SETTINGS = 'HOSTNAME = "filer"\nLOGIN = "admin"\nPASSWORD = "secret"\nPOOL = "vol1"\n'
+# The account may not note Ganeti's text, ever; or maps cannot be listed.
 _NO_COMMENTS = Fault("errno", api="lun-set-comment", errno="13003", reason="injected", times=None)
 _NO_MAPS = Fault("errno", api="lun-map-get-iter", errno="13001", reason="injected")
 
@@ -24,10 +26,8 @@ _NO_MAPS = Fault("errno", api="lun-map-get-iter", errno="13001", reason="injecte
 @pytest.mark.parametrize(
     ("script", "disk", "fault"),
     [
-        ("attach", 0, _NO_MAPS),
         ("open", 0, replace(_NO_MAPS, nth=2)),
         ("setinfo", 0, _NO_COMMENTS),
-        ("attach", 1, replace(_NO_MAPS, nth=3)),
         ("setinfo", 1, replace(_NO_COMMENTS, nth=2)),
     ],
     ids=lambda value: None if isinstance(value, Fault) else str(value),
@@ -42,6 +42,13 @@ def test_add_whose_last_scripts_the_filer_refuses(
             make().add(cluster.nodes[1], "16M", "16M", "16M")
         assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
     assert cluster.leftovers() == []
+
+
+def test_add_whose_attach_the_filer_refuses(cluster: Cluster, add: AddInstance) -> None:
+    """attach asks, because commands are configured; the device is here and proven, so that no answer is needed."""
+    with cluster.masking(PER_NODE), cluster.control.armed_with(_NO_MAPS):
+        add("16M")
+        assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
 
 
 @pytest.mark.parametrize("verb", ["attach", "open", "setinfo"])
@@ -59,12 +66,13 @@ def test_add_whose_script_does_not_run(
     ):
         make().add(node2, "16M")
     ganeti = partial(known, str(cluster.master.path("/var/lib/ganeti")), is_master=lambda _: True)
-    (lost,) = set(cluster.luns()) - ganeti()
+    (lost,) = set(cluster.luns()) - set(ganeti())
     path = cluster.luns()[lost].path
     said = cluster.master.run(f"{PACKAGED}/verify", "orphans").stderr
     assert "verify orphans: fine" in said, "it could be in the making"
     with cluster.admin() as admin:
-        orphans = partial(Orphans, admin, NAME, volumes=ganeti)
+        settings = config.parse(_SETTINGS, "settings")
+        orphans = partial(Orphans, admin, settings, NAME, volumes=ganeti)
         orphans().check()
         with pytest.raises(VolumeError, match=f"knows no disk for {re.escape(path)};"):
             orphans(clock=lambda: time.time() + 90000).check()

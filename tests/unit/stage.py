@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Callable, NoReturn
 
+from lxml import etree
+
 from dataontap import config
 from dataontap.client.api import Again, NaElement, NaServer
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.retry import Patience
+from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.devices import Devices
 from dataontap.errors import DeviceError, TransportError
@@ -23,10 +26,11 @@ from dataontap.locks import Locks
 from dataontap.memory import Memory
 from dataontap.provider import DataOnTapProvider
 from dataontap.records import Records
+from dataontap.ssconf import Cluster
 from dataontap.versions import RememberedVersion
 from tests.simulator import provision
 from tests.simulator.filer import Filer
-from tests.unit.zapi import ask
+from tests.unit.zapi import NAMESPACE, ask
 
 Send = Callable[[bytes], bytes]
 
@@ -40,6 +44,7 @@ class Wire:
         self.calls: list[str] = []
         self._lose: dict[str, tuple[Exception, bool, int]] = {}
         self._meanwhile: dict[str, Callable[[], object]] = {}
+        self._lacks: dict[str, tuple[str, str]] = {}
 
     def lose(self, api: str, *, after: bool, error: Exception | None = None, times: int = 1) -> None:
         """The next ``times`` calls of ``api`` end in ``error``; ``after``: they were carried out all the same."""
@@ -48,6 +53,10 @@ class Wire:
     def mend(self) -> None:
         """No call is lost any more."""
         self._lose.clear()
+
+    def lack(self, api: str, volume: str, reason: str) -> None:
+        """From now on the answers to ``api`` lack the rows of a volume, and say so."""
+        self._lacks[api] = (volume, reason)
 
     def meanwhile(self, api: str, action: Callable[[], object]) -> None:
         """Something happens on the filer while the next call of ``api`` is on its way."""
@@ -58,13 +67,35 @@ class Wire:
         self.calls.append(call.name)
         self._meanwhile.pop(call.name, lambda: None)()
         if call.name not in self._lose:
-            return self._filer(document, self.account)
+            answer = self._filer(document, self.account)
+            return without_volume(answer, *self._lacks[call.name]) if call.name in self._lacks else answer
         error, after, times = self._lose.pop(call.name)
         if times > 1:
             self._lose[call.name] = (error, after, times - 1)
         if after:
             self._filer(document, self.account)
         raise error
+
+
+def without_volume(answer: bytes, volume: str, reason: str) -> bytes:
+    """An iterator's answer without the rows that have a path in the volume, as if it could not be listed."""
+    root = etree.fromstring(answer)
+    (results,) = root
+    space = f"{{{NAMESPACE}}}"
+    (number,) = results.iter(f"{space}num-records")
+    left = 0
+    for rows in list(results.iter(f"{space}attributes-list")):
+        for row in list(rows):
+            if (row.findtext(f"{space}path") or "").startswith(f"/vol/{volume}/"):
+                rows.remove(row)
+        left = len(rows)
+        if not left:
+            results.remove(rows)
+    number.text = str(left)
+    error = etree.SubElement(etree.SubElement(results, f"{space}volume-errors"), f"{space}volume-error")
+    for name, text in (("errno", "13042"), ("name", volume), ("reason", reason)):
+        etree.SubElement(error, f"{space}{name}").text = text
+    return bytes(etree.tostring(root))
 
 
 def no_programs(*argv: str, timeout: float) -> NoReturn:
@@ -118,7 +149,10 @@ class StageHost(Host):
             return []
         self.scans.append(tuple(commands))
         if not self.blind:
-            seen = [("svm1", group) for group in ("ganeti", f"g-{self.node}", f"fast-{self.node}", "special")]
+            seen = [
+                ("svm1", group)
+                for group in ("ganeti", *(f"{kind}-{self.node}" for kind in ("g", "fast", "g-fast")), "special")
+            ]
             mapped = {path for group in seen for path in self._filer.maps.get(group, {}).values()}
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
         if self.fails_after_scan:
@@ -135,6 +169,14 @@ class StageHost(Host):
         return self.held_by
 
 
+class StageCluster(Cluster):
+    """A cluster by its name, this node's name and all nodes'."""
+
+    def __init__(self, name: str, node: str, nodes: Collection[str]) -> None:
+        super().__init__("/nonexistent")
+        self.__dict__.update(name=name, node=node, nodes=frozenset({*nodes, node}))
+
+
 class Stage:
     """What a test looks at: the filer, the calls that reached it, and a provider for each verb."""
 
@@ -145,9 +187,11 @@ class Stage:
         self.wire = Wire(self.filer)
         self.host = StageHost(self.filer)
         self.clock: Clock | None = None
+        self.again: Again = lambda error, tries: None  # without a clock: what happens before a repetition
         self.tunnel: str | None = "svm1"
         self.node = "node1.example"
         self.cluster = "cluster.example"
+        self.nodes = ["node1.example", "node2.example", "node3.example"]
         self.caller = "100 1"  # the process that runs the scripts
         self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
         self._hosts: dict[str, StageHost] = {}
@@ -179,19 +223,24 @@ class Stage:
     @property
     def client(self) -> CmodeClient:
         """A new client."""
-        return self._client(lambda error, tries: None)
+        return self._client(self.again)
 
     def _client(self, again: Again) -> CmodeClient:
         return CmodeClient(NaServer(self.wire, tunnel=self.tunnel, again=again), self._remembered)
 
     @property
-    def provider(self) -> DataOnTapProvider:
-        """A new provider, as each script makes one."""
+    def settings(self) -> Settings:
+        """The configuration with the disk's ext-params."""
         options: dict[str, object] = {"HOSTNAME": "filer", "LOGIN": "admin", "PASSWORD": "secret", **self.options}
         options["LUN_DEVICE_PATH_FORMAT"] = f"{self.directory}/disk/{{hostname}}/{{pool}}/{{name}}"
         text = "".join(f"{name} = {value!r}\n" for name, value in options.items())
+        return config.parse(text, "stage").with_params(self.params)
+
+    @property
+    def provider(self) -> DataOnTapProvider:
+        """A new provider, as each script makes one."""
+        settings = self.settings
         self.wire.calls.clear()
-        settings = config.parse(text, "stage").with_params(self.params)
         clock = self.clock
         # On the machine's own clock unit tests' waits end sooner than they began.
         deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)
@@ -216,7 +265,7 @@ class Stage:
             ),
             igroups=lambda client: Igroups(
                 settings,
-                node=lambda: self.node,
+                cluster=StageCluster(self.cluster, self.node, self.nodes),
                 client=client,
                 initiators=lambda: [self.initiators.get(self.node, f"iqn.1993-08.org.debian:01:{self.node}")],
                 memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
@@ -229,6 +278,11 @@ class Stage:
                 creator=lambda: self.caller,
             ),
         )
+
+    def tag(self, path: str, uuid: str = "u-1", kind: str = "disk") -> str:
+        """What the tag of the LUN at ``path`` is, once it was written by who knew its serial number."""
+        serial = self.filer.luns["svm1", path].serial.encode().hex()
+        return f"dataontap:2:{self.cluster}:{uuid}:{kind}:{serial}"
 
     @property
     def paths(self) -> list[str]:

@@ -8,9 +8,10 @@ import pytest
 
 from dataontap import cleanup
 from dataontap.deadline import Deadline
-from dataontap.environ import Cleanup, Creation, HookCall, InstanceDisk
+from dataontap.environ import Cleanup, Creation, HookCall, InstanceDisk, Metadata
 from dataontap.errors import CommandError, ContractError, DeviceError, VolumeError
 from dataontap.hooks import HOOKS, Site, post_remove, pre_move
+from tests.simulator import copies
 from tests.unit.stage import Stage, StageHost
 
 MIB = 1024 * 1024
@@ -51,12 +52,18 @@ class Programs:
 def made(stage: Stage) -> Stage:
     """The filer still has the LUNs of all disks."""
     for disk in DISKS:
-        stage.provider.create(Creation({}, disk.name, disk.uuid, 4 * MIB))
+        make(stage, disk)
     return stage
 
 
+def make(stage: Stage, disk: InstanceDisk) -> None:
+    """A volume, from create to setinfo."""
+    stage.provider.create(Creation({}, disk.name, disk.uuid, 4 * MIB))
+    stage.provider.setinfo(Metadata({}, disk.name, disk.uuid, "originstname+inst1"))
+
+
 def site(stage: Stage, programs: Programs | None = None) -> Site:
-    return Site("cluster.example", stage.provider, Deadline(60), programs or Programs())
+    return Site(stage.provider, Deadline(60), programs or Programs())
 
 
 class TestWhoseTurnItIs:
@@ -138,7 +145,7 @@ class TestPreMove:
     def test_a_volume_in_another_pool_is_found(self, stage: Stage) -> None:
         stage.options["POOL"] = "vol2"
         for disk in DISKS:
-            stage.provider.create(Creation({}, disk.name, disk.uuid, 4 * MIB))
+            make(stage, disk)
         stage.options["POOL"] = "vol1"
         pre_move(CALL, site(stage))
 
@@ -167,7 +174,7 @@ class TestPreMove:
         devices, made.host = made.host.devices, Slow(made.filer)
         made.host.devices = devices
         deadline = Deadline(60, clock=lambda: now[0])
-        pre_move(CALL, Site("cluster.example", made.provider, deadline, Programs()))
+        pre_move(CALL, Site(made.provider, deadline, Programs()))
         assert now == [75.0]
 
 
@@ -184,7 +191,7 @@ class TestPostRemove:
 
     def test_a_lun_in_another_pool_is_found(self, stage: Stage) -> None:
         stage.options["POOL"] = "vol2"
-        stage.provider.create(Creation({}, "b", "u-b", 4 * MIB))
+        make(stage, DISKS[1])
         stage.options["POOL"] = "vol1"
         post_remove(CALL, site(stage))
         assert stage.paths == []
@@ -193,27 +200,28 @@ class TestPostRemove:
         "comment",
         [
             "",
-            "dataontap:1:cluster.example:u-other:disk",
-            "dataontap:1:another.example:u-b:disk",
-            "dataontap:1:cluster.example:u-b:snap",
+            "dataontap:1:cluster.example:u-b:disk",
+            "dataontap:1:cluster.example:-:disk",
+            "dataontap:2:cluster.example:u-b:disk:-",
+            "dataontap:2:cluster.example:u-other:disk:{serial}",
+            "dataontap:2:cluster.example:-:disk:{serial}",
+            "dataontap:2:another.example:u-b:disk:{serial}",
+            "dataontap:2:cluster.example:u-b:snap:{serial}",
         ],
     )
     def test_a_lun_that_is_not_provably_ours_stays(self, made: Stage, comment: str) -> None:
+        comment = comment.format(serial=made.tag("/vol/vol1/b").rpartition(":")[2])
         made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": comment})
-        with pytest.raises(VolumeError, match=r"^disk 1: /vol/vol1/b is still there and not tagged as this"):
+        with pytest.raises(VolumeError, match=r"^disk 1: /vol/vol1/b is still there and not provably this"):
             post_remove(CALL, site(made))
         assert made.paths == ["/vol/vol1/b"]
         assert made.groups("/vol/vol1/b") == ["ganeti"]
 
-    def test_a_tag_without_a_uuid_is_ours(self, made: Stage) -> None:
-        made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": "x dataontap:1:cluster.example:-:disk"})
-        post_remove(CALL, site(made))
-        assert made.paths == []
-
     def test_a_node_in_no_cluster_owns_nothing(self, made: Stage) -> None:
-        made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": "dataontap:1:-:u-b:disk"})
-        with pytest.raises(VolumeError, match="not tagged"):
-            post_remove(CALL, Site("-", made.provider, Deadline(60), Programs()))
+        made.cluster = "-"
+        made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": made.tag("/vol/vol1/b", "u-b")})
+        with pytest.raises(VolumeError, match="not provably this cluster's disk"):
+            post_remove(CALL, site(made))
         assert "/vol/vol1/b" in made.paths
 
     def test_a_lun_that_others_see_stays(self, made: Stage) -> None:
@@ -242,11 +250,16 @@ class TestPostRemove:
             post_remove(CALL, site(made, Programs(said)))
         assert made.paths == before
 
-    def test_a_copy_that_nobody_maps_stays(self, stage: Stage) -> None:
-        copy = {"path": "/vol/vol2/b", "size": 4 * MIB, "comment": "dataontap:1:cluster.example:u-b:disk"}
-        stage.ask("lun-create-by-size", copy)
-        post_remove(CALL, site(stage))
-        assert stage.paths == ["/vol/vol2/b"]
+    @pytest.mark.parametrize("mapped", [False, True], ids=["unmapped", "mapped"])
+    def test_a_copy_stays(self, made: Stage, mapped: bool, caplog: pytest.LogCaptureFixture) -> None:
+        """What lun copy, a FlexClone that was split or a broken mirror leave has the tag of its original."""
+        copies.lun_copy(made.ask, "/vol/vol1/b", "/vol/vol2/b")
+        if mapped:
+            made.ask("lun-map", {"path": "/vol/vol2/b", "initiator-group": "ganeti"})
+        for _ in range(2):
+            post_remove(CALL, site(made))
+        assert made.paths == ["/vol/vol2/b"]
+        assert "/vol/vol2/b is a copy of a LUN of the removed disk; it stays" in caplog.text
 
     def test_a_disk_that_a_node_uses_stays(self, made: Stage) -> None:
         said = "node: node3\ndataontap: cleanup b: /dev/x is in use by process 1 (qemu)\nreturn code = 1\n"

@@ -185,7 +185,7 @@ class TestLife:
 
     def test_a_stopped_volume_in_another_pool_is_found_by_its_tag(self, stage: Stage) -> None:
         stage.options["POOL"] = "vol2"
-        stage.provider.create(CREATION)
+        make(stage)
         stage.provider.detach(VOLUME)
         stage.options["POOL"] = "vol1"
         stage.provider.attach(VOLUME)
@@ -321,7 +321,9 @@ class TestMoving:
         stage.options["FORMER_IGROUP"] = "ganeti"
         stage.provider.open(EXCLUSIVE)
         stage.provider.detach(VOLUME)
-        assert stage.groups("/vol/vol2/v") == [NODE1]  # without a record, which names its path, it cannot be told
+        assert stage.groups("/vol/vol2/v") == []
+        stage.provider.attach(VOLUME)
+        assert stage.groups("/vol/vol2/v") == [NODE1]
 
     @pytest.fixture
     def back(self, fixed: Stage) -> Stage:
@@ -393,12 +395,13 @@ class TestMoving:
 
 
 class TestDisksWithAnIgroupOfTheirOwn:
-    """``igroup=fast-{node}``, which hooks are not told of."""
+    """``igroup=fast-{node}``, which hooks are told by the LUN's tag alone."""
 
     FAST = ("fast-node1.example", "fast-node2.example")
 
     @pytest.fixture
     def fast(self, stage: Stage) -> Stage:
+        stage.options["ALLOWED_IGROUPS"] = ("fast-{node}",)
         stage.params["igroup"] = "fast-{node}"
         make(stage)
         return stage
@@ -411,6 +414,17 @@ class TestDisksWithAnIgroupOfTheirOwn:
 
     def test_a_running_one_moves(self, fast: Stage) -> None:
         self.attach_by_hook(fast)
+        assert fast.groups(PATH) == [*self.FAST]
+        fast.provider.attach(VOLUME)
+        fast.provider.open(EXCLUSIVE)
+        assert fast.groups(PATH) == [self.FAST[1]]
+        fast.provider.detach(VOLUME)
+        assert fast.groups(PATH) == []
+
+    def test_a_running_one_with_an_old_tag_moves(self, fast: Stage) -> None:
+        """Nothing tells the hook, so it maps to the usual group, from where the disk goes on."""
+        fast.ask("lun-set-comment", {"path": PATH, "comment": "dataontap:1:cluster.example:u-1:disk"})
+        self.attach_by_hook(fast)
         assert fast.groups(PATH) == [self.FAST[0], NODE2]
         fast.provider.attach(VOLUME)
         fast.provider.open(EXCLUSIVE)
@@ -421,21 +435,23 @@ class TestDisksWithAnIgroupOfTheirOwn:
     def test_a_stopped_one_starts_where_it_moved_to(self, fast: Stage) -> None:
         fast.provider.detach(VOLUME)
         self.attach_by_hook(fast)
-        assert fast.groups(PATH) == [NODE2]
+        assert fast.groups(PATH) == [self.FAST[1]]
         fast.provider.attach(VOLUME)
         fast.provider.open(EXCLUSIVE)
         on(fast, "node1.example").provider.attach(VOLUME)
-        assert fast.groups(PATH) == [self.FAST[0], NODE2]
+        assert fast.groups(PATH) == [*self.FAST]
         fast.provider.remove(VOLUME)
         assert fast.paths == []
 
     def test_in_a_group_for_all_nodes(self, stage: Stage) -> None:
-        """Which lacks node2: what the hook maps there goes with the device."""
+        """Which lacks node2, while the LUN has an old tag: what the hook maps there goes with the device."""
+        stage.options["ALLOWED_IGROUPS"] = ("special",)
         initiator = "iqn.1993-08.org.debian:01:node1.example"
         stage.ask("igroup-create", {"initiator-group-name": "special", "initiator-group-type": "iscsi"})
         stage.ask("igroup-add", {"initiator-group-name": "special", "initiator": initiator})
         stage.params["igroup"] = "special"
         make(stage)
+        stage.ask("lun-set-comment", {"path": PATH, "comment": "dataontap:1:cluster.example:u-1:disk"})
         stage.params.clear()
         on(stage, "node2.example").provider.attach_anew(VOLUME)
         stage.params["igroup"] = "special"

@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 
-from dataontap.errors import HostError, VolumeError
+from dataontap.errors import HostError, OntapError, VolumeError
 from dataontap.orphans import Orphans, known
 from tests.simulator import copies
 from tests.unit.stage import Stage
@@ -26,7 +26,7 @@ def directory(tmp_path: Path) -> str:
     """With the configuration of a cluster that has volumes a and b of ours, and some that are not."""
     disks = {
         "u-1": disk("dataontap", "a"),
-        "u-2": disk("dataontap", "b"),
+        "u-2": {**disk("dataontap", "b"), "params": {"provider": "dataontap", "pool": "vol2"}},
         "u-3": disk("other", "c"),
         "u-4": disk("xenvg", "d", dev_type="plain"),
     }
@@ -39,10 +39,11 @@ def make(stage: Stage, name: str, comment: str) -> None:
 
 
 def orphans(stage: Stage, directory: str, *, later: float) -> Orphans:
-    """As seen so many seconds after the LUN vol1/b was made."""
-    now = stage.filer.luns["svm1", "/vol/vol1/b"].created + later
+    """As seen so many seconds after the LUN vol2/b was made."""
+    now = stage.filer.luns["svm1", "/vol/vol2/b"].created + later
     return Orphans(
         stage.client,
+        stage.settings,
         "cluster.example",
         volumes=lambda: known(directory, is_master=lambda _: True),
         clock=lambda: now,
@@ -54,7 +55,6 @@ def stocked(stage: Stage) -> Stage:
     """A filer with LUNs that Ganeti knows, and others that are none of its cluster's."""
     make(stage, "vol1/a", f"originstname+a {OURS}:disk")
     make(stage, "vol2/b", f"{OURS}:disk")
-    make(stage, "vol1/b", f"{OURS}:disk")
     make(stage, "vol1/elsewhere", "dataontap:1:other.example:u-9:disk")
     make(stage, "vol1/longer", "dataontap:1:cluster.example.org:u-9:disk")
     make(stage, "vol1/untagged", "originstname+a")
@@ -63,7 +63,7 @@ def stocked(stage: Stage) -> Stage:
 
 
 def test_the_volumes_that_ganeti_knows(directory: str) -> None:
-    assert known(directory, is_master=lambda _: True) == {"a", "b"}
+    assert known(directory, is_master=lambda _: True) == {"a": None, "b": "vol2"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"disks": []}', '{"disks": {"u": {"dev_type": "ext"}}}'])
@@ -112,7 +112,53 @@ def test_a_snapshot(stocked: Stage, directory: str) -> None:
         orphans(stocked, directory, later=25 * HOUR).check()
 
 
+def mark(stage: Stage, name: str) -> None:
+    """Give the LUN a tag with its own serial number."""
+    path = f"/vol/{name}"
+    stage.ask("lun-set-comment", {"path": path, "comment": stage.tag(path)})
+
+
+@pytest.mark.parametrize(
+    "comment", ["", "originstname+b", f"{OURS}:disk", "dataontap:2:cluster.example:u-1:disk:-"]
+)
+def test_a_lun_outside_its_disks_pool(stocked: Stage, directory: str, comment: str) -> None:
+    """Such a one is not found once its instance is stopped, unless its tag has its serial number."""
+    make(stocked, "vol1/b", comment)
+    with pytest.raises(VolumeError, match="^not in its disk's pool: /vol/vol1/b; see the man page, UPGRADING"):
+        orphans(stocked, directory, later=0).check()
+    mark(stocked, "vol1/b")
+    orphans(stocked, directory, later=0).check()
+
+
+def test_one_in_a_volume_that_is_not_searched(stocked: Stage, directory: str) -> None:
+    make(stocked, "vol1/b", "")
+    stocked.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
+    orphans(stocked, directory, later=1e9).check()
+
+
+def test_copies_are_named(stocked: Stage, directory: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Also those of a volume that is gone; they are whoever's who made them."""
+    make(stocked, "vol1/lost", "")
+    for name in ("vol1/a", "vol1/lost"):
+        mark(stocked, name)
+        copies.lun_copy(stocked.ask, f"/vol/{name}", f"/vol/{name.replace('vol1', 'vol2')}")
+    stocked.ask("lun-destroy", {"path": "/vol/vol1/lost"})
+    orphans(stocked, directory, later=1e9).check()
+    for path in ("/vol/vol2/a", "/vol/vol2/lost"):
+        assert f"{path} is a copy: its tag was written for another LUN" in caplog.text
+
+
+def test_a_list_that_lacks_a_volume(stocked: Stage, directory: str) -> None:
+    stocked.wire.lack("lun-get-iter", "vol1", "Volume is offline")
+    with pytest.raises(
+        OntapError, match="vol1 .*Volume is offline .*; so whether it holds orphans cannot be told"
+    ):
+        orphans(stocked, directory, later=1e9).check()
+
+
 def test_a_machine_in_no_cluster(stage: Stage, directory: str) -> None:
     """The tag of such machines tells nothing of who made the LUN."""
     with pytest.raises(HostError, match="in no Ganeti cluster"):
-        Orphans(stage.client, "-", volumes=lambda: known(directory, is_master=lambda _: True)).check()
+        Orphans(
+            stage.client, stage.settings, "-", volumes=lambda: known(directory, is_master=lambda _: True)
+        ).check()

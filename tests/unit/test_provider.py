@@ -28,7 +28,8 @@ from tests.simulator import copies
 from tests.unit.stage import Clock, Stage
 
 MIB = 1024 * 1024
-TAG = "dataontap:1:cluster.example:u-1:disk"
+TAG = "dataontap:2:cluster.example:u-1:disk:-"
+OLD_TAG = "dataontap:1:cluster.example:u-1:disk"
 PATH = "/vol/vol1/v"
 
 UNTRUSTED = TransportError("filer's certificate is not trusted", sent=False)
@@ -140,7 +141,7 @@ class TestCreate:
         assert (stage.paths, stage.groups(PATH)) == ([PATH], ["ganeti"])
 
     def test_takes_nobody_elses_lun_for_its_own_after_a_lost_answer(self, stage: Stage) -> None:
-        others = {"path": PATH, "size": 64 * MIB, "comment": "dataontap:1:cluster.example:u-2:disk"}
+        others = {"path": PATH, "size": 64 * MIB, "comment": "dataontap:2:cluster.example:u-2:disk:-"}
         stage.wire.lose("lun-create-by-size", after=False, error=RESET)
         stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
         with pytest.raises(
@@ -332,7 +333,7 @@ class TestRemove:
         stage.options["IGROUP"] = "g-{node}"  # where an unmapped LUN may be a volume in another pool
         stage.provider.remove(VOLUME)
         assert stage.paths == ["/vol/copy/v"]
-        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
+        with pytest.raises(VolumeError, match="there is no LUN in vol1, that in copy may be a copy"):
             stage.provider.attach(VOLUME)
 
     def test_in_another_pool_after_an_answer_was_lost_in_its_own(self, made: Stage) -> None:
@@ -358,7 +359,7 @@ class TestRemove:
         for _ in range(2):
             made.provider.remove(VOLUME)
         assert made.paths == ["/vol/vol2/v"]
-        assert "/vol/vol2/v has this name, too, but is mapped to nobody" in caplog.text
+        assert "/vol/vol2/v has this name, too, but nothing proves that it is the volume" in caplog.text
 
     def test_searches_allowed_pools_only(self, made: Stage) -> None:
         made.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
@@ -402,7 +403,7 @@ class TestSnapshot:
     def test_makes_a_tagged_and_mapped_clone(self, made: Stage) -> None:
         made.provider.snapshot(SNAPSHOT)
         clone = made.filer.luns["svm1", "/vol/vol1/v.snap"]
-        assert clone.comment == "dataontap:1:cluster.example:u-1:snap"
+        assert clone.comment == "dataontap:2:cluster.example:u-1:snap:-"
         assert (clone.size, clone.reserved) == (64 * MIB, True)
         assert made.groups(clone.path) == ["ganeti"]
         assert made.wire.calls == ["lun-get-iter", "clone-create", "lun-set-comment", "lun-map"]
@@ -474,7 +475,7 @@ class TestSnapshot:
         made.filer.clones_keep_comment = inherits
         made.wire.lose("clone-create", after=after, error=RESET)
         made.provider.snapshot(SNAPSHOT)
-        assert made.comment("/vol/vol1/v.snap") == "dataontap:1:cluster.example:u-1:snap"
+        assert made.comment("/vol/vol1/v.snap") == "dataontap:2:cluster.example:u-1:snap:-"
         assert made.groups("/vol/vol1/v.snap") == ["ganeti"]
 
     def test_of_a_lun_in_another_pool_stays_beside_it(self, made: Stage) -> None:
@@ -487,7 +488,7 @@ class TestSetinfo:
     def test_keeps_the_tag(self, made: Stage) -> None:
         made.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
         made.provider.setinfo(Metadata({}, "v", "u-1", "originstname+b"))
-        assert made.comment(PATH) == f"originstname+b {TAG}"
+        assert made.comment(PATH) == f"originstname+b {made.tag(PATH)}"
         assert made.wire.calls == ["lun-get-iter", "lun-set-comment"]
 
     def test_the_cluster_has_another_name_now(self, stage: Stage) -> None:
@@ -495,12 +496,12 @@ class TestSetinfo:
             "lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": f"x {TAG}".replace("er.", "ed.")}
         )
         stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
-        assert stage.comment(PATH) == f"originstname+a {TAG}"
+        assert stage.comment(PATH) == f"originstname+a {stage.tag(PATH)}"
 
     def test_tags_a_lun_of_the_first_implementation(self, stage: Stage) -> None:
         stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": "originstname+old"})
         stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
-        assert stage.comment(PATH) == f"originstname+a {TAG}"
+        assert stage.comment(PATH) == f"originstname+a {stage.tag(PATH)}"
 
     def test_a_lun_that_is_not_there(self, stage: Stage) -> None:
         with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v; check POOL and CLUSTER_MODE_VSERVER"):
@@ -524,6 +525,7 @@ class TestNewVolume:
         assert (made.paths, made.host.devices) == ([], {})
 
     def test_attach_fails(self, made: Stage) -> None:
+        made.host.devices.clear()
         made.wire.lose("lun-map-get-iter", after=False, error=NaApiError("lun-map-get-iter", "13001", "injected"))
         with pytest.raises(NaApiError, match="injected"):
             made.provider.attach(VOLUME)
@@ -579,6 +581,7 @@ class TestNewVolume:
     ) -> None:
         """The call that made the volume was killed: since then it may have got an instance's data."""
         made_per_node.caller = "101 2"
+        made_per_node.host.devices.clear()
         for api in ("lun-map-get-iter", "lun-set-comment"):
             made_per_node.wire.lose(api, after=False, error=NaApiError(api, "13001", "injected"))
         with pytest.raises(NaApiError, match="injected"):
@@ -634,7 +637,7 @@ class TestAttach:
         former = f"originstname+a {TAG}".replace("cluster.example", "former.example")
         stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": former})
         stage.provider.attach(VOLUME)
-        assert stage.comment(PATH) == f"originstname+a {TAG}"
+        assert stage.comment(PATH) == f"originstname+a {stage.tag(PATH)}"
         stage.provider.detach(VOLUME)
         stage.provider.attach(VOLUME)
         assert "lun-set-comment" not in stage.wire.calls
@@ -647,12 +650,14 @@ class TestAttach:
         assert stage.comment(PATH) == former
 
     def test_a_volume_in_another_pool_from_before_the_cluster_was_renamed(self, made_per_node: Stage) -> None:
-        """Its instance is stopped, so it is mapped to nobody."""
+        """Its instance is stopped, so it is mapped to nobody; its tag has its serial number."""
+        made_per_node.provider.setinfo(METADATA)
         made_per_node.provider.detach(VOLUME)
         made_per_node.cluster = "renamed.example"
         made_per_node.options["POOL"] = "vol2"
         assert made_per_node.provider.attach(VOLUME)
-        assert made_per_node.comment(PATH) == TAG.replace("cluster.example", "renamed.example")
+        assert made_per_node.comment(PATH) == f"originstname+a {made_per_node.tag(PATH)}"
+        assert "renamed.example" in made_per_node.comment(PATH)
 
     def test_of_an_offline_lun(self, made: Stage) -> None:
         made.ask("lun-offline", {"path": PATH})
@@ -660,6 +665,7 @@ class TestAttach:
             made.provider.attach(VOLUME)
 
     def test_asks_twice_and_maps_what_is_not_mapped(self, made: Stage) -> None:
+        made.provider.setinfo(METADATA)
         made.host.devices.clear()
         assert made.provider.attach(VOLUME) == "/dev/disk/v"
         assert made.wire.calls == ["lun-get-iter", "lun-map-get-iter"]

@@ -10,21 +10,33 @@ from dataontap.tag import COMMENT_LIMIT, DISK, SNAPSHOT, Tag
 
 # The names of these arguments that Debian 12's hypothesis knows, too: the package is built with that.
 WORDS = st.text(st.characters(blacklist_characters=": ", blacklist_categories=["Cs"]), min_size=1, max_size=60)
-TAGS = st.builds(Tag, WORDS, WORDS, st.sampled_from([DISK, SNAPSHOT]))
+SERIAL = "674b6d74763f4d366e474f48"
+TAGS = st.builds(
+    Tag,
+    WORDS,
+    WORDS,
+    st.sampled_from([DISK, SNAPSHOT]),
+    st.sampled_from([tag.UNKNOWN, SERIAL]),
+    st.sampled_from([None, "fast-{node}", "a:b:{node}"]),
+)
 
 
 def test_the_form_that_filers_hold() -> None:
     mark = Tag("c.example", "e5d84ccc", DISK)
-    assert tag.compose("originstname+inst1", mark) == "originstname+inst1 dataontap:1:c.example:e5d84ccc:disk"
-    assert tag.compose("", mark) == "dataontap:1:c.example:e5d84ccc:disk"
+    assert tag.compose("originstname+inst1", mark) == "originstname+inst1 dataontap:2:c.example:e5d84ccc:disk:-"
+    assert tag.compose("", mark) == "dataontap:2:c.example:e5d84ccc:disk:-"
+    whole = Tag("c.example", "e5d84ccc", DISK, SERIAL, "a:{node}")
+    assert tag.compose("", whole) == f"dataontap:2:c.example:e5d84ccc:disk:{SERIAL}:a:{{node}}"
 
 
 def test_no_tag() -> None:
     for comment in (
         "",
         "originstname+inst1",
-        "dataontap:2:c:u:disk",
+        "dataontap:3:c:u:disk:-",
+        "dataontap:2:c:u:disk:-x y:z"[:17],
         "xdataontap:1:c:u:disk",
+        "xdataontap:2:c:u:disk:-",
         "dataontap:1:c:u:disk x",
     ):
         assert tag.find(comment) is None
