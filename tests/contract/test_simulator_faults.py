@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from dataontap.client.client_cmode import CmodeClient
+from dataontap.errors import OntapError
 from tests.simulator import control
 from tests.simulator.control import NAME, ControlError
-from tests.simulator.faults import KINDS, SLOW, Fault
+from tests.simulator.faults import KINDS, LISTS, SLOW, Fault
 from tests.simulator.process import REPOSITORY, Simulator
 from tests.testbed import filer
 
@@ -83,7 +84,7 @@ UNANSWERED: dict[str, tuple[type[Exception], ...]] = {
 
 
 def test_every_kind_is_tried_here() -> None:
-    assert {*ANSWERED, *UNANSWERED, "short"} == set(KINDS)
+    assert {*ANSWERED, *UNANSWERED, "short", *LISTS} == set(KINDS)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -122,6 +123,31 @@ def test_half_a_document(
     _, whole = post(connection)
     assert whole.startswith(half)
     assert len(half) == len(whole) // 2
+
+
+WRONG_LISTS = {
+    "volume-errors": "the volume vol1 could not be listed: injected by a test (errno 13001)",
+    "miscounted": "the answer to lun-get-iter announces 2 records and has 1",
+    "endless": "the pages of lun-get-iter have no end: the same next-tag came twice",
+    "another": f"the filer answered lun-get-iter with {PATH}2, which was not asked for",
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_list_that_cannot_be_believed(simulator: Simulator, admin: CmodeClient, kind: str) -> None:
+    """The client sees through each, or is told; and the next list is fine."""
+    admin.server.send_request("lun-create-by-size", {"path": f"{PATH}2", "size": 4 << 20, "ostype": "linux"})
+    with simulator.control.armed_with(Fault(kind, api="lun-get-iter")):
+        admin.set_lun_comment(PATH, "x")
+        try:
+            (problem,) = admin.get_lun_by_args(path=PATH).problems
+            message = f"the {problem}"
+        except OntapError as error:
+            message = str(error)
+        assert message == WRONG_LISTS[kind]
+        assert comment(admin) == "x"
+    (logged,) = {call.fault for call in simulator.requests() if call.fault}
+    assert logged == kind
 
 
 def test_a_delay_within_the_time_limit(

@@ -124,6 +124,15 @@ def test_options_say_what_the_filer_lacks_and_how_it_refuses(clients: Clients, t
         assert errno("lun-map", path=LUN["path"], initiator_group="h") == "9039"
 
 
+def test_an_option_says_what_lists_tell_of_offline_volumes(clients: Clients, tmp_path: Path) -> None:
+    with Simulator(tmp_path, "--offline-volumes-unlisted") as simulator:
+        connection = clients.connect(simulator)
+        for request in (document("lun-create-by-size", LUN), document("volume-offline", {"name": "vol1"})):
+            assert b'status="passed"' in post(connection, request)[1]
+        listed = post(connection, document("lun-get-iter"))[1]
+    assert b"<num-records>0</num-records><volume-errors><volume-error><errno>13042</errno><name>vol1<" in listed
+
+
 def test_without_a_login_there_is_a_challenge(clients: Clients, running: Simulator) -> None:
     connection = clients.connect(running)
     wrong = {"Authorization": "Basic " + base64.b64encode(b"admin:guess").decode()}

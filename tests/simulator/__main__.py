@@ -103,6 +103,9 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--strict", action="store_true", help="refuse unknown fields in queries, as none does")
     parser.add_argument(
+        "--offline-volumes-unlisted", action="store_true", help="lists lack their LUNs and have volume-errors"
+    )
+    parser.add_argument(
         "--map-conflict", type=int, choices=(9009, 9039), default=9009, help="a LUN mapped twice to an initiator"
     )
     parser.add_argument(
@@ -182,6 +185,7 @@ def main(arguments: list[str]) -> None:
         licences=LICENCES - set(options.without),
         luns_per_volume=options.luns_per_volume,
         strict=options.strict,
+        lists_offline=not options.offline_volumes_unlisted,
     )
     _provision(filer, options)
     if options.iscsi:

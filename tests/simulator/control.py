@@ -172,7 +172,8 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     arm.add_argument("--nth", type=int, default=1, metavar="N", help="the first call that it befalls")
     arm.add_argument("--times", type=int, default=1, metavar="N", help="how many; 0: all from then on")
     arm.add_argument("--after", action="store_true", help="the filer carries the call out all the same")
-    for name, read in (("seconds", float), ("errno", str), ("reason", str), ("status", int), ("certificate", str)):
+    texts = dict.fromkeys(("errno", "reason", "certificate", "volume"), str)
+    for name, read in {"seconds": float, "status": int, **texts}.items():
         arm.add_argument(f"--{name}", type=read, default=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -182,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = vars(_arguments(arguments))
     control, do = Control(options.pop("state")), options.pop("do")
     if do == "kinds":
-        print("\n".join(f"{name:12} {about}" for name, about in KINDS.items()))
+        print("\n".join(f"{name:13} {about}" for name, about in KINDS.items()))
         return
     try:
         if do in {"login", "logout"}:

@@ -85,6 +85,24 @@ def api_name(document: bytes) -> str | None:
         return None
 
 
+def other_way_round(document: bytes) -> bytes:
+    """The request for one record that the one in ``document`` does not ask for; itself if that asks for all."""
+    root = etree.fromstring(document)
+    leaves = [
+        leaf for query in root.iter("{*}query") for leaf in query.iter("{*}*") if not len(leaf) and leaf.text
+    ]
+    if not leaves:
+        return document
+    for leaf in leaves:
+        leaf.text = f"!{leaf.text}"
+    call = root[0]
+    for name in ("{*}max-records", "{*}tag"):
+        for argument in call.findall(name):
+            call.remove(argument)
+    etree.SubElement(call, etree.QName(etree.QName(call).namespace, "max-records")).text = "1"
+    return etree.tostring(root)
+
+
 def _node(element: etree._Element) -> Node:
     if not isinstance(element.tag, str):
         raise Refusal(API_ERROR, "Malformed XML request: an entity reference")

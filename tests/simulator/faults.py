@@ -24,10 +24,21 @@ KINDS = {
     "drip": "the answer, a byte each `seconds`",
     "certificate": "a reset, and from now on the certificate `certificate`: renewed, or foreign",
     "takeover": "a reset of every connection, and nothing for `seconds`",
+    "volume-errors": "a list with an error for `volume`, and with its records only if carried out",
+    "miscounted": "a list that announces a record more than it has",
+    "endless": "a list that leads to an empty page, which leads to itself",
+    "another": "a list with one record that was not asked for, and no other",
 }
+# Those of lists; they befall no other call.
+LISTS = frozenset({"volume-errors", "miscounted", "endless", "another"})
 # Those whose seconds are what they are about.
 SLOW = frozenset({"delay", "drip", "takeover"})
 CERTIFICATES = ("renewed", "foreign")
+
+
+def is_list(api: str | None) -> bool:
+    """Whether the API lists records, page by page."""
+    return api is not None and api.endswith("-get-iter")
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Fault:
     reason: str = "injected by a test"
     status: int = 503
     certificate: str = "foreign"
+    volume: str = "vol1"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -59,6 +71,17 @@ class Fault:
             raise ValueError(f"certificate {self.certificate!r}: there are {', '.join(CERTIFICATES)}")
         if not 200 <= self.status <= 599:
             raise ValueError(f"{self.status} is no HTTP status")
+        if self.api is not None and not self.may_befall(self.api):
+            raise ValueError(f"{self.kind}: {self.api} is no list")
+
+    def may_befall(self, api: str | None) -> bool:
+        """Whether there is such a fault of this API's, or of a request that calls none."""
+        return self.kind not in LISTS or is_list(api)
+
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether the filer is asked at all."""
+        return self.after or self.kind in LISTS - {"volume-errors"}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Fault:
@@ -94,7 +117,7 @@ class Faults:
         with self._lock:
             for entry in self._armed:
                 fault, seen, _ = entry
-                if fault.api not in {None, api}:
+                if fault.api not in {None, api} or not fault.may_befall(api):
                     continue
                 entry[1] = seen = seen + 1
                 last = None if fault.times is None else fault.nth + fault.times - 1

@@ -29,6 +29,8 @@ LICENCES = frozenset({"base", "iscsi", "fcp", "flexclone", "snaprestore", "snapm
 # Real ones take some hundreds, by model; programs that keep thousands in a volume shall be tried, too.
 LUNS_PER_VOLUME = 100_000
 ARGUMENTS_SHOWN = 200
+# The status of a call that a fault kept from the filer.
+NOT_CARRIED_OUT = "not carried out"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Filer:
     comment is not known of real filers: ``clones_keep_comment`` chooses.  Nor is the errno of mapping a LUN
     to an initiator that has it by another igroup: ``map_conflict`` is one of the two that it may be, 9009 and
     9039.  Without the licence ``flexclone`` nothing is cloned.  A ``strict`` one refuses fields of a query that
-    do not exist; real ones pass over them, or Ansible's na_ontap_volume would not work.  ``portals`` are the
+    do not exist; real ones pass over them, or Ansible's na_ontap_volume would not work.  What lists say of LUNs in
+    a volume that is not online is not known: ``lists_offline`` is that they are shown as not online; otherwise the
+    list has the volume in its volume-errors.  ``portals`` are the
     addresses of each vserver's iSCSI interfaces, if its LUNs are exported there.
     """
 
@@ -67,6 +71,7 @@ class Filer:
         licences: frozenset[str] = LICENCES,
         luns_per_volume: int = LUNS_PER_VOLUME,
         strict: bool = False,
+        lists_offline: bool = True,
     ) -> None:
         handlers.load()
         self.ontapi = ontapi
@@ -76,6 +81,7 @@ class Filer:
         self.licences = licences
         self.luns_per_volume = luns_per_volume
         self.strict = strict
+        self.lists_offline = lists_offline
         self.state = State(state)
         self.begun: set[int] = set()  # consistency groups that are not committed
         self._one_at_a_time = threading.Lock()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
 from tests.simulator import documents
+from tests.simulator.errnos import Refusal
 from tests.simulator.faults import Fault
+from tests.simulator.filer import NOT_CARRIED_OUT
 from tests.simulator.wire import Delivery, Reply
 
 GARBAGE = bytes(range(256)) * 16
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><p>Welcome!<br></body></html>\n"
 DEPTH = 100_000
+ENDLESS = "endless"  # the next-tag of an endless list
 
 
 # How the answer comes over the wire; the answer itself is the true one, or nothing.
@@ -22,6 +27,23 @@ _DELIVERIES = {
     "takeover": Delivery(share=0, end="reset"),
     "truncated": Delivery(share=0.5, end="reset"),
 }
+
+
+def question(fault: Fault | None, document: bytes) -> bytes:
+    """What the filer is asked where a client asks ``document``."""
+    return documents.other_way_round(document) if fault is not None and fault.kind == "another" else document
+
+
+def led_on(document: bytes) -> Fault | None:
+    """The fault of a request for the page to which an endless list leads; that page is of no filer's making."""
+    if ENDLESS.encode() not in document:
+        return None
+    try:
+        call = documents.parse(document).call
+    except Refusal:
+        return None
+    tag = call.child("tag")
+    return Fault("endless", api=call.name) if tag is not None and tag.text == ENDLESS else None
 
 
 def struck(fault: Fault, reply: Reply, ontapi: int) -> Reply:
@@ -38,7 +60,7 @@ def struck(fault: Fault, reply: Reply, ontapi: int) -> Reply:
         return replace(reply, delivery=Delivery(gap=fault.seconds))
     if fault.kind in _DELIVERIES:
         return replace(reply, delivery=_DELIVERIES[fault.kind])
-    bodies = {
+    bodies: dict[str, Callable[[], bytes]] = {
         "errno": lambda: documents.failed(fault.errno, fault.reason, ontapi),
         "short": lambda: reply.body[: len(reply.body) // 2],
         "garbage": lambda: GARBAGE,
@@ -47,8 +69,50 @@ def struck(fault: Fault, reply: Reply, ontapi: int) -> Reply:
         "bomb": bomb,
         "external": external,
         "nested": nested,
+        "volume-errors": lambda: _with_an_error(reply, fault, ontapi),
+        "miscounted": lambda: _miscounted(reply.body),
+        "endless": lambda: _endless(reply, ontapi),
+        "another": lambda: _another(reply.body),
     }
     return replace(reply, body=bodies[fault.kind]())
+
+
+def _with_an_error(reply: Reply, fault: Fault, ontapi: int) -> bytes:
+    """A list, the true one or an empty one, that says that it lacks a volume."""
+    error = {"errno": fault.errno, "name": fault.volume, "reason": fault.reason}
+    return _with_more(_list(reply, ontapi), {"volume-errors": {"volume-error": error}})
+
+
+def _miscounted(document: bytes) -> bytes:
+    """A list that announces a record more than it has."""
+    return re.sub(rb"(?<=<num-records>)\d+", lambda number: b"%d" % (int(number[0]) + 1), document)
+
+
+def _another(document: bytes) -> bytes:
+    """The one record that was asked for by ``question``, as if it were all; a list without a query as it is."""
+    return _without_next_tag(document) if b"<num-records>1</num-records>" in document else document
+
+
+def _endless(reply: Reply, ontapi: int) -> bytes:
+    """A list that goes on."""
+    return _with_more(_without_next_tag(_list(reply, ontapi)), {"next-tag": ENDLESS})
+
+
+def _list(reply: Reply, ontapi: int) -> bytes:
+    """The true answer; an empty list where the filer was not asked."""
+    asked = reply.answer is not None and reply.answer.status != NOT_CARRIED_OUT
+    return reply.body if asked else documents.passed({"num-records": 0}, ontapi)
+
+
+def _without_next_tag(document: bytes) -> bytes:
+    return re.sub(b"<next-tag>.*?</next-tag>", b"", document, flags=re.DOTALL)
+
+
+def _with_more(document: bytes, content: documents.Tree) -> bytes:
+    """An answer to a call that passed, with more in it; one that was refused stays as it is."""
+    if b'<results status="passed">' not in document:
+        return document
+    return document.replace(b"</results>", documents.render(content).encode() + b"</results>")
 
 
 def bomb() -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.simulator import chunks, documents, malice
 from tests.simulator.faults import Faults
-from tests.simulator.filer import Answer, Filer
+from tests.simulator.filer import NOT_CARRIED_OUT, Answer, Filer
 from tests.simulator.requestlog import Logged, RequestLog
 from tests.simulator.wire import XML, Delivery, Outage, Reply, patient
 
@@ -62,12 +62,13 @@ class Server(ThreadingHTTPServer):
         """
         self.outage.refuse()
         api = documents.api_name(body)
-        fault = self.faults.strike(api)
-        acts = fault is None or fault.after or (fault.kind == "delay" and wait(fault.seconds))
-        if acts:
-            answer = self.filer.answer(body, account)
+        led_on = malice.led_on(body)
+        fault = led_on or self.faults.strike(api)
+        acts = fault is None or fault.is_carried_out or (fault.kind == "delay" and wait(fault.seconds))
+        if acts and led_on is None:
+            answer = self.filer.answer(malice.question(fault, body), account)
         else:
-            answer = Answer(documents.passed({}, self.filer.ontapi), api, status="not carried out")
+            answer = Answer(documents.passed({}, self.filer.ontapi), api, status=NOT_CARRIED_OUT)
         reply = Reply(HTTPStatus.OK, answer.document, XML, answer=answer)
         if fault is None:
             return reply

@@ -92,6 +92,39 @@ def test_an_offline_volume_and_what_is_in_it(filer: Filer) -> None:
     assert listed(filer, "vol1", "name") == []
 
 
+@pytest.mark.parametrize(
+    ("query", "paths", "named"),
+    [
+        ({}, ["/vol/vol2/a"], ["vol1"]),
+        ({"path": "/vol/*/a"}, ["/vol/vol2/a"], ["vol1"]),
+        ({"path": "/vol/vol1/a"}, [], ["vol1"]),
+        ({"path": "/vol/vol1/absent|/vol/vol2/a"}, ["/vol/vol2/a"], ["vol1"]),
+        ({"path": "/vol/vol2/a"}, ["/vol/vol2/a"], []),
+        ({"path": "/vol/*2/a"}, ["/vol/vol2/a"], []),
+    ],
+)
+def test_a_filer_that_does_not_list_what_is_offline(
+    tmp_path: Path, query: dict[str, str], paths: list[str], named: list[str]
+) -> None:
+    filer = Filer(tmp_path, seed="dark", strict=True, lists_offline=False)
+    add_volume(filer.state, "svm1", "vol2")
+    ask(filer, "igroup-create", {"initiator-group-name": "g", "initiator-group-type": "iscsi"})
+    for volume in ("vol1", "vol2"):
+        lun(filer, f"/vol/{volume}/a")
+        ask(filer, "lun-map", {"path": f"/vol/{volume}/a", "initiator-group": "g"})
+    apis = {"lun-get-iter": "lun-info", "lun-map-get-iter": "lun-map-info"}
+    assert [ask(filer, api).find("volume-errors") for api in apis] == [None, None]
+    ask(filer, "volume-offline", {"name": "vol1"})
+    for api, record in apis.items():
+        answer = ask(filer, api, {"query": {record: query}})
+        assert (texts(answer, "path"), texts(answer, "num-records")) == (paths, [str(len(paths))])
+        errors = [{field.tag: field.text for field in error} for error in answer.iter("volume-error")]
+        offline = {"errno": "13042", "reason": "Volume vol1 is offline", "vserver": "svm1"}
+        assert errors == [{**offline, "name": name} for name in named]
+    ask(filer, "volume-online", {"name": "vol1"})
+    assert ask(filer, "lun-get-iter").find("volume-errors") is None
+
+
 def tmp(filer: Filer) -> Path:
     """Where the contents are."""
     return filer.state.contents.path("x").parent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.simulator import space
+from tests.simulator.api.partial import listable
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.filer import Filer
@@ -144,4 +145,5 @@ def lun_get_iter(call: Call) -> Tree:
     luns: Listing[Lun] = Listing("lun-info", KEY, FIELDS, lambda lun: describe(filer, lun))
     query = luns.query(call)
     vservers = [name for (name,) in filer.vservers if call.scope in {None, name}]
-    return luns.answer(call, {key(lun): lun for lun in candidates(filer, query, vservers)}, query)
+    shown, errors = listable(call, query, candidates(filer, query, vservers))
+    return {**luns.answer(call, {key(lun): lun for lun in shown}, query), **errors}

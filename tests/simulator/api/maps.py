@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from tests.simulator.api.igroup import related
 from tests.simulator.api.igroup_listing import describe as describe_igroup
 from tests.simulator.api.lun_listing import candidates
+from tests.simulator.api.partial import listable
 from tests.simulator.api.reporting import reporting_nodes
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
@@ -132,9 +133,11 @@ def lun_map_get_iter(call: Call) -> Tree:
         found = [filer.luns[key[0], path] for key in groups for path in filer.maps.get(key, {}).values()]
     else:
         found = candidates(filer, query, vservers)
-    return maps.answer(
-        call, {(one.lun.vserver, one.lun.path, one.igroup.name): one for one in _maps_of(call, found)}, query
+    shown, errors = listable(call, query, found)
+    answer = maps.answer(
+        call, {(one.lun.vserver, one.lun.path, one.igroup.name): one for one in _maps_of(call, shown)}, query
     )
+    return {**answer, **errors}
 
 
 @api("lun-map-list-info", "path")
