@@ -63,7 +63,7 @@ def _try_once(case: Case, lab: Lab) -> Verdict:
     case.scenario.prepare(lab)
     logged = len(lab.log())
     lab.limit(case.trial.timeout)
-    lab.simulator.control.arm(case.trial.at(case.api, case.nth))
+    lab.simulator.control.arm(case.trial.at(case.api, case.nth, case.scenario.volume))
     first = case.scenario.run(lab)
     struck = sum(times for _, times in lab.simulator.control.clear())
     problems = [] if struck else [NEVER_STRUCK]

@@ -63,6 +63,11 @@ class Scenario:
         """Which verb or hook it is, in whatever state of the volume."""
         return self.name.removeprefix("n: ").partition(" (")[0]
 
+    @property
+    def volume(self) -> str:
+        """The filer's volume that the LUN is in, or would be."""
+        return next(iter({**self.before, **self.after}), PATH).split("/")[2]
+
     def prepare(self, lab: Lab) -> None:
         """Make the state before."""
         if self.has_group:

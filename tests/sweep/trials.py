@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.simulator.faults import Fault
+from tests.simulator.faults import LISTS, Fault, is_list
 
 ENOUGH = 60  # seconds: a verb that bears a fault needs a few of them even on a busy machine
 SHORT = 2  # for verbs that a fault shall keep until their time is up
@@ -31,19 +31,31 @@ class Trial:
     once: bool = False
 
     def makes_sense_at(self, api: str) -> bool:
-        """Before and after are the same for a call that only asks."""
+        """Before and after are the same for a call that only asks; and some are faults of lists."""
+        if self.fault.kind in LISTS:
+            return is_list(api)
         asks = any(part in api for part in ("-get-", "-list-")) or api.endswith("-info")
         return not (
             asks and any(trial.name == self.name.removesuffix(", done") for trial in TRIALS if trial != self)
         )
 
-    def at(self, api: str, nth: int) -> Fault:
-        """The fault, at the ``nth`` call of ``api``."""
-        return replace(self.fault, api=api, nth=nth)
+    def at(self, api: str, nth: int, volume: str) -> Fault:
+        """The fault, at the ``nth`` call of ``api``; ``volume`` is the filer's, with the LUN that it is about."""
+        return replace(self.fault, api=api, nth=nth, volume=volume)
 
 
 def _errno(name: str, errno: str, reason: str, *, after: bool = False) -> Trial:
     return Trial(name, Fault("errno", errno=errno, reason=reason, after=after), rf"{reason} \(errno {errno}\)")
+
+
+# Or that there is a LUN already: create does not need to know beforehand.
+_UNLISTED = r"volume vol[12] could not be listed: is offline \(errno 13042\)|errno 9012"
+
+
+def _unlisted(name: str, *, with_rows: bool) -> Trial:
+    """A list that passed, and yet says that it lacks the volume in which the LUN is."""
+    fault = Fault("volume-errors", errno="13042", reason="is offline", after=with_rows)
+    return Trial(name, fault, _UNLISTED)
 
 
 def _both(trial: Trial) -> tuple[Trial, Trial]:
@@ -68,6 +80,11 @@ TRIALS = (
     *_both(Trial("garbage", Fault("garbage"), _NOT_XML, once=True)),
     Trial("page, done", Fault("page", after=True), _NOT_XML, once=True),
     Trial("hollow, done", Fault("hollow", after=True), "announces|no usable|no device came up", timeout=10),
+    _unlisted("volume unlisted", with_rows=False),
+    _unlisted("volume unlisted, LUN found", with_rows=True),
+    Trial("miscounted", Fault("miscounted"), "announces"),
+    Trial("endless", Fault("endless"), "have no end"),
+    Trial("another", Fault("another"), "which was not asked for"),
     Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML", once=True),
     Trial("external, done", Fault("external", after=True), "declares XML entities", once=True),
     Trial("nested, done", Fault("nested", after=True), _NOT_XML, once=True),
