@@ -5,12 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+# What drivers report for a port that has no name (yet): all zeroes or all ones.
+_NO_NAMES = frozenset({"0" * 16, "f" * 16})
+
 
 def initiators(sysfs: str = "/sys") -> list[str]:
-    """The WWPNs of this node's FC ports, as ONTAP writes them: 20:00:00:25:b5:00:00:01."""
-    found = []
+    """The WWPNs of this node's FC ports, as ONTAP writes them: 20:00:00:25:b5:00:00:01.
+
+    A port without a name is left out: every machine may have one, so it would make nodes look like twins.
+    """
+    found: dict[str, None] = {}
     for port in sorted((Path(sysfs) / "class/fc_host").glob("host*/port_name")):
-        digits = port.read_text(encoding="ascii").strip().lower().replace("0x", "", 1)
-        if re.fullmatch("[0-9a-f]{16}", digits):
-            found.append(":".join(digits[at : at + 2] for at in range(0, 16, 2)))
-    return found
+        digits = _read(port).strip().lower().replace("0x", "", 1)
+        if re.fullmatch("[0-9a-f]{16}", digits) and digits not in _NO_NAMES:
+            found[":".join(digits[at : at + 2] for at in range(0, 16, 2))] = None
+    return list(found)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # the adapter went while we looked
