@@ -22,8 +22,9 @@ PROVIDER = "dataontap"
 # The ext-params we take, by Ganeti's lower-case names (parameters.list says the same to Ganeti, which
 # checks disks' parameters against nothing): no other EXTP_* variable may ever reach a setting.
 PARAMETERS = ("pool", "igroup", "lun_ostype", "lun_space_reservation")
-# Ganeti adds these two to every call by itself.
-_GANETIS_OWN = ("provider", "access")
+_GANETIS_OWN = ("provider", "access")  # it adds these two to every call by itself
+# "None" is what Ganeti makes of a null from the remote API. So only the configuration file can name a pool None.
+_NO_VALUES = ("", "None")
 
 # A LUN's name may have letters, digits and - . _ { } (REST error 5374121); braces are nothing that Ganeti
 # makes; a leading dot or dash means something to programs, and two dots in a row a range to a filer's queries.
@@ -53,7 +54,7 @@ class Disk:
     @classmethod
     def _fields(cls, environ: Mapping[str, str]) -> dict[str, Any]:
         given = _ext_params(environ)
-        return {"params": {name: given[name] for name in cls.heeds if given.get(name)}}
+        return {"params": {name: given[name] for name in cls.heeds if given.get(name, "") not in _NO_VALUES}}
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,23 @@ def test_parameters_of_creation_alone_are_heeded_there_alone() -> None:
     assert Creation.from_environ(variables).params == {"igroup": "g", "lun_ostype": "nonsense"}
 
 
+@pytest.mark.parametrize("parameter", environ.PARAMETERS)
+def test_a_null_from_the_remote_api_is_no_value(parameter: str) -> None:
+    """Ganeti makes "None" of it. That was a pool called None, a group called None, ..."""
+    variables = {**VOLUME, "VOL_SIZE": "1", f"EXTP_{parameter.upper()}": "None"}
+    assert {request.from_environ(variables).params == {} for request in (Creation, Volume, Verification)} == {True}
+
+
+def test_only_ganetis_way_of_writing_null_is_none() -> None:
+    variables = {**VOLUME, "EXTP_POOL": "none", "EXTP_IGROUP": "None1"}
+    assert Volume.from_environ(variables).params == {"pool": "none", "igroup": "None1"}
+
+
+def test_an_unknown_parameter_is_one_even_if_it_is_null() -> None:
+    with pytest.raises(ContractError, match="EXTP_HOSTNAME"):
+        Creation.from_environ({**VOLUME, "VOL_SIZE": "1", "EXTP_HOSTNAME": "None"})
+
+
 def test_verify_needs_no_volume() -> None:
     assert Verification.from_environ({}).checks == Verification.usual
     with pytest.raises(ContractError, match="EXTP_BOGUS"):
