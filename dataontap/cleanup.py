@@ -80,7 +80,7 @@ class Cleaner:
         """
         failed = []
         for name in wanted.names:
-            self._deadline.allow(self._deadline.seconds)
+            self._deadline.allow(self._deadline.seconds, "TIMEOUT")
             try:
                 self._take_down(name)
             except DataOntapError as error:

@@ -9,20 +9,27 @@ from typing import Callable
 
 from dataontap.errors import DeadlineError
 
+# What an error calls a limit that its caller gave no name.
+_UNNAMED = "the limit for this step"
+
 
 class Deadline:
-    """``seconds`` from now on; whoever waits asks here how long it still may."""
+    """``seconds`` from now on; whoever waits asks here how long it still may. Errors call that ``limit``."""
 
-    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, *, limit: str = "TIMEOUT", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.seconds = seconds
         self._clock = clock
         self._end = clock() + seconds
+        self._limit = (limit, seconds)
 
     def left(self, step: str) -> float:
         """Seconds left for ``step``, more than 0; raises DeadlineError naming it when there are none."""
         left = self._end - self._clock()
         if left <= 0:
-            raise DeadlineError(step, self.seconds)
+            limit, seconds = self._limit
+            raise DeadlineError(step, seconds, limit=limit)
         return left
 
     def is_over(self) -> bool:
@@ -33,20 +40,26 @@ class Deadline:
         """Whether more than ``seconds`` are left."""
         return self._end - self._clock() > seconds
 
-    def curtail(self, seconds: float) -> None:
+    def curtail(self, seconds: float, limit: str = _UNNAMED) -> None:
         """See to it that no more than ``seconds`` are left, for what is not worth more."""
-        self._end = min(self._end, self._clock() + seconds)
+        if self.has(seconds):
+            self._set(seconds, limit)
 
-    def allow(self, seconds: float) -> None:
+    def allow(self, seconds: float, limit: str = _UNNAMED) -> None:
         """See to it that ``seconds`` are left, for cleaning up after what used up the time."""
-        self._end = max(self._end, self._clock() + seconds)
+        if not self.has(seconds):
+            self._set(seconds, limit)
 
     @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def within(self, seconds: float, limit: str = _UNNAMED) -> Iterator[None]:
         """Meanwhile no more than ``seconds`` are left, lest one step use up the time of those after it."""
-        end = self._end
-        self._end = min(end, self._clock() + seconds)
+        before = self._end, self._limit
+        self.curtail(seconds, limit)
         try:
             yield
         finally:
-            self._end = end
+            self._end, self._limit = before
+
+    def _set(self, seconds: float, limit: str) -> None:
+        self._end = self._clock() + seconds
+        self._limit = (limit, seconds)

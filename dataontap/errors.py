@@ -3,7 +3,7 @@
     DataOntapError
     |-- ContractError       Ganeti called us with a missing or malformed variable
     |-- ConfigError         the configuration file is wrong (file:line: OPTION: problem)
-    |-- DeadlineError       the verb's time is used up
+    |-- DeadlineError       the time for a step, or the verb's, is used up
     |-- VolumeError         doing what was asked would harm this volume or another one
     |-- OntapError          the filer could not be understood
     |   |-- TransportError  no usable answer: name, connection, TLS, timeout, HTTP status
@@ -35,10 +35,10 @@ class ConfigError(DataOntapError):
 
 
 class DeadlineError(DataOntapError):
-    """The time that one verb may take was over before ``step`` could begin or end."""
+    """The time was over before ``step`` could begin or end; ``limit`` says which of a verb's limits that was."""
 
-    def __init__(self, step: str, seconds: float) -> None:
-        super().__init__(f"no time left for: {step} (TIMEOUT is {seconds:g} s)")
+    def __init__(self, step: str, seconds: float, *, limit: str = "TIMEOUT") -> None:
+        super().__init__(f"no time left for: {step} ({limit} is {seconds:g} s)")
         self.step = step
 
 

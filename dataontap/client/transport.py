@@ -101,9 +101,10 @@ class Transport:
 
     def _connected(self) -> http.client.HTTPConnection:
         """The connection, made if need be."""
-        left = self._deadline.left(f"a request to {self._filer.address}")
+        self._deadline.left(f"a request to {self._filer.address}")
         if self._connection is None or self._connection.sock is None:
-            self._connection = _connect(self._filer, Deadline(min(REACH_SECONDS, left)))
+            with self._deadline.within(REACH_SECONDS, "the limit for connecting"):
+                self._connection = _connect(self._filer, self._deadline)
             LOG.debug("connected to %s", self._filer.address)
         return self._connection
 
