@@ -11,41 +11,90 @@ import os
 import select
 import signal
 import time
+import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Callable, TypeVar
 
-from dataontap.errors import HostError
+from dataontap.errors import DataOntapError, HostError
 
 Key = TypeVar("Key")
 
+LOG = logging.getLogger(__name__)
+
 _DYING_MS = 100
-_LIMIT = 65536  # an answer's bytes: what a pipe takes without a reader
+_CHUNK = 65536
+# What a child's message begins with.
+_ANSWER, _FAILURE, _BUG = b"+", b"-", b"!"
 
 
-def each_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[Key, str]:
-    """What each of ``works`` returns, all done at the same time; those that fail or take too long are left out.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a piece of work: its ``answer``, or None and ``why`` there is none."""
 
-    They run in copies of this process: nothing that they change is seen here but their answer, before which a
-    "+" goes through the pipe, so that a child that dies has none.
+    answer: str | None
+    why: str = ""
+
+
+_TOO_LATE = Outcome(None, "no answer in time")
+
+
+class _ChildsTraceback(Exception):
+    """Where in a child an error came up; shown as the cause of the parent's error."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+def outcomes_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[Key, Outcome]:
+    """What becomes of each of ``works``, all done at the same time.
+
+    They run in copies of this process: nothing that they change is seen here but their answer. OSError and
+    DataOntapError are failures, which is an outcome. Any other error is a bug, and is raised here, too: a path
+    that a bug keeps from being asked must not be taken for a dead one.
     """
     children: dict[Key, tuple[int, int]] = {}
-    answers: dict[Key, str] = {}
+    messages: dict[Key, bytes] = {}
     try:
         for key, work in works.items():
             children[key] = _start(work)
-        _collect(children, time.monotonic() + seconds, answers)
+        _collect(children, time.monotonic() + seconds, messages)
     except OSError as error:
         raise HostError(f"no process can be started: {error.strerror}") from None
     finally:
         for key, (pid, descriptor) in children.items():
             os.close(descriptor)
-            _end(pid, has_answered=key in answers)
-    return answers
+            _end(pid, has_ended=key in messages)
+    return {key: _outcome(messages.get(key)) for key in works}
+
+
+def each_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[Key, str]:
+    """What each of ``works`` returns, see ``outcomes_within``; those that fail or take too long are left out.
+
+    Failures are logged; that something takes too long, the caller can tell better.
+    """
+    outcomes = outcomes_within(seconds, works)
+    for key, outcome in outcomes.items():
+        if outcome.answer is None and outcome.why != _TOO_LATE.why:
+            LOG.warning("%s: %s", key, outcome.why)
+    return {key: outcome.answer for key, outcome in outcomes.items() if outcome.answer is not None}
 
 
 def within(seconds: float, work: Callable[[], str]) -> str | None:
     """What ``work`` returns, or None when it fails or takes too long."""
-    return each_within(seconds, {"": work}).get("")
+    return each_within(seconds, {"asking the kernel": work}).get("asking the kernel")
+
+
+def _outcome(message: bytes | None) -> Outcome:
+    """What a child's message says, which is None where it did not come to its end. A bug's is raised."""
+    if message is None:
+        return _TOO_LATE
+    kind, text = message[:1], message[1:].decode(errors="replace")
+    if kind == _ANSWER:
+        return Outcome(text)
+    if kind == _BUG:
+        raise RuntimeError(f"in a child: {text.strip().splitlines()[-1]}") from _ChildsTraceback(text)
+    return Outcome(None, text or "the process that was to do it died")
 
 
 def _start(work: Callable[[], str]) -> tuple[int, int]:
@@ -63,30 +112,41 @@ def _start(work: Callable[[], str]) -> tuple[int, int]:
             os.dup2(nowhere, descriptor)
         os.closerange(3, writer)  # locks are held as long as anybody has their descriptors
         os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
-        os.write(writer, b"+" + work().encode()[: _LIMIT - 1])
-    except OSError:
-        os._exit(1)
+        with open(writer, "wb") as pipe:
+            pipe.write(_message(work))
     finally:
         os._exit(0)
 
 
-def _collect(children: Mapping[Key, tuple[int, int]], end: float, answers: dict[Key, str]) -> None:
-    waiting = {descriptor: key for key, (_, descriptor) in children.items()}
+def _message(work: Callable[[], str]) -> bytes:
+    """What a child tells of ``work``: a byte that says what it is, and a text."""
+    try:
+        return _ANSWER + work().encode()
+    except (OSError, DataOntapError) as error:
+        return _FAILURE + (str(error) or type(error).__name__).encode(errors="replace")
+    except BaseException:
+        return _BUG + traceback.format_exc().encode(errors="replace")
+
+
+def _collect(children: Mapping[Key, tuple[int, int]], end: float, messages: dict[Key, bytes]) -> None:
+    """Fill ``messages`` with those that are complete at the ``end``."""
+    waiting = {descriptor: (key, bytearray()) for key, (_, descriptor) in children.items()}
     poll = select.poll()
     for descriptor in waiting:
         poll.register(descriptor, select.POLLIN)
     while waiting and (left := end - time.monotonic()) > 0:
         for descriptor, _ in poll.poll(left * 1000):
-            poll.unregister(descriptor)
-            key = waiting.pop(descriptor)
-            answer = os.read(descriptor, _LIMIT)
-            if answer.startswith(b"+"):
-                answers[key] = answer[1:].decode()
+            key, message = waiting[descriptor]
+            chunk = os.read(descriptor, _CHUNK)
+            message += chunk
+            if not chunk:
+                poll.unregister(descriptor)
+                messages[key] = bytes(waiting.pop(descriptor)[1])
 
 
-def _end(pid: int, *, has_answered: bool) -> None:
+def _end(pid: int, *, has_ended: bool) -> None:
     """Collect the child. One that cannot even be killed is init's when we end."""
-    if not has_answered:
+    if not has_ended:
         os.kill(pid, signal.SIGKILL)
         process = os.pidfd_open(pid)
         try:

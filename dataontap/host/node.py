@@ -12,7 +12,7 @@ from typing import Callable
 from dataontap import inquiry
 from dataontap.deadline import Deadline
 from dataontap.host.holders import openers
-from dataontap.host.limit import Key, each_within
+from dataontap.host.limit import Key, each_within, outcomes_within
 from dataontap.host.lun import Answer, from_words, in_words
 from dataontap.host.multipath import Multipath
 from dataontap.host.sysfs import RUNNING, Sysfs
@@ -76,9 +76,11 @@ class Node:
         """What each path's LUN says; those that are not running are not asked, for they would keep us waiting."""
         running = [path for path in paths if self.sysfs.state(path) == RUNNING]
         works = {path: partial(in_words, self.ask_one, path) for path in running}
-        said = each_within(self.seconds(seconds or self.limits.ask, "asking paths who they are"), works)
-        silent = Answer(inquiry.DEAD, "no answer in time")
-        answers = {path: from_words(said[path]) if path in said else silent for path in running}
+        outcomes = outcomes_within(self.seconds(seconds or self.limits.ask, "asking paths who they are"), works)
+        answers = {
+            path: Answer(inquiry.DEAD, outcome.why) if outcome.answer is None else from_words(outcome.answer)
+            for path, outcome in outcomes.items()
+        }
         dead = {path: Answer(inquiry.DEAD, self.sysfs.state(path) or "gone") for path in set(paths) - set(running)}
         return answers | dead
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
+import traceback
 from pathlib import Path
+from typing import Callable
 
-from dataontap.host.limit import each_within, within
+import pytest
+
+from dataontap.errors import DeviceError
+from dataontap.host.limit import Outcome, each_within, outcomes_within, within
 
 
 def wait_for_ever() -> str:
@@ -19,8 +25,21 @@ def fail() -> str:
     raise OSError(5, "no")
 
 
+def refuse() -> str:
+    raise DeviceError("it is in use")
+
+
+def die() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
 def crash() -> str:
     raise ZeroDivisionError
+
+
+def quit_early() -> str:
+    raise SystemExit(0)
 
 
 def children() -> set[str]:
@@ -35,11 +54,43 @@ def test_all_at_the_same_time_and_each_with_its_answer(tmp_path: Path) -> None:
     assert each_within(10, works) == {"reads": "told", "writes": "4"}
 
 
-def test_who_fails_crashes_or_takes_too_long_has_no_answer() -> None:
+def test_who_fails_dies_or_takes_too_long_has_no_answer() -> None:
     before = children()
-    works = {"fails": fail, "crashes": crash, "hangs": wait_for_ever, "is well": lambda: "well"}
-    assert each_within(0.2, works) == {"is well": "well"}
+    works = {"fails": fail, "dies": die, "hangs": wait_for_ever, "is well": lambda: "well"}
+    assert outcomes_within(0.2, works) == {
+        "fails": Outcome(None, "[Errno 5] no"),
+        "dies": Outcome(None, "the process that was to do it died"),
+        "hangs": Outcome(None, "no answer in time"),
+        "is well": Outcome("well"),
+    }
     assert children() == before
+
+
+def test_failures_are_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    works = {"sda": fail, "sdb": refuse, "sdc": wait_for_ever, "sdd": lambda: ""}
+    assert each_within(0.2, works) == {"sdd": ""}
+    assert [record.getMessage() for record in caplog.records] == ["sda: [Errno 5] no", "sdb: it is in use"]
+
+
+@pytest.mark.parametrize("bug", [crash, quit_early, lambda: "\ud800"])
+def test_a_bug_in_a_child_is_one_here(bug: Callable[[], str]) -> None:
+    """Taken for a path that does not answer, it would have that path, and its map, taken down."""
+    before = children()
+    with pytest.raises(RuntimeError, match="^in a child: [A-Za-z]+(Error|Exit)") as caught:
+        each_within(10, {"crashes": bug, "is well": lambda: "well"})
+    shown = "".join(traceback.format_exception(None, caught.value, None))
+    assert "in _message" in shown
+    assert children() == before
+
+
+def test_the_childs_own_lines_are_shown() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        within(10, crash)
+    assert "in crash\n    raise ZeroDivisionError" in "".join(traceback.format_exception(None, caught.value, None))
+
+
+def test_an_answer_of_more_than_a_pipe_takes() -> None:
+    assert within(10, lambda: "x" * 300_000) == "x" * 300_000
 
 
 def test_a_single_one() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.errors import DeviceError
-from dataontap.host.lun import Wanted
+from dataontap.host.lun import Answer, Wanted
 from dataontap.host.node import Limits
 from dataontap.host.sysfs import Sysfs
 from tests.unit.sysfs import HOSTS, LENDERS, NEXUSES, FakeNode
@@ -266,3 +266,28 @@ class TestQueueing:
         assert not attached.queues
         attached.san.queue("/dev/dm-0", True)
         assert not attached.queues
+
+
+class TestAPathThatCannotBeAsked:
+    """It says so in the words of whatever kept it from that."""
+
+    def test_for_want_of_something(self, attached: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
+        def ask(path: str) -> Answer:
+            raise OSError(24, "Too many open files")
+
+        attached.ask = ask  # type: ignore[method-assign]
+        with pytest.raises(DeviceError, match="none of the paths"):
+            attached.san.prove("dm-0", wanted(attached))
+        assert "sdc5 does not answer: [Errno 24] Too many open files" in caplog.text
+
+    def test_because_of_a_bug(self, attached: FakeNode) -> None:
+        """Nothing is taken down for it."""
+
+        def ask(path: str) -> Answer:
+            raise ZeroDivisionError
+
+        attached.ask = ask  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError, match="^in a child: ZeroDivisionError"):
+            attached.san.scan(wanted(attached), [5], NEXUSES)
+        assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
+        assert attached.happened("deleted") == []
