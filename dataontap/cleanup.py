@@ -1,4 +1,4 @@
-"""Takes removed volumes' devices off this node: ``python3 -m dataontap.cleanup VOLUME...``.
+"""Takes removed volumes' devices off this node: ``python3 -I -m dataontap.cleanup VOLUME...``.
 
 The hook post-remove runs it on every node of the cluster. The volumes' LUNs are gone or about to go.
 """
@@ -39,7 +39,7 @@ def run(process: Process) -> int:
     """Take down the volumes that ``process`` names: 0 if their devices are gone, 1 if any failed."""
     if asks_for_help(process) or not process.arguments:
         return tell_usage(
-            "usage: python3 -m dataontap.cleanup VOLUME...    (the hook post-remove runs it)", process
+            "usage: python3 -I -m dataontap.cleanup VOLUME...    (the hook post-remove runs it)", process
         )
     names = process.arguments
     subject = names[0] if len(names) == 1 else f"{len(names)} volumes"

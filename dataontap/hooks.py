@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What every node runs, with the volumes' names.
-CLEANUP = "/usr/bin/python3 -m dataontap.cleanup"
+# What every node runs, with the volumes' names; -I, lest root's Python take modules from the current directory.
+CLEANUP = "/usr/bin/python3 -I -m dataontap.cleanup"
 # gnt-cluster goes to one node after the other and waits 10 s for one that is down. A hook may take 900 s in all.
 _ALL_NODES_SECONDS = 300.0
 _SSH_FAILED = "255"  # ssh's own exit status: the node is down

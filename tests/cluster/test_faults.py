@@ -107,7 +107,7 @@ def test_a_removal_while_another_node_uses_the_disk(cluster: Cluster, node3: Nod
         assert volume in cluster.luns()
         assert cluster.seen(volume) == ["node3"]
         admin.server.send_request("lun-online", {"path": path})
-    said = cluster.gnt("cluster", "command", f"/usr/bin/python3 -m dataontap.cleanup {volume}").stdout
+    said = cluster.gnt("cluster", "command", f"/usr/bin/python3 -I -m dataontap.cleanup {volume}").stdout
     assert "return code = 1" not in said
     with cluster.admin() as admin:
         admin.destroy_lun(path, force=True)

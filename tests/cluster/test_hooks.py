@@ -79,7 +79,7 @@ def test_a_removed_instance_leaves_no_device_on_any_node(
     assert volume not in cluster.luns()
     assert cluster.seen(volume) == ([] if linked else ["node1", "node3"])
     if not linked:
-        cluster.gnt("cluster", "command", f"/usr/bin/python3 -m dataontap.cleanup {volume}")
+        cluster.gnt("cluster", "command", f"/usr/bin/python3 -I -m dataontap.cleanup {volume}")
 
 
 @pytest.mark.parametrize("linked", [True, False], ids=["with", "without"])

@@ -77,6 +77,6 @@ def test_add_whose_script_does_not_run(
         with pytest.raises(VolumeError, match=f"knows no disk for {re.escape(path)};"):
             orphans(clock=lambda: time.time() + 90000).check()
     # What the man page says.
-    cluster.gnt("cluster", "command", f"python3 -m dataontap.cleanup {lost}")
+    cluster.gnt("cluster", "command", f"python3 -I -m dataontap.cleanup {lost}")
     cluster.master.run("env", f"VOL_NAME={lost}", "EXTP_POOL=vol1", f"{PACKAGED}/remove")
     assert lost not in cluster.luns()

@@ -20,8 +20,8 @@ from dataontap.hooks import HOOKS
 from tests.contract.conftest import MakeNode
 from tests.simulator.process import Simulator
 from tests.testbed.hook_calls import CALLS, NAME, OTHER, OTHER_UUID, SECOND_DISK, UUID
-from tests.testbed.node import Node, Outcome
-from tests.testbed.product import Product
+from tests.testbed.node import PYTHON, Node, Outcome
+from tests.testbed.product import PACKAGED, Product
 
 PATH = f"/vol/vol1/{NAME}"
 LINK = f"/run/disk/127.0.0.1/vol1/{NAME}"
@@ -73,10 +73,9 @@ def nodes(make_node: MakeNode) -> tuple[Node, Node]:
 class Cluster:
     """The stand-in for gnt-cluster on one node: where it may go, and what it was told."""
 
-    def __init__(self, directory: Path, product: Product, master: Node) -> None:
+    def __init__(self, directory: Path, master: Node) -> None:
         self._directory = directory
         self._notes = directory.with_suffix(".json")
-        self._product = product
         directory.mkdir()
         # Only this node sees it. It is the first directory in the path that we give programs.
         assert master.run("mount", "--bind", str(directory), "/usr/local/sbin").wait() == 0
@@ -86,7 +85,7 @@ class Cluster:
         text = GNT_CLUSTER.format(
             notes=str(self._notes),
             nodes={name: node.path("/").parts[2] if node else "" for name, node in nodes.items()},
-            environ={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(self._product.library)},
+            environ={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
         )
         program = self._directory / "gnt-cluster"
         program.write_text(text)
@@ -97,10 +96,21 @@ class Cluster:
         return [json.loads(line) for line in self._notes.read_text().splitlines()] if self._notes.exists() else []
 
 
+def install_for_all(node: Node, product: Product) -> None:
+    """Let the node's Python find the product by itself: what runs by way of ssh gets no variables of ours."""
+    packages = subprocess.run(
+        [PYTHON, "-c", "import site; print(site.getsitepackages()[0])"], capture_output=True, text=True, check=True
+    )
+    if product != PACKAGED:
+        assert node.run("mount", "--bind", str(product.library), packages.stdout.strip()).wait() == 0
+
+
 @pytest.fixture
 def cluster(nodes: tuple[Node, Node], installed: Product, tmp_path: Path) -> Cluster:
     """The cluster of both nodes, as gnt-cluster on the master sees it."""
-    cluster = Cluster(tmp_path / "sbin", installed, nodes[0])
+    for node in nodes:
+        install_for_all(node, installed)
+    cluster = Cluster(tmp_path / "sbin", nodes[0])
     cluster.consists_of({"node1.example": nodes[0], "node2.example": nodes[1]})
     return cluster
 
@@ -248,11 +258,27 @@ class TestRemoval:
 
         assert outcome.status == 0, outcome.stderr
         assert cluster.commands() == [
-            ["command", "--failure-only", f"/usr/bin/python3 -m dataontap.cleanup {NAME} {OTHER}"]
+            ["command", "--failure-only", f"/usr/bin/python3 -I -m dataontap.cleanup {NAME} {OTHER}"]
         ]
         assert not any(has(node, link) for node in nodes for link in (LINK, OTHER_LINK))
         assert luns(admin) == []
         assert f"{PATH} was left by Ganeti and is removed" in nodes[0].log()
+
+    def test_nothing_is_run_that_lies_where_it_begins(
+        self, nodes: tuple[Node, Node], cluster: Cluster, hook: RunHook, tmp_path: Path
+    ) -> None:
+        """Python takes modules from the current directory first, when it is told to run one (-m)."""
+        create(nodes[0])
+        for module in ("dataontap/__init__.py", "dataontap/cleanup.py", "logging.py", "re.py"):
+            file = tmp_path / "root" / module
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("open('/run/hijacked', 'w')\n")
+        for node in nodes:
+            assert node.run("mount", "--bind", str(tmp_path / "root"), "/root").wait() == 0
+        outcome = hook(nodes[0], "post-remove")
+        assert [node.path("/run/hijacked").exists() for node in nodes] == [False, False]
+        assert outcome.status == 0, outcome.stderr
+        assert not has(nodes[0], LINK)
 
     def test_only_on_the_master(
         self, nodes: tuple[Node, Node], cluster: Cluster, admin: CmodeClient, hook: RunHook
@@ -326,8 +352,8 @@ class TestRemoval:
 
 def test_the_cleanup_says_what_it_is(node: Node, installed: Product) -> None:
     for arguments, status, said in (
-        ([], 1, "usage: python3 -m dataontap.cleanup VOLUME..."),
-        (["--help"], 0, "usage: python3 -m dataontap.cleanup VOLUME..."),
+        ([], 1, "usage: python3 -I -m dataontap.cleanup VOLUME..."),
+        (["--help"], 0, "usage: python3 -I -m dataontap.cleanup VOLUME..."),
         (["a b"], 1, "dataontap: cleanup a b: VOLUME: 'a b' is no volume name"),
         (["v"], 0, ""),
     ):

@@ -182,7 +182,7 @@ class TestPostRemove:
     def test_one_command_for_all_nodes_and_disks(self, stage: Stage) -> None:
         programs = Programs()
         post_remove(CALL, site(stage, programs))
-        command = "/usr/bin/python3 -m dataontap.cleanup a b c"
+        command = "/usr/bin/python3 -I -m dataontap.cleanup a b c"
         assert programs.commands == [("gnt-cluster", "command", "--failure-only", command)]
 
     def test_luns_that_ganeti_left_are_removed(self, made: Stage) -> None:
