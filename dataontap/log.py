@@ -28,8 +28,8 @@ SUSPICIOUS = (
 _FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)s"
 
 
-class _Masked(logging.Formatter):
-    """Takes passwords out of what another formatter makes of a record, its traceback included."""
+class Safe(logging.Formatter):
+    """Makes what another formatter makes of a record one line without secrets; only a traceback has more."""
 
     def __init__(self, inner: logging.Formatter, secrets: Iterable[str]) -> None:
         super().__init__()
@@ -37,7 +37,29 @@ class _Masked(logging.Formatter):
         self._secrets = tuple(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask(self._inner.format(record), self._secrets)
+        text = self._inner.format(record)
+        # It stands at the end, and has been kept on the record.
+        traceback = record.exc_text or ""
+        head = text[: len(text) - len(traceback)].rstrip("\n")
+        lines = [printable(mask(head, self._secrets))]
+        if traceback:
+            lines += printable_lines(mask(traceback, self._secrets))
+        return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """``text`` as one line that does nothing to a terminal, whoever made it up.
+
+    What comes from a filer, a program or an environment is made so here, where it leaves for a log or a message.
+    """
+    return "".join(
+        character if character.isprintable() else " " if character.isspace() else "?" for character in text
+    )
+
+
+def printable_lines(text: str) -> list[str]:
+    """The lines of a text that has more than one, each ``printable``."""
+    return [printable(line) for line in text.rstrip("\n").split("\n")]
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
@@ -83,7 +105,7 @@ def setup(settings: Settings) -> None:
         _put_plain_handler(root, coloured)
     for handler in root.handlers:
         if handler.formatter is not None:
-            handler.setFormatter(_Masked(handler.formatter, settings.secrets))
+            handler.setFormatter(Safe(handler.formatter, settings.secrets))
     if problem is not None:
         LOG.warning("LOGFILE: %s: %s; logging to stderr only", settings.logfile, problem)
 

@@ -91,30 +91,37 @@ def attempt(
 
     Returns 0 for success, 1 for failure with *the* message, about ``subject``, as stderr's last line.
     """
-    subject = _printable(subject)
+    subject = log.printable(subject)
     began = time.monotonic()
-    settings = None
+    secrets: tuple[str, ...] | None = None  # the configuration's, as soon as it is read
     try:
         # What is wrong with either is found out before any socket is opened.
         request = read()
         if request is None:
             return 0
-        settings = config.load(process.config_file).with_params(request.params)
-        _deliver(perform(request, settings), process.stdout)
+        settings = config.load(process.config_file)
+        secrets = settings.secrets
+        _deliver(perform(request, settings.with_params(request.params)), process.stdout)
     except DataOntapError as error:
-        message = str(error)
+        message = str(error) if secrets is None else log.mask(str(error), secrets)
     except Exception as error:  # a bug; the admin gets a last line that names verb and volume all the same
-        traceback.print_exc(file=process.stderr)
-        message = f"internal error, please report the traceback above: {type(error).__name__}: {error}"
+        message = _report(error, process.stderr, secrets or ())
     else:
         LOG.info("%s %s: done in %.3f s", name, subject, time.monotonic() - began)
         return 0
     LOG.error("%s %s: failed after %.3f s: %s", name, subject, time.monotonic() - began, message)
-    if settings is not None:
-        message = log.mask(message, settings.secrets)
     with contextlib.suppress(OSError):  # there is nowhere left to complain
         print(_last_line(f"dataontap: {name} {subject}: {message}"), file=process.stderr, flush=True)
     return 1
+
+
+def _report(bug: Exception, stderr: TextIO, secrets: Sequence[str]) -> str:
+    """Print where ``bug`` is, and return its message; the text of either may hold whatever it failed at."""
+    lines = log.printable_lines(log.mask(traceback.format_exc(), secrets))
+    with contextlib.suppress(OSError):
+        print(*lines, sep="\n", file=stderr, flush=True)
+    text = f"internal error, please report the traceback above: {type(bug).__name__}: {bug}"
+    return log.mask(text, secrets)
 
 
 def _perform(verb: Callable[..., str | None], process: Process, request: Disk, settings: Settings) -> str | None:
@@ -237,11 +244,6 @@ def _settle(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _printable(text: str) -> str:
-    """``text`` without what would do something to a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
 def asks_for_help(process: Process) -> bool:
     """Whether somebody wants to know how this is used."""
     return bool({"-h", "--help"} & set(process.arguments))
@@ -263,5 +265,5 @@ def _usage(name: str) -> str:
 
 
 def _last_line(message: str) -> str:
-    line = _printable(" ".join(message.split()))
+    line = log.printable(" ".join(message.split()))
     return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 3] + "..."

@@ -11,6 +11,7 @@ from dataontap.client.client_base import LunSpec
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.environ import PARAMETERS, REQUESTS
 from tests.contract.conftest import MakeNode
+from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
 from tests.testbed.node import Node
 from tests.testbed.product import Product
@@ -252,6 +253,17 @@ class TestLog:
     def test_a_failure_is_in_it(self, node: Node) -> None:
         node.script("attach", **CREATION)
         assert " ERROR dataontap.main attach v: failed after " in node.log()
+
+    def test_what_the_filer_says_does_nothing_to_a_terminal(self, node: Node, simulator: Simulator) -> None:
+        """XML has no escape, but the other control characters, and those that turn the text around."""
+        with simulator.control.armed_with(
+            Fault("errno", api="lun-create-by-size", errno="16", reason="busy\x9b31m \u202ekcab")
+        ):
+            outcome = node.script("create", **CREATION)
+        assert outcome.status == 0, outcome.stderr
+        for text in (node.log(), outcome.stderr):
+            assert "busy?31m ?kcab (errno 16); trying again" in text
+            assert [line for line in text.split("\n") if not line.isprintable()] == []
 
     def test_the_password_in_a_command_is_masked(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("false", "secret"),), TIMEOUT=1)
