@@ -1,15 +1,12 @@
 """Where log records go and how they look. The only importer of oslo.log.
 
-oslo.log's handlers and formatters give the file its rotation-proof handling (the file is opened again when
-logrotate moves it away) and both outputs the form that storage admins know from OpenStack. Modules log to
-``logging.getLogger(__name__)`` and know nothing of this.
+Its formatter gives stderr and the log file (see ``logfile``) the form that storage admins know from OpenStack.
+Modules log to ``logging.getLogger(__name__)`` and know nothing of this.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -85,14 +82,14 @@ def setup(settings: Settings) -> None:
     from oslo_log import log
     from oslo_log.handlers import ColorHandler
 
-    problem = _unusable(settings.logfile)
+    from dataontap.logfile import LogFile
+
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf([], project="dataontap", default_config_files=[], default_config_dirs=[])
     overrides: dict[str, object] = {
         "debug": settings.debug,
         "use_stderr": True,
-        "log_file": None if problem else settings.logfile,
         "logging_default_format_string": _FORMAT,
         "logging_exception_prefix": "",
         "default_log_levels": [],
@@ -100,32 +97,27 @@ def setup(settings: Settings) -> None:
     for name, value in overrides.items():
         conf.set_override(name, value)
     log.setup(conf, "dataontap")
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    problem = None
+    if settings.logfile is not None:
+        try:
+            handlers.append(LogFile(settings.logfile))
+        except OSError as error:
+            problem = error.strerror
     root = logging.getLogger()
     for coloured in [handler for handler in root.handlers if isinstance(handler, ColorHandler)]:
-        _put_plain_handler(root, coloured)
-    for handler in root.handlers:
-        if handler.formatter is not None:
-            handler.setFormatter(Safe(handler.formatter, settings.secrets))
+        _replace(root, coloured, handlers, settings.secrets)
     if problem is not None:
         LOG.warning("LOGFILE: %s: %s; logging to stderr only", settings.logfile, problem)
 
 
-def _unusable(logfile: str | None) -> str | None:
-    """Why the log file cannot be written, if so. What is no plain file is not even opened: a FIFO would wait."""
-    if logfile is None:
-        return None
-    try:
-        with open(os.open(logfile, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600), "ab") as file:
-            return None if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else "is no plain file"
-    except OSError as error:
-        return error.strerror
-
-
-def _put_plain_handler(root: logging.Logger, coloured: logging.Handler) -> None:
-    """A plain handler in the place of oslo.log's for stderr, which ends each line with a terminal's escape code:
-    Ganeti keeps our stderr in a file and shows its last lines to the admin.
+def _replace(
+    root: logging.Logger, coloured: logging.Handler, handlers: Iterable[logging.Handler], secrets: Iterable[str]
+) -> None:
+    """Put ``handlers`` in the place of oslo.log's for stderr, which ends each line with a terminal's escape code:
+    Ganeti keeps our stderr in a file and shows its last lines to the admin. The formatter is oslo.log's.
     """
-    plain = logging.StreamHandler()
-    plain.setFormatter(coloured.formatter)
     root.removeHandler(coloured)
-    root.addHandler(plain)
+    for handler in handlers:
+        handler.setFormatter(Safe(coloured.formatter or logging.Formatter(), secrets))
+        root.addHandler(handler)
