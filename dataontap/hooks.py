@@ -28,17 +28,18 @@ LOG = logging.getLogger(__name__)
 
 # What every node runs, with the volumes' names; -I, lest root's Python take modules from the current directory.
 CLEANUP = "/usr/bin/python3 -I -m dataontap.cleanup"
-# gnt-cluster goes to one node after the other and waits 10 s for one that is down. A hook may take 900 s in all.
+# gnt-cluster goes to one node after the other and waits 10 s for one that is down.
 _ALL_NODES_SECONDS = 300.0
+# Ganeti waits 900 s for a hook (3.0.2, rpc_defs: hooks_runner is RPC_TMO_NORMAL), and for all its disks together.
+_LONGEST_SECONDS = 800.0
 _SSH_FAILED = "255"  # ssh's own exit status: the node is down
 
 
 @dataclass(frozen=True)
 class Site:
-    """What a hook acts with: the provider with its deadline, and ``run`` for programs."""
+    """What a hook acts with: the provider, with one deadline for all disks, and ``run`` for programs."""
 
     provider: DataOnTapProvider
-    deadline: Deadline
     run: Callable[..., str] = programs.run
 
 
@@ -53,7 +54,7 @@ def pre_move(call: HookCall, site: Site) -> None:
         if device is not None:
             LOG.info("%s is here: %s", disk, device)
 
-    _each(call.disks, attach, site.deadline)
+    _each(call.disks, attach)
 
 
 def post_remove(call: HookCall, site: Site) -> None:
@@ -63,7 +64,7 @@ def post_remove(call: HookCall, site: Site) -> None:
     (ganeti.backend.BlockdevRemove). Raises VolumeError naming each LUN that stays.
     """
     said = _take_down_everywhere(call.disks, site)
-    _each(call.disks, partial(_remove_left_lun, site=site, said=said), site.deadline)
+    _each(call.disks, partial(_remove_left_lun, site=site, said=said))
 
 
 @dataclass(frozen=True)
@@ -119,18 +120,22 @@ def run(name: str, process: Process) -> int:
     hook = HOOKS[name]
 
     def act(call: HookCall, settings: Settings) -> None:
-        deadline = Deadline(settings.timeout)
-        hook.act(call, Site(compose(settings, process, deadline), deadline))
+        deadline = Deadline(seconds_for(call, settings.timeout), limit="the limit for all disks")
+        hook.act(call, Site(compose(settings, process, deadline)))
 
     instance = process.environ.get("GANETI_INSTANCE_NAME") or "-"
     return attempt(name, instance, process, lambda: hook.expects(process.environ, ssconf.node_name()), act)
 
 
-def _each(disks: tuple[InstanceDisk, ...], do: Callable[[InstanceDisk], None], deadline: Deadline) -> None:
-    """``do`` it for each disk, whatever becomes of the others, and each with the time that one script has."""
+def seconds_for(call: HookCall, timeout: float) -> float:
+    """How long a hook may take for all disks of its call: what each script has for one, as far as Ganeti waits."""
+    return min(timeout * len(call.disks), _LONGEST_SECONDS)
+
+
+def _each(disks: tuple[InstanceDisk, ...], do: Callable[[InstanceDisk], None]) -> None:
+    """``do`` it for each disk, whatever becomes of the others."""
     failed = []
     for disk in disks:
-        deadline.allow(deadline.seconds)
         try:
             do(disk)
         except DataOntapError as error:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
 
 from dataontap import cleanup
-from dataontap.deadline import Deadline
 from dataontap.environ import Cleanup, Creation, HookCall, InstanceDisk, Metadata
 from dataontap.errors import CommandError, ContractError, DeviceError, VolumeError
-from dataontap.hooks import HOOKS, Site, post_remove, pre_move
+from dataontap.hooks import HOOKS, Site, post_remove, pre_move, seconds_for
 from tests.simulator import copies
 from tests.unit.stage import Stage, StageHost
 
@@ -63,7 +62,12 @@ def make(stage: Stage, disk: InstanceDisk) -> None:
 
 
 def site(stage: Stage, programs: Programs | None = None) -> Site:
-    return Site(stage.provider, Deadline(60), programs or Programs())
+    return Site(stage.provider, programs or Programs())
+
+
+def test_the_time_is_for_all_disks_and_less_than_ganeti_waits() -> None:
+    assert seconds_for(CALL, 120) == 360
+    assert seconds_for(replace(CALL, disks=DISKS * 5), 120) == 800
 
 
 class TestWhoseTurnItIs:
@@ -162,20 +166,6 @@ class TestPreMove:
             made.ask("lun-offline", {"path": f"/vol/vol1/{name}"})
         with pytest.raises(VolumeError, match=r"^disk 0: .*; disk 2: "):
             pre_move(CALL, site(made))
-
-    def test_each_disk_has_the_time_of_a_script(self, made: Stage) -> None:
-        now = [0.0]
-
-        class Slow(StageHost):
-            def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
-                now[0] += 25
-                return deadline.left(device) > 0
-
-        devices, made.host = made.host.devices, Slow(made.filer)
-        made.host.devices = devices
-        deadline = Deadline(60, clock=lambda: now[0])
-        pre_move(CALL, Site(made.provider, deadline, Programs()))
-        assert now == [75.0]
 
 
 class TestPostRemove:

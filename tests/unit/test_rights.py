@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dataontap.client import rights
-from dataontap.deadline import Deadline
 from dataontap.environ import (
     Creation,
     Growth,
@@ -136,7 +135,7 @@ def test_every_verb_and_hook_works_with_it(stage: Stage, igroup: str) -> None:
     provider.close(VOLUME)
     provider.detach(VOLUME)
     call = HookCall({}, "instance-migrate", "pre", "node1", "inst", "node1", (InstanceDisk(0, "v", "u-1"),))
-    site = Site(stage.provider, Deadline(60), lambda *argv, timeout: "")
+    site = Site(stage.provider, lambda *argv, timeout: "")
     pre_move(call, site)
     provider.remove(Volume(PARAMS, "v.snap", None))
     stage.host.devices.clear()
