@@ -129,10 +129,13 @@ class Luns:
         chosen = proven or [lun for lun in known if lun.path in in_use]
         if len(chosen) > 1:
             raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(chosen)}")
+        if chosen:
+            return chosen[0]
+        self._require_complete(found)
         if not known:
-            self._require_complete(found)
             raise VolumeError(f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER")
-        return chosen[0] if chosen else None
+        LOG.warning("%s is in use nowhere and has no tag yet: it is not attached before the move", known[0].path)
+        return None
 
     def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
         """What is still there of a removed disk: the LUN that is provably this cluster's, and those that are not.
@@ -216,11 +219,11 @@ class Luns:
             self._settings.own_igroup,
         )
 
-    def retag(self, lun: Lun, uuid: str | None) -> None:
+    def retag(self, lun: Lun, uuid: str | None, *, needed: bool) -> None:
         """See to it that the LUN's tag says that it is this volume's: one request, once a volume.
 
-        What is outside its own path has to be told so as long as it is mapped to a group of ours. Elsewhere a tag
-        that cannot be written costs nothing now.
+        One that cannot be written is a warning; where it is ``needed``, a VolumeError for a LUN outside its own
+        path, which would not be found any more once it is mapped to no group of ours.
         """
         text, found = tag.split(lun.comment)
         mark = self.mark(lun, uuid)
@@ -231,8 +234,8 @@ class Luns:
         try:
             self._client.set_lun_comment(lun.path, tag.compose(text, mark))
         except DataOntapError as error:
-            if lun.path.rpartition("/")[0] != f"/vol/{self._settings.pool}" and not names_itself(lun):
-                raise
+            if needed and lun.pool != self._settings.pool and not names_itself(lun):
+                raise VolumeError(f"{error}; its LUN, which is not in its disk's pool, needs a tag") from error
             LOG.warning("the tag of %s stays as it was: %s", lun.path, error)
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:

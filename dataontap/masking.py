@@ -115,6 +115,8 @@ class Masking:
         placement.is_mapped = bool(placement.lun_ids)
         if not placement.is_mapped:
             require_own_cluster(self._igroups, lun, self._igroups.strange(mapping.igroup for mapping in maps))
+            groups = ", ".join(sorted(mapping.igroup for mapping in maps)) or "no group"
+            LOG.info("%s is mapped to %s; mapping it to %s", lun.path, groups, placement.igroups.own)
             self._prepare(placement)
         return placement
 
@@ -151,8 +153,6 @@ class Masking:
         """All that a new map needs and that takes requests: the group, and the ids that are not free."""
         igroups = placement.igroups
         igroups.require_allowed()
-        groups = ", ".join(sorted(mapping.igroup for mapping in placement.maps)) or "no group"
-        LOG.info("%s is mapped to %s; mapping it to %s", placement.path, groups, igroups.own)
         igroups.ensure()  # before logging in: some targets let nobody in who is in no group
         placement.avoid |= self._ids_had(placement)
         if igroups is not self._igroups:  # by the other one this node sees LUNs, too, and an id is one LUN's

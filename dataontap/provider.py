@@ -166,7 +166,7 @@ class DataOnTapProvider:
 
         return self._making.whole_or_none(path, release)
 
-    def attach(self, volume: Volume) -> str:
+    def attach(self, volume: Volume) -> str | None:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.
 
         Raises VolumeError when there is no such LUN and DeviceError when no device comes.
@@ -183,29 +183,26 @@ class DataOnTapProvider:
         volume's, but none is in use, so that an instance that is moved does not need it.
         """
         with self._locks.volume(volume.name), self._igroups.doubted():
-            lun = self.luns.to_move(volume.name, volume.uuid)
-            if lun is None:
-                LOG.warning(
-                    "%s is in use nowhere and has no tag yet: it is not attached before the move", volume.name
-                )
-                return None
-            return self._attach(volume.name, partial(_online, lun), partial(self._bring_up, of_tag=True))
+            find = partial(self.luns.to_move, volume.name, volume.uuid)
+            return self._attach(volume.name, find, partial(self._bring_up, of_tag=True))
 
-    def _attach_fully(self, volume: Volume) -> str:
+    def _attach_fully(self, volume: Volume) -> str | None:
         name = volume.name
         device = self.devices.find(name)
         if device is not None and self._records.is_closed(name):
             return device  # only to be detached, or opened again
-        return self._attach(
-            name, lambda: _online(self.luns.existing(name)), partial(self._bring_up, uuid=volume.uuid)
-        )
+        return self._attach(name, partial(self.luns.existing, name), partial(self._bring_up, uuid=volume.uuid))
 
-    def _attach(self, name: str, find: Callable[[], Lun], bring_up: Callable[[str, str | None, Lun], str]) -> str:
-        """The device of the LUN that ``find`` tells, brought up and on record."""
+    def _attach(
+        self, name: str, find: Callable[[], Lun | None], bring_up: Callable[[str, str | None, Lun], str]
+    ) -> str | None:
+        """The device of the LUN that ``find`` tells, brought up and on record; None if it tells none."""
         try:
             with self._on_record(name):
                 lun = find()
-                device = bring_up(name, self.devices.find(name), lun)
+                if lun is None:
+                    return None
+                device = bring_up(name, self.devices.find(name), _online(lun))
                 self._records.keep(name, device, _noted(lun))
                 return device
         except (OntapError, DeadlineError) as error:
@@ -252,13 +249,16 @@ class DataOnTapProvider:
             placement = masking.move(name, lun, maps)
         else:
             placement = masking.place(name, lun, maps, any_igroup=of_tag and form is None)
-        if not (of_tag or placement.is_doubtful):
-            self.luns.retag(lun, uuid)
-        if placement.is_mapped and device is not None and self.devices.is_proven(device, wanted):
-            return device
+        comes = not (placement.is_mapped and device is not None and self.devices.is_proven(device, wanted))
+        serves = self._come(wanted, placement) if comes or device is None else device
+        if not (of_tag or placement.is_doubtful or self._records.is_new(name)):  # a new one's setinfo is to come
+            self.luns.retag(lun, uuid, needed=comes)
+        return serves
+
+    def _come(self, wanted: Wanted, placement: Placement) -> str:
         try:
             failed = self._show(wanted, placement)
-            return self.devices.settle(name, wanted, failed)
+            return self.devices.settle(placement.name, wanted, failed)
         except DataOntapError:
             self._take_back(placement)
             raise

@@ -24,7 +24,7 @@ def test_add_with_one_disk(cluster: Cluster, node2: Node, add: AddInstance) -> N
     (volume,) = instance.volumes
     lun = cluster.luns()[volume]
     assert (lun.size, lun.ostype, lun.reserved, list(lun.maps)) == (64 << 20, "linux", True, [node2.group])
-    assert lun.comment.startswith(f"originstname+{instance.name} dataontap:1:cluster.example:")
+    assert lun.comment.startswith(f"originstname+{instance.name} dataontap:2:cluster.example:")
     assert instance.status == "running"
     assert instance.used_link(node2) == instance.link()
     assert instance.seen() == ["node2"]

@@ -62,7 +62,7 @@ def empty(file: Path) -> None:
 
 
 def older_form(file: Path) -> None:
-    file.write_text(file.read_text().replace("dataontap attached 1", "dataontap attached 0"))
+    file.write_text(file.read_text().replace("dataontap attached 2", "dataontap attached 1"))
 
 
 def another_device(file: Path) -> None:
@@ -70,7 +70,7 @@ def another_device(file: Path) -> None:
 
 
 def hostile(file: Path) -> None:
-    file.write_text("dataontap attached 1\n/etc/passwd\n" + "x" * 3000)
+    file.write_text("dataontap attached 2\n/etc/passwd\n" + "x" * 3000)
 
 
 def huge(file: Path) -> None:
@@ -241,6 +241,7 @@ class TestLocks:
     def test_several_attaches_at_once(self, node: Node, simulator: Simulator) -> None:
         """As three gnt-instance info of one instance make them; one brings the device up, all name it."""
         node.script("create", **CREATION)
+        node.script("setinfo", **VOLUME, VOL_METADATA="originstname+a")
         node.script("detach", **VOLUME)
         before = len(simulator.requests())
         children = [node.start_script("attach", **VOLUME) for _ in range(3)]

@@ -15,7 +15,7 @@ import pytest
 
 from dataontap.client.api import NaServer
 from dataontap.client.client_cmode import CmodeClient
-from dataontap.client.transport import Filer, Transport
+from dataontap.client.transport import ANSWER_LIMIT, Filer, Transport
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 from tests.contract.conftest import MakeNode
@@ -259,7 +259,7 @@ def test_an_answer_without_end(node: Node) -> None:
 
     with listening(serve) as port:
         outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
-    assert "sends more than 33554432 bytes in one answer" in outcome.message
+    assert f"sends more than {ANSWER_LIMIT} bytes in one answer" in outcome.message
 
 
 def test_no_such_vserver(node: Node) -> None:

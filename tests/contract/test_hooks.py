@@ -116,7 +116,14 @@ def cluster(nodes: tuple[Node, Node], installed: Product, tmp_path: Path) -> Clu
 
 
 def create(node: Node, name: str = NAME, uuid: str = UUID) -> None:
-    assert node.script("create", VOL_NAME=name, VOL_UUID=uuid, VOL_SIZE="16").status == 0
+    variables = {
+        "VOL_NAME": name,
+        "VOL_UUID": uuid,
+        "VOL_SIZE": "16",
+        "VOL_METADATA": "originstname+inst1.example",
+    }
+    for verb in ("create", "setinfo"):
+        assert node.script(verb, **variables).status == 0
 
 
 def attach(node: Node, name: str = NAME) -> None:
@@ -324,7 +331,7 @@ class TestRemoval:
         create(nodes[0], OTHER, OTHER_UUID)
         outcome = hook(nodes[0], "post-remove")
         assert outcome.status == 1
-        assert f"disk 0: {PATH} is still there and not tagged as this" in outcome.stderr
+        assert f"disk 0: {PATH} is still there and not provably this" in outcome.stderr
         assert luns(admin) == [PATH]
 
     def test_the_first_implementations_commands(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dataontap.candidates import serial_of
 from dataontap.client.client_cmode import CmodeClient
 from tests.contract.conftest import MakeNode
 from tests.testbed.node import GanetiError, Node, device_size, read, write
@@ -35,7 +36,7 @@ def test_a_whole_life(make_node: MakeNode, admin: CmodeClient) -> None:
     node.ganeti("open", DISK, exclusive=True)
     node.ganeti("setinfo", DISK, text="originstname+inst1.example")
     (lun,) = admin.get_lun_by_args(path=PATH)
-    assert lun.comment == f"originstname+inst1.example dataontap:1:cluster.example:{UUID}:disk"
+    assert lun.comment == f"originstname+inst1.example dataontap:2:cluster.example:{UUID}:disk:{serial_of(lun)}"
 
     node.ganeti("grow", DISK, amount=32)
     assert device_size(node, device) == 64 * MIB

@@ -95,7 +95,8 @@ def test_parameters_of_the_disk(node: Node, admin: CmodeClient) -> None:
         "EXTP_LUN_OSTYPE": "xen",
         "EXTP_LUN_SPACE_RESERVATION": "no",
     }
-    node.configure(ISCSI_ATTACH_COMMANDS=(node.fabric_command("attach", igroup="other"),))
+    commands = (node.fabric_command("attach", igroup="other"),)
+    node.configure(ISCSI_ATTACH_COMMANDS=commands, ALLOWED_IGROUPS=("other",))
     assert node.script("create", **CREATION, **parameters).status == 0
     (lun,) = admin.get_lun_by_args(path="/vol/vol2/v", **{"multiprotocol-type": "xen"})
     assert not lun.space_reserved

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.load.site import GROUP, NODES, Seat, Site
 from tests.simulator.faults import Fault
 from tests.sweep.trials import TRIALS, Trial
-from tests.testbed.inventory import MIB, Lun, View
+from tests.testbed.inventory import MIB, SERIAL, Lun, View
 from tests.testbed.node import Outcome, device_size, read, write
 
 CLUSTER = "cluster.example"
@@ -51,7 +51,7 @@ class Volume:
     @property
     def tag(self) -> str:
         """What says that it is ours."""
-        return f"dataontap:1:{CLUSTER}:{self.uuid}"
+        return f"dataontap:2:{CLUSTER}:{self.uuid}"
 
     def view(self) -> View:
         """What the filer has of it."""
@@ -79,10 +79,11 @@ class Machine(RuleBasedStateMachine):
     def create(self, node: str, size: int, fault: Befall) -> None:
         uuid = self.site.new_uuid()
         volume = Volume(f"{uuid}.ext.disk0", uuid, Lun(size, "", (GROUP,)))
-        volume.lun = volume.lun._replace(comment=f"{volume.tag}:disk")
+        volume.lun = volume.lun._replace(comment=f"{volume.tag}:disk:-")
         self._run(node, "create", volume, fault, volume.view(), {}, VOL_SIZE=str(size))
         volume.nodes.add(node)
-        before, volume.lun = volume.view(), volume.lun._replace(comment=f"{METADATA} {volume.lun.comment}")
+        tagged = f"{METADATA} {volume.tag}:disk:{SERIAL}"
+        before, volume.lun = volume.view(), volume.lun._replace(comment=tagged)
         # From then on nothing that fails takes it away again; what does before, the sweep knows.
         self._run(node, "setinfo", volume, None, volume.view(), before, VOL_METADATA=METADATA)
         self.volumes.append(volume)
@@ -145,7 +146,7 @@ class Machine(RuleBasedStateMachine):
     def setinfo(self, node: str, pick: int, fault: Befall, text: str) -> None:
         volume = self._pick(pick)
         metadata = f"originstname+{text}"
-        before, volume.lun = volume.view(), volume.lun._replace(comment=f"{metadata} {volume.tag}:disk")
+        before, volume.lun = volume.view(), volume.lun._replace(comment=f"{metadata} {volume.tag}:disk:{SERIAL}")
         self._run(node, "setinfo", volume, fault, volume.view(), before, VOL_METADATA=metadata)
 
     @precondition(lambda self: self.volumes)
@@ -154,7 +155,7 @@ class Machine(RuleBasedStateMachine):
         volume = self._pick(pick)
         before = volume.view()
         unmapped = replace(volume, snapshot=volume.snapshot and volume.snapshot._replace(groups=())).view()
-        volume.snapshot = volume.lun._replace(comment=f"{volume.tag}:snap")
+        volume.snapshot = volume.lun._replace(comment=f"{volume.tag}:snap:-")
         between = (before, unmapped, {volume.path: volume.lun})
         name, size = f"{volume.name}.snap", str(volume.lun.size)
         self._run(

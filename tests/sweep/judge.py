@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.sweep.lab import Lab
-from tests.sweep.scenarios import TAG, Scenario
+from tests.sweep.scenarios import NEW_TAG, Scenario
 from tests.sweep.trials import ENOUGH, Trial
 from tests.testbed.hook_calls import NAME
 from tests.testbed.inventory import View
@@ -153,7 +153,11 @@ def _left_over(case: Case, state: View) -> bool:
         return False
     rest = {path: lun for path, lun in state.items() if path != made}
     others = {path: lun for path, lun in case.scenario.before.items() if path != made}
-    return rest == others and state[made].comment in {"", TAG, case.scenario.after.get(made, state[made]).comment}
+    return rest == others and state[made].comment in {
+        "",
+        NEW_TAG,
+        case.scenario.after.get(made, state[made]).comment,
+    }
 
 
 def _wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:

@@ -9,11 +9,15 @@ from typing import Callable
 from tests.simulator.filer import NEWEST
 from tests.sweep.lab import FOREIGN_GROUP, GROUP, OTHER_GROUP, OWN_GROUP, Lab
 from tests.testbed.hook_calls import CALLS, NAME, UUID
-from tests.testbed.inventory import Lun, View
+from tests.testbed.inventory import SERIAL, Lun, View
 from tests.testbed.node import Outcome
 
-TAG = f"dataontap:1:cluster.example:{UUID}:disk"
-SNAP_TAG = f"dataontap:1:cluster.example:{UUID}:snap"
+TAG = f"dataontap:2:cluster.example:{UUID}:disk:{SERIAL}"
+# What create knows, which does not know the serial number; what earlier versions wrote; what a copy has.
+NEW_TAG = TAG.replace(SERIAL, "-")
+OLD_TAG = f"dataontap:1:cluster.example:{UUID}:disk"
+COPYS_TAG = TAG.replace(SERIAL, "0" * 24)
+SNAP_TAG = f"dataontap:2:cluster.example:{UUID}:snap:-"
 PATH = f"/vol/vol1/{NAME}"
 SNAP = f"{PATH}.snap"
 ELSEWHERE = f"/vol/vol2/{NAME}"
@@ -116,16 +120,19 @@ def _in_turn(*steps: Run) -> Run:
 
 _CREATE = script("create", **_SIZES)
 _CREATE_NOWHERE = script("create", **_SIZES, EXTP_IGROUP="none")
-_MADE = {PATH: WHOLE._replace(data=b"")}
+_NEW = WHOLE._replace(comment=NEW_TAG, data=b"")
+_OLD_ONE = WHOLE._replace(comment=OLD_TAG)
+_COPY = WHOLE._replace(comment=COPYS_TAG)
+_MADE = {PATH: _NEW}
 _REMOVE = script("remove")
 _HERE: View = {PATH: WHOLE}
 _REMOVAL = {"GANETI_MASTER": "node2.example", "GANETI_INSTANCE_DISK_COUNT": "1"}
 # In another pool than its own an unmapped LUN is not taken for the volume, unless its removal was begun.
-_BEGUN = WHOLE._replace(comment=f"being removed {TAG}")
+_BEGUN = WHOLE._replace(comment=f"being removed {NEW_TAG}")
 _OWN = WHOLE._replace(groups=(OWN_GROUP,))
 _OTHERS = WHOLE._replace(groups=(OTHER_GROUP,))
 _SHARED = WHOLE._replace(groups=(OTHER_GROUP, OWN_GROUP))
-_OWN_MADE = {PATH: _OWN._replace(data=b"")}
+_OWN_MADE = {PATH: _NEW._replace(groups=(OWN_GROUP,))}
 _ATTACH = script("attach")
 _OPEN = script("open", VOL_OPEN_EXCLUSIVE="True")
 _SETINFO = script("setinfo", VOL_METADATA="originstname+inst1.example")
@@ -167,6 +174,25 @@ SCENARIOS = (
         shown=ELSEWHERE,
         answers=True,
     ),
+    # Those of earlier versions get their tag; one in another pool would not be found without it.
+    Scenario(
+        "attach (old tag)",
+        _ATTACH,
+        before={PATH: _OLD_ONE},
+        after=_HERE,
+        enough={PATH: _OLD_ONE},
+        shown=PATH,
+        answers=True,
+    ),
+    Scenario(
+        "attach (old tag elsewhere)",
+        _ATTACH,
+        before={ELSEWHERE: _OLD_ONE},
+        after={ELSEWHERE: WHOLE},
+        shown=ELSEWHERE,
+        answers=True,
+    ),
+    Scenario("attach (copy)", _ATTACH, before={ELSEWHERE: _COPY}, after={ELSEWHERE: _COPY}, refusal="is a copy"),
     Scenario("detach", script("detach"), before=_HERE, after=_HERE, attached=True),
     Scenario("open", _OPEN, before=_HERE, after=_HERE, attached=True),
     Scenario(
@@ -227,8 +253,23 @@ SCENARIOS = (
         "remove (other pool)",
         _REMOVE,
         before={ELSEWHERE: WHOLE},
+        between=_of(ELSEWHERE, UNMAPPED),
+        again=_removal_again,
+    ),
+    Scenario(
+        "remove (old tag elsewhere)",
+        _REMOVE,
+        before={ELSEWHERE: _OLD_ONE},
         between=_of(ELSEWHERE, _BEGUN, _BEGUN._replace(groups=())),
         again=_removal_again,
+    ),
+    Scenario(
+        "remove (copy)",
+        _REMOVE,
+        before={PATH: WHOLE, ELSEWHERE: _COPY},
+        after={ELSEWHERE: _COPY},
+        between=({PATH: UNMAPPED, ELSEWHERE: _COPY},),
+        again=_REMOVE,
     ),
     Scenario(
         "remove (foreign map)",

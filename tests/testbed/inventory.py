@@ -9,8 +9,12 @@ from dataontap.client.client_cmode import CmodeClient
 from tests.simulator.process import Simulator
 
 MIB = 1024 * 1024
-_SHOWN = {"lun-info": dict.fromkeys(("path", "size", "comment", "uuid", "online"), "")}
+_SHOWN = {"lun-info": dict.fromkeys(("path", "size", "comment", "uuid", "online", "serial-number"), "")}
 _MAPPED = {"lun-map-info": dict.fromkeys(("path", "initiator-group", "lun-id"), "")}
+
+
+# In the place of a LUN's own serial number, as tags have it, in its comment here: the filer chooses it.
+SERIAL = "SERIAL"
 
 
 class Lun(NamedTuple):
@@ -40,10 +44,10 @@ class Inventory:
     def add(self, path: str, lun: Lun) -> None:
         """Make a LUN, with the first of its data in place."""
         self.ask("lun-create-by-size", path=path, size=lun.size * MIB, ostype="linux")
-        self.ask("lun-set-comment", path=path, comment=lun.comment)
+        (record,) = self._records("lun-get-iter", _SHOWN, {"lun-info": {"path": path}})
+        self.ask("lun-set-comment", path=path, comment=lun.comment.replace(SERIAL, _serial(record)))
         for group in lun.groups:
             self.ask("lun-map", path=path, initiator_group=group)
-        (record,) = self._records("lun-get-iter", _SHOWN, {"lun-info": {"path": path}})
         with (self._contents / record["uuid"]).open("r+b") as content:
             content.write(lun.data)
 
@@ -55,7 +59,7 @@ class Inventory:
         return {
             record["path"]: Lun(
                 int(record["size"]) // MIB,
-                record.get("comment", ""),
+                record.get("comment", "").replace(_serial(record), SERIAL),
                 tuple(sorted(groups.get(record["path"], ()))),
                 self._data(record["uuid"]),
             )
@@ -85,3 +89,7 @@ class Inventory:
         found = results.get_child_by_name("attributes-list")
         records = found.get_children() if found is not None else ()
         return [{leaf.name: leaf.get_content() for leaf in record.get_children()} for record in records]
+
+
+def _serial(record: dict[str, str]) -> str:
+    return record["serial-number"].encode().hex()

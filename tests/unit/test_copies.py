@@ -201,11 +201,13 @@ class TestWithoutASerialNumber:
         assert old.groups(PATH) == [NODE1]
 
     def test_elsewhere_a_tag_that_cannot_be_written_is_an_error(self, old: Stage) -> None:
-        """It would not be found any more after the next stop."""
+        """It would not be found any more after the next stop; but one that is in use has to be able to stop."""
         old.options["POOL"] = "vol2"
         old.wire.lose("lun-set-comment", after=False)
+        assert old.provider.attach(VOLUME)
+        old.wire.lose("lun-set-comment", after=False)
         old.host.devices.clear()
-        with pytest.raises(TransportError):
+        with pytest.raises(VolumeError, match="; its LUN, which is not in its disk's pool, needs a tag$"):
             old.provider.attach(VOLUME)
 
     def test_at_its_own_path_it_is_not(self, old: Stage) -> None:
@@ -285,7 +287,7 @@ class TestHooks:
         copied.ask("lun-set-comment", {"path": PATH, "comment": OLD})
         assert copied.provider.attach_anew(VOLUME) is None
         assert (copied.groups(PATH), copied.groups(ELSEWHERE)) == ([], [])
-        assert "v is in use nowhere and has no tag yet" in caplog.text
+        assert "/vol/vol1/v is in use nowhere and has no tag yet" in caplog.text
 
     def test_a_proven_one_of_another_disk_is_not_taken(self, made: Stage) -> None:
         stop(made)
