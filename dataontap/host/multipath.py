@@ -74,6 +74,18 @@ class Multipath:
             return str(error)
         return None
 
+    def reload(self, title: str) -> str | None:
+        """Let a map be made anew of its paths, in use or not; None if it was, or else why not.
+
+        For a moment only multipathd refuses, while udev has not told it of the map yet (cli_reload(), 0.9.4).
+        ``multipath -r`` is no way to do it: multipathd makes all maps anew then, whichever it names (seen, 0.9.4).
+        """
+        try:
+            said = self._call("multipathd", "reload", "map", title).strip()
+        except CommandError as error:
+            return str(error)
+        return None if said == "ok" else f"multipathd reload map {title}: {said or 'no answer'}"
+
     def resize(self, title: str) -> None:
         """Let a map have its paths' new size, which each of them must have. Raises CommandError."""
         said = self._call("multipathd", "resize", "map", title)

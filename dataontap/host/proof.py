@@ -1,4 +1,7 @@
-"""A device is proven to be a LUN: by what its paths say now, not by what the kernel remembers of them."""
+"""A device is proven to be a LUN: by what its paths say now, not by what the kernel remembers of them.
+
+And it is of use only if it can be written to.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,81 @@ class Proof:
         if not alive:
             raise DeviceError(f"none of the paths of 3{naa} answers, see multipath -ll 3{naa}")
 
+    def require_writable(self, device: str) -> None:
+        """DeviceError if a device is write-protected, also when its paths were rescanned and its map was reloaded.
+
+        Both are done only where sysfs says so: the kernel reads a disk's write protection when it scans the disk,
+        a map has that of the disks that it was made of, and neither notices when the filer takes writes again (to
+        a mirror's destination that was broken off, say). Of a device that is no LUN's only sysfs is read.
+        """
+        name = kernel_name(device)
+        if not self._protected(name):
+            return
+        self._rescan(self._running_paths(name), "reading the paths' write protection anew")
+        protected = self._protected(name)
+        found = self._sysfs.map(name)
+        if found and protected == [name]:
+            self._reload(found)
+        elif protected:
+            LOG.warning("write-protected: %s", ", ".join(protected))
+            raise DeviceError(
+                "write-protected: the filer refuses writes to this LUN;"
+                " look there: volume type dp (snapmirror break), read-only LUN"
+            )
+        LOG.info("%s was write-protected, and is not any more", name)
+
+    def _protected(self, name: str) -> list[str]:
+        """What is write-protected of a device and its paths, as far as the kernel knows.
+
+        One path is enough, also where the map is not: a write that a target refuses for good is not tried on
+        another path (blk_path_error(), Linux), and the instance sees an error. A path that is down does not count:
+        what is known of it is old, and nobody can be asked.
+        """
+        names = dict.fromkeys((name, *self._running_paths(name)))
+        return [one for one in names if self._sysfs.is_write_protected(one)]
+
+    def _running_paths(self, name: str) -> list[str]:
+        """The SCSI disks that run of those that a device consists of, or is; a loop device, say, has none."""
+        found = self._sysfs.map(name)
+        paths = found.paths if found else (name,)
+        return [path for path in paths if self._sysfs.state(path) == RUNNING]
+
+    def _reload(self, found: Map) -> None:
+        """Let a map that is read-only be made anew of paths that are not; DeviceError if it stays so.
+
+        multipathd notes that a map's paths came write-protected. As long as it does, it makes the map read-only,
+        and says ok. It forgets that when a path's event has made it reload the map, again in vain (seen, 0.9.4;
+        ev_add_path(), uev_update_path()). So a reload may be too early: then the next path's event does it, or, if
+        there is none, another reload.
+        """
+        down = [path for path in found.paths if self._sysfs.is_write_protected(path)]
+        if down:  # the map cannot be made of it but read-only, and nobody can ask it
+            told = f"because of {', '.join(down)}, which is down; try again when all paths are back"
+            raise DeviceError(f"write-protected: its paths are not, but its map is, {told}")
+        problems: list[str | None] = []
+
+        def reloaded() -> bool:
+            problems.append(self._multipath.reload(found.title))
+            return problems[-1] is None
+
+        def writable() -> bool:
+            return not self._sysfs.is_write_protected(found.name)
+
+        with self._node.events([found.naa]) as events:
+            for _ in range(2):
+                seconds = self._node.seconds(self._limits.other_paths, "the map to be made anew")
+                if events.until(reloaded, seconds) and events.until(writable, seconds):
+                    return
+        LOG.warning("%s", problems[-1] or f"{found.title} was reloaded and is read-only again")
+        raise DeviceError(
+            f"write-protected: its paths are not, but its map is; run multipathd reload map {found.title}"
+        )
+
+    def _rescan(self, paths: Collection[str], what: str) -> None:
+        """Let the kernel read anew what it remembers of paths; how that went is for the caller to see."""
+        works = {path: partial(self._sysfs.rescan, path) for path in paths}
+        self._node.each(works, self._node.seconds(self._limits.scan, what))
+
     def _held_by(self, name: str) -> str:
         held = self._node.holders(name)
         return f"stop {', '.join(held)} and try again" if held else "run detach and attach"
@@ -100,8 +178,7 @@ class Proof:
         name = kernel_name(device)
         found = self._sysfs.map(name)
         paths = found.paths if found else (name,)
-        works = {path: partial(self._sysfs.rescan, path) for path in paths}
-        self._node.each(works, self._node.seconds(self._limits.scan, "reading the paths' size anew"))
+        self._rescan(paths, "reading the paths' size anew")
         behind = [path for path in paths if self._sysfs.size(path) != wanted.size]
         late = behind
         if len(behind) < len(paths):

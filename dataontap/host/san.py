@@ -84,6 +84,10 @@ class San:
         """See ``Proof.prove_alive``."""
         self._proof.prove_alive(device)
 
+    def require_writable(self, device: str) -> None:
+        """See ``Proof.require_writable``."""
+        self._proof.require_writable(device)
+
     def take_down(self, naas: Collection[str]) -> None:
         """See ``Going.take_down``."""
         self._going.take_down(naas)

@@ -142,6 +142,10 @@ class Sysfs:
         text = _read(self.root / "block" / name / "size")
         return int(text) * SECTOR if text.isdecimal() else None
 
+    def is_write_protected(self, name: str) -> bool:
+        """Whether the kernel takes a block device for write-protected: a disk, since its last scan or rescan."""
+        return _read(self.root / "block" / name / "ro") == "1"
+
     def holders(self, name: str) -> list[str]:
         """What is built upon a block device or one of its partitions: the names of dm, md and the like."""
         return sorted({holder.name for part in self._parts(name) for holder in _entries(part / "holders")})
@@ -173,7 +177,7 @@ class Sysfs:
             return
 
     def rescan(self, name: str) -> None:
-        """Let the kernel read a SCSI disk's size and identity anew. Raises OSError."""
+        """Let the kernel read a SCSI disk's size, identity and write protection anew. Raises OSError."""
         _write(self.root / "block" / name / "device/rescan", "1")
 
     def announce(self, name: str) -> None:

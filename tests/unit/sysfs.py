@@ -64,6 +64,8 @@ class FakeNode:
         self.no_path_retry = "on"
         self.queues = self.queued = True
         self._may_queue = True
+        # How many times more multipathd does not make a map anew, and how many times in vain: see Proof._reload.
+        self.reload_refusals = self.reloads_in_vain = 0
         for folder in ("class/scsi_disk", "class/scsi_device", "block"):
             (self.sysfs / folder).mkdir(parents=True)
         self.dev.mkdir()
@@ -86,6 +88,12 @@ class FakeNode:
         for host in hosts:
             del target[f"{host}:{lun}"]
         self._keep(target)
+
+    def protect(self, lun: int, protected: bool, hosts: tuple[int, ...] = HOSTS) -> None:
+        """Let the target take no writes to a LUN, or take them again; nobody is told."""
+        for host in hosts:
+            file = self.directory / f"protected-{host}:{lun}"
+            file.touch() if protected else file.unlink()
 
     def _target(self) -> dict[str, Any]:
         file = self.directory / "target.json"
@@ -114,6 +122,7 @@ class FakeNode:
         (device / "block" / name / "device").symlink_to(device)
         (device / "block" / name / "size").write_text(f"{size // SECTOR}\n")
         (device / "block" / name / "dev").write_text(f"8:{16 * nexus.host + lun}\n")
+        self._learn_protection(name)
         (device / "state").write_text("running\n")
         (device / "wwid").write_text(f"naa.{naa}\n")
         disk.mkdir()
@@ -140,8 +149,17 @@ class FakeNode:
             number = Path(LENDERS[int(at[3:])]).stat().st_rdev
             (folder / "dev").write_text(f"{os.major(number)}:{os.minor(number)}\n")
         (folder / "slaves" / path).mkdir()
+        self._reload(folder)
         (self.sysfs / "block" / path / "holders" / at).mkdir()
         self.name_maps()
+
+    def _reload(self, folder: Path) -> None:
+        """What a map becomes of its paths: read-only if one can be opened for reading only, running or not."""
+        protected = any(
+            (self.sysfs / "block" / slave.name / "ro").read_text() == "1\n"
+            for slave in (folder / "slaves").iterdir()
+        )
+        (folder / "ro").write_text(f"{int(protected)}\n")
 
     def _uuid(self, name: str) -> str:
         return (self.sysfs / "block" / name / "dm/uuid").read_text().strip().replace("mpath-3", "")
@@ -162,6 +180,14 @@ class FakeNode:
         found = self._at(name)
         if found is not None:
             (self.sysfs / "block" / name / "size").write_text(f"{found[1] // SECTOR}\n")
+            self._learn_protection(name)
+
+    def _learn_protection(self, name: str) -> None:
+        """What the kernel does when it reads a disk's write protection. Its map is not told."""
+        (device,) = (self.sysfs / "devices").glob(f"*/block/{name}")
+        host, _, _, lun = device.parents[1].name.split(":")
+        protected = (self.directory / f"protected-{host}:{lun}").exists()
+        (device / "ro").write_text(f"{int(protected)}\n")
 
     def _at(self, name: str) -> tuple[str, int] | None:
         """What the target has where a path leads."""
@@ -196,28 +222,46 @@ class FakeNode:
         """The multipath tools."""
         self.note("ran", " ".join(argv))
         if argv[:2] == ("multipath", "-f"):
-            for folder in (self.sysfs / "block").glob("dm-*"):
-                if (folder / "dm/name").read_text().strip() == argv[2]:
-                    if (folder / "in-use").exists():
-                        raise CommandError(f"multipath -f {argv[2]} failed with status 1: map in use")
-                    for slave in (folder / "slaves").iterdir():
-                        (self.sysfs / "block" / slave.name / "holders" / folder.name).rmdir()
-                    shutil.rmtree(folder)
+            self._flush(argv[2])
         if argv[:3] == ("multipathd", "resize", "map"):
-            for folder in (self.sysfs / "block").glob("dm-*"):
-                sizes = [
-                    (self.sysfs / "block" / slave.name / "size").read_text()
-                    for slave in sorted((folder / "slaves").iterdir())
-                ]
-                if sizes[0] == (folder / "size").read_text():
-                    continue
-                if len(set(sizes)) > 1:
-                    raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
-                (folder / "size").write_text(sizes[0])
-            return "ok\n"
+            return self._resize(*argv)
         if argv[0] == "multipathd" and not self.served:
             raise CommandError(f"{' '.join(argv)} failed with status 1: no answer")
+        if argv[:3] == ("multipathd", "reload", "map"):
+            if self.reload_refusals:
+                self.reload_refusals -= 1
+                raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
+            if self.reloads_in_vain:
+                self.reloads_in_vain -= 1
+            else:
+                self._reload(*self._maps(argv[3]))
+            return "ok\n"
         return self._queueing(*argv)
+
+    def _maps(self, title: str) -> list[Path]:
+        found = (self.sysfs / "block").glob("dm-*")
+        return [folder for folder in found if (folder / "dm/name").read_text().strip() == title]
+
+    def _flush(self, title: str) -> None:
+        for folder in self._maps(title):
+            if (folder / "in-use").exists():
+                raise CommandError(f"multipath -f {title} failed with status 1: map in use")
+            for slave in (folder / "slaves").iterdir():
+                (self.sysfs / "block" / slave.name / "holders" / folder.name).rmdir()
+            shutil.rmtree(folder)
+
+    def _resize(self, *argv: str) -> str:
+        for folder in (self.sysfs / "block").glob("dm-*"):
+            sizes = [
+                (self.sysfs / "block" / slave.name / "size").read_text()
+                for slave in sorted((folder / "slaves").iterdir())
+            ]
+            if sizes[0] == (folder / "size").read_text():
+                continue
+            if len(set(sizes)) > 1:
+                raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
+            (folder / "size").write_text(sizes[0])
+        return "ok\n"
 
     def _queueing(self, *argv: str) -> str:
         """multipathd 0.9.4 acts by what it saw last, and looks at a map every 20 s at most: not in these tests."""

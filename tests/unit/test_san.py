@@ -118,6 +118,129 @@ class TestAttach:
             attached.san.prove("dm-0", wanted(attached, size=96 * MIB))
 
 
+class TestWriteProtected:
+    """The kernel goes by what it read at a disk's last scan, and a map by what it was made of."""
+
+    REFUSED = "^write-protected: the filer refuses writes to this LUN; look there: volume type dp"
+
+    @pytest.fixture
+    def protected(self, node: FakeNode) -> FakeNode:
+        """A LUN that came here write-protected, as a mirror's destination is."""
+        node.show(5, NAA, 64 * MIB)
+        node.protect(5, True)
+        attach(node)
+        assert [(node.sysfs / "block" / name / "ro").read_text() for name in node.devices()] == ["1\n"] * 3
+        return node
+
+    def down(self, node: FakeNode, path: str) -> None:
+        (node.sysfs / "block" / path).resolve().parents[1].joinpath("state").write_text("transport-offline\n")
+
+    def test_one_that_can_be_written_to_costs_nothing(self, attached: FakeNode) -> None:
+        before = attached.happened("ran")
+        attached.san.require_writable("dm-0")
+        assert (attached.happened("ran"), attached.happened("rescanned")) == (before, [])
+
+    def test_refused_after_one_rescan(self, protected: FakeNode) -> None:
+        with pytest.raises(DeviceError, match=self.REFUSED):
+            protected.san.require_writable("dm-0")
+        assert sorted(protected.happened("rescanned")) == ["sdc5", "sdd5"]
+        assert protected.happened("ran") == [f"multipath -a 3{NAA}"], "of such paths a map comes out the same"
+
+    def test_mended_by_one_rescan_and_one_reload(self, protected: FakeNode) -> None:
+        protected.protect(6, True)
+        protected.show(6, OTHER, 64 * MIB)
+        attach(protected, lun=6, naa=OTHER)
+        protected.protect(5, False)
+        protected.protect(6, False)
+        protected.san.require_writable("dm-0")
+        assert sorted(protected.happened("rescanned")) == ["sdc5", "sdd5"]
+        assert protected.happened("ran")[2:] == [f"multipathd reload map 3{NAA}"]
+        assert (protected.sysfs / "block/dm-1/ro").read_text() == "1\n", "another LUN's map is left alone"
+
+    def test_a_map_that_stayed_read_only(self, protected: FakeNode) -> None:
+        """A rescan by anybody does not tell the map."""
+        protected.protect(5, False)
+        for path in ("sdc5", "sdd5"):
+            protected.rescanned(path)
+        protected.san.require_writable("dm-0")
+        assert (protected.sysfs / "block/dm-0/ro").read_text() == "0\n"
+
+    def test_one_path_is_enough_to_refuse(self, attached: FakeNode) -> None:
+        """A write that a path's target refuses is not tried on another path."""
+        attached.protect(5, True, hosts=HOSTS[:1])
+        attached.rescanned("sdc5")
+        assert (attached.sysfs / "block/dm-0/ro").read_text() == "0\n"
+        with pytest.raises(DeviceError, match=self.REFUSED):
+            attached.san.require_writable("dm-0")
+
+    def test_a_path_that_is_down_is_not_believed(self, attached: FakeNode) -> None:
+        attached.protect(5, True, hosts=HOSTS[:1])
+        attached.rescanned("sdc5")
+        self.down(attached, "sdc5")
+        attached.san.require_writable("dm-0")
+        assert attached.happened("rescanned") == ["sdc5"]
+
+    def test_but_it_may_keep_its_map_read_only(self, protected: FakeNode) -> None:
+        protected.protect(5, False)
+        self.down(protected, "sdd5")
+        with pytest.raises(DeviceError, match="its map is, because of sdd5, which is down; try again when"):
+            protected.san.require_writable("dm-0")
+        assert protected.happened("rescanned") == ["sdc5"], "it could not answer"
+        assert protected.happened("ran") == [f"multipath -a 3{NAA}"]
+
+    def test_multipathd_may_not_do_it_at_first(self, protected: FakeNode) -> None:
+        protected.protect(5, False)
+        protected.reload_refusals = 1
+        protected.san.require_writable("dm-0")
+        assert protected.happened("ran")[1:] == [f"multipathd reload map 3{NAA}"] * 2
+
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_it_may_do_it_in_vain(self, protected: FakeNode, times: int) -> None:
+        """As long as it remembers that the paths came write-protected."""
+        protected.protect(5, False)
+        protected.reloads_in_vain = times
+        protected.limits = HASTY
+        if times == 2:
+            with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
+                protected.san.require_writable("dm-0")
+        else:
+            protected.san.require_writable("dm-0")
+        assert protected.happened("ran")[1:] == [f"multipathd reload map 3{NAA}"] * 2
+
+    def test_nor_at_all(self, protected: FakeNode) -> None:
+        protected.protect(5, False)
+        protected.served = False
+        protected.limits = HASTY
+        with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
+            protected.san.require_writable("dm-0")
+
+    @pytest.mark.parametrize("still", [True, False])
+    def test_a_bare_disk(self, node: FakeNode, still: bool) -> None:
+        node.wants_maps = False
+        node.show(5, NAA, 64 * MIB)
+        node.protect(5, True)
+        node.san.scan(wanted(node), [5], NEXUSES)
+        node.protect(5, still)
+        if still:
+            with pytest.raises(DeviceError, match=self.REFUSED):
+                node.san.require_writable("sdc5")
+        else:
+            node.san.require_writable("sdc5")
+        assert node.happened("rescanned") == ["sdc5"]
+        assert node.happened("ran") == []
+
+    def test_a_device_of_another_kind_is_not_rescanned(self, node: FakeNode) -> None:
+        loop = node.sysfs / "block/loop0"
+        loop.mkdir()
+        for told in ("0\n", "1\n"):
+            (loop / "ro").write_text(told)
+            if told == "0\n":
+                node.san.require_writable("loop0")
+        with pytest.raises(DeviceError, match="^write-protected: "):
+            node.san.require_writable("loop0")
+        assert node.happened("rescanned") == []
+
+
 class TestWithoutMaps:
     """MULTIPATH = False: a volume is one bare disk."""
 
