@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.deadline import Deadline
-from dataontap.errors import DeviceError
+from dataontap.errors import DeadlineError, DeviceError, HostError
 from dataontap.host.device import Host
 from dataontap.host.lun import Wanted
 from dataontap.host.san import San
@@ -98,6 +98,23 @@ class Devices:
     def require_life(self, device: str) -> None:
         """DeviceError if a device's LUN does not answer, where there is somebody to ask."""
         self._san.prove_alive(device)
+
+    def require_writable(self, device: str) -> None:
+        """DeviceError if a device is write-protected, also after its LUN's protection was read anew."""
+        self._san.require_writable(device)
+
+    def warn_if_protected(self, device: str) -> None:
+        """As ``require_writable``, for a device that may be in use: its instance must be able to stop and move."""
+        try:
+            self._san.require_writable(device)
+        except (DeviceError, DeadlineError) as error:
+            LOG.warning("%s: %s", device, error)
+
+    def is_here(self, name: str, naas: Collection[str]) -> bool:
+        """Whether the volume has its device here: by the name that it has, or would have if udev could give it."""
+        if self.find(name) is not None:
+            return True
+        return not self._names.can_give(self.path(name)) and self._san.is_known(naas)
 
     def identities(self, name: str) -> tuple[str, ...]:
         """The NAA identities of the volume's device here, and those that its name was given to."""
@@ -192,11 +209,29 @@ class Devices:
         """Let it wait again, as multipath is configured."""
         self._san.queue(device, True)
 
-    def settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
+    def settle(self, name: str, wanted: Wanted, failed: list[str], *, is_new: bool) -> str:
         """The device that came by a scan, proven; DeviceError when none came.
 
-        Of a LUN without known identities (``wanted.naas``) it is taken as it comes.
+        Of a LUN without known identities (``wanted.naas``) it is taken as it comes. One that is write-protected,
+        and was not here before the scan (``is_new``), is taken down and refused: the next attach would find it
+        here, and take it for an instance's.
         """
+        device = self._settle(name, wanted, failed)
+        if is_new:
+            try:
+                self.require_writable(device)
+            except DeviceError:
+                self._take_back(name, wanted.naas)
+                raise
+        return device
+
+    def _take_back(self, name: str, naas: Collection[str]) -> None:
+        try:
+            self.take_down(name, naas)
+        except HostError as error:
+            LOG.warning("the device stays: %s", error)
+
+    def _settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
         if self.are_ours:
             return self._san.settle(wanted)
         device = self._host.await_device(lambda: self.find(name), self._deadline, failed=failed)

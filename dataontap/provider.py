@@ -132,8 +132,8 @@ class DataOnTapProvider:
             if lun is not None:
                 wanted.append(self._wanted(volume.name, lun))
             placement = masking.place_new(volume.name, path)
-            failed = self._show(wanted[-1], placement)
-            device = self.devices.settle(volume.name, wanted[-1], failed)
+            failed, _ = self._show(wanted[-1], placement)
+            device = self.devices.settle(volume.name, wanted[-1], failed, is_new=True)
             if lun is not None:
                 self._records.keep(volume.name, device, _noted(lun))
             self._records.begin(volume.name)
@@ -203,6 +203,7 @@ class DataOnTapProvider:
                 if lun is None:
                     return None
                 device = bring_up(name, self.devices.find(name), _online(lun))
+                self.devices.warn_if_protected(device)
                 self._records.keep(name, device, _noted(lun))
                 return device
         except (OntapError, DeadlineError) as error:
@@ -214,6 +215,7 @@ class DataOnTapProvider:
                 raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
             self.devices.require_life(found)
             LOG.warning("%s is here, but the filer cannot be asked about it: %s", found, error)
+            self.devices.warn_if_protected(found)
             return found
 
     @contextlib.contextmanager
@@ -257,8 +259,8 @@ class DataOnTapProvider:
 
     def _come(self, wanted: Wanted, placement: Placement) -> str:
         try:
-            failed = self._show(wanted, placement)
-            return self.devices.settle(placement.name, wanted, failed)
+            failed, is_new = self._show(wanted, placement)
+            return self.devices.settle(placement.name, wanted, failed, is_new=is_new)
         except DataOntapError:
             self._take_back(placement)
             raise
@@ -266,11 +268,11 @@ class DataOnTapProvider:
     def _masking_of(self, form: str) -> Masking:
         return Masking(self.client, self._settings, self._igroups.of_form(form), self.devices, self._deadline)
 
-    def _show(self, wanted: Wanted, placement: Placement) -> list[str]:
-        """Map the LUN if need be, and let this node see it; returns what went wrong in the scan, as sentences.
+    def _show(self, wanted: Wanted, placement: Placement) -> tuple[list[str], bool]:
+        """Map the LUN if need be, and let this node see it.
 
-        Other volumes' scans wait while nothing of the LUN may be here: from that proof over one request to the
-        scan.
+        Returns what went wrong in the scan, as sentences, and whether the volume had no device here before. Other
+        volumes' scans wait while nothing of the LUN may be here: from that proof over one request to the scan.
         """
         nexuses = self.devices.reach()
         while True:
@@ -278,7 +280,8 @@ class DataOnTapProvider:
                 if self._masking.map_now(placement):
                     self.devices.clear_name(placement.name, wanted.naas)
                     self.devices.clear_dead(placement.name, wanted.naas)
-                    return self.devices.scan(placement.name, wanted, placement.lun_ids, nexuses)
+                    is_new = not self.devices.is_here(placement.name, wanted.naas)
+                    return self.devices.scan(placement.name, wanted, placement.lun_ids, nexuses), is_new
             self._masking.go_on(placement)
 
     def _take_back(self, placement: Placement) -> None:
@@ -483,6 +486,7 @@ class DataOnTapProvider:
         device = self._records.find(name, ask=True)
         if noted is None or device is None:
             return False
+        self.devices.require_writable(device)
         uuid, _, path = noted.partition(" ")
         maps = self.client.get_lun_map(path)
         if not any(mapping.igroup in self._igroups.mine and mapping.uuid == uuid for mapping in maps):
@@ -503,6 +507,7 @@ class DataOnTapProvider:
         name = volume.name
         lun = _online(self.luns.existing(name))
         device = self._bring_up(name, self.devices.find(name), lun, uuid=volume.uuid, move=move)
+        self.devices.require_writable(device)
         self._reopen(name, device)
         self._records.keep(name, device, _noted(lun))
         return lun.path

@@ -200,6 +200,60 @@ def test_a_record_that_proved_wrong_is_forgotten(attached: Node, admin: CmodeCli
         assert "there is no LUN /vol/vol1/v" in outcome.message
 
 
+class TestWriteProtected:
+    """The kernel's word for a device counts, however the device came."""
+
+    OPENING = {**VOLUME, "VOL_OPEN_EXCLUSIVE": "True"}
+
+    @pytest.fixture
+    def protected(self, attached: Node, simulator: Simulator) -> Node:
+        """A node that has only seen the LUN when nothing could be written to it, and has no device of it now."""
+        assert attached.script("detach", **VOLUME).status == 0
+        # losetup makes a device read-only where it may only read the file; blockdev's flag would stay with the
+        # number for the next device.
+        self.mount(attached, "--bind", str(simulator.state), str(simulator.state))
+        self.mount(attached, "-o", "remount,bind,ro", str(simulator.state))
+        return attached
+
+    @staticmethod
+    def mount(node: Node, *arguments: str) -> None:
+        assert node.run("mount", *arguments).wait() == 0
+
+    @staticmethod
+    def unprotect(node: Node, simulator: Simulator) -> None:
+        node.script("detach", **VOLUME)
+        assert node.run("umount", "--lazy", str(simulator.state)).wait() == 0
+
+    def test_one_that_comes_is_refused_and_taken_down(self, protected: Node, simulator: Simulator) -> None:
+        for _ in range(2):
+            outcome = protected.script("attach", **VOLUME)
+            assert (outcome.status, outcome.stdout) == (1, "")
+            assert outcome.message.startswith("dataontap: attach v: write-protected: ")
+            assert not protected.path(DEVICE).is_symlink()
+        self.unprotect(protected, simulator)
+        assert protected.script("attach", **VOLUME).stdout == f"{DEVICE}\n"
+
+    def test_one_that_is_here_is_named_with_a_warning(self, protected: Node) -> None:
+        protected.fabric("attach")
+        outcome = protected.script("attach", **VOLUME)
+        assert (outcome.status, outcome.stdout) == (0, f"{DEVICE}\n")
+        assert f"{DEVICE}: write-protected: " in outcome.stderr
+        assert quick(protected.script("attach", **VOLUME)), "the hot path does not look"
+
+    def test_open_refuses_one_on_record(self, protected: Node, simulator: Simulator) -> None:
+        protected.configure(FORMER_IGROUP="ganeti-former")  # with one group for all nodes open does nothing
+        protected.fabric("attach")
+        assert protected.script("attach", **VOLUME).status == 0
+        before = len(simulator.requests())
+        outcome = protected.script("open", **self.OPENING)
+        assert outcome.message.startswith("dataontap: open v: write-protected: ")
+        assert (outcome.status, len(simulator.requests())) == (1, before)
+        self.unprotect(protected, simulator)
+        assert protected.script("attach", **VOLUME).status == 0
+        outcome = protected.script("open", **self.OPENING)
+        assert outcome.status == 0, outcome.message
+
+
 class TestLocks:
     @pytest.fixture
     def held(self, attached: Node) -> Iterator[Node]:

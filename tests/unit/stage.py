@@ -220,6 +220,12 @@ class Stage:
         """Do something on the filer behind the provider's back."""
         ask(self.filer, api, arguments)
 
+    def protect(self, name: str, protected: bool) -> None:
+        """What the kernel shall say of the volume's device, once it has one."""
+        file = self.directory / f"sys/block/{name}/ro"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{int(protected)}\n")
+
     @property
     def client(self) -> CmodeClient:
         """A new client."""

@@ -712,6 +712,82 @@ class TestAttach:
         assert made.wire.calls == []
 
 
+class TestWriteProtected:
+    """A device that nobody can write to is none for an instance; but one that has it must be able to let it go."""
+
+    REFUSED = "^write-protected: "
+
+    def test_a_device_that_attach_brings_up_is_refused(self, made: Stage) -> None:
+        made.provider.detach(VOLUME)
+        made.protect("v", True)
+        for _ in range(2):
+            with pytest.raises(DeviceError, match=self.REFUSED):
+                made.provider.attach(VOLUME)
+            assert made.host.devices == {}, "the next attach would take it for an instance's"
+        made.protect("v", False)
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
+
+    def test_that_it_cannot_be_taken_down_is_said(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        made.provider.detach(VOLUME)
+        made.protect("v", True)
+        made.host.held_by = ["process 4711 (qemu)"]
+        with pytest.raises(DeviceError, match=self.REFUSED):
+            made.provider.attach(VOLUME)
+        assert "the device stays: its device is in use by process 4711 (qemu)" in caplog.text
+
+    def test_one_that_is_here_is_named_with_a_warning(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        made.protect("v", True)
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
+        assert "/dev/disk/v: write-protected: " in caplog.text
+
+    def test_also_if_it_was_scanned_for(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        """Because it is too small: instances run with such a device, too."""
+        made.ask("lun-resize", {"path": PATH, "size": 96 * MIB})
+        made.protect("v", True)
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
+        assert len(made.host.scans) == 2
+        assert "/dev/disk/v: write-protected: " in caplog.text
+
+    def test_also_if_udev_cannot_give_the_name(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        """It is below /dev that udev makes links; a LUN's map that is here is the volume's then."""
+        made.host.devices.clear()
+        (naa, _) = made.client.get_lun_by_args(path=PATH)[0].naas
+        uuid = made.directory / "sys/block/dm-0/dm/uuid"
+        uuid.parent.mkdir(parents=True)
+        uuid.write_text(f"mpath-3{naa}\n")
+        made.protect("v", True)
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
+        assert "/dev/disk/v: write-protected: " in caplog.text
+
+    def test_also_while_the_filer_is_away(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        made.protect("v", True)
+        made.wire.lose("lun-get-iter", after=False)
+        assert made.provider.attach(VOLUME) == "/dev/disk/v"
+        assert "/dev/disk/v: write-protected: " in caplog.text
+
+    def test_create_leaves_nothing(self, stage: Stage) -> None:
+        stage.protect("v", True)
+        with pytest.raises(DeviceError, match=self.REFUSED):
+            stage.provider.create(CREATION)
+        assert (stage.paths, stage.host.devices) == ([], {})
+
+    def test_open_refuses_and_takes_it_from_nobody(self, made_per_node: Stage) -> None:
+        made_per_node.provider.setinfo(METADATA)
+        made_per_node.become("node2.example")
+        made_per_node.provider.attach(VOLUME)
+        made_per_node.protect("v", True)
+        with pytest.raises(DeviceError, match=self.REFUSED):
+            made_per_node.provider.open(OPENING)
+        assert made_per_node.groups(PATH) == ["g-node1.example", "g-node2.example"]
+        assert made_per_node.host.devices == {"v": 64 * MIB}, "it was here"
+
+    def test_grow_and_detach_do_not_care(self, made: Stage) -> None:
+        made.protect("v", True)
+        made.provider.grow(growth(64, 96))
+        made.provider.detach(VOLUME)
+        assert made.host.devices == {}
+
+
 class TestVerify:
     def test_all_is_well(self, stage: Stage) -> None:
         stage.provider.verify(Verification({}, Verification.usual))
