@@ -195,6 +195,14 @@ class Machine:
         )
         return found.split()
 
+    def protected(self, naa: str) -> dict[str, bool]:
+        """Whether the kernel takes the map of a LUN, and each path of it, for write-protected."""
+        found = self.shell(
+            'd=$(grep -lx "mpath-3$1" /sys/block/dm-*/dm/uuid) && cd ${d%/dm/uuid} && grep . ro slaves/*/ro || :',
+            naa,
+        )
+        return {line.partition(":")[0].removesuffix("/ro"): line.endswith(":1") for line in found.splitlines()}
+
     def names(self) -> list[str]:
         """The names of ours that there are."""
         return self.shell("find /dev/disk -mindepth 3 -printf '%p\\n'").split()

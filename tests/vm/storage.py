@@ -77,6 +77,17 @@ class Storage:
         """Hide a LUN from a group, whoever uses it."""
         self.admin.unmap_lun(_path(name), igroup)
 
+    def protect(self, name: str, protected: bool) -> None:
+        """The nodes' group may only read a LUN, as if it were a mirror's destination, or may write to it again.
+
+        LIO forgets that with the map. The nodes are not told.
+        """
+        lun_id = self.lun_id(name)
+        for interface in (1, 2):
+            mapped = self._portal_group(interface).glob(f"acls/*/lun_{lun_id}/write_protect")
+            for file in mapped:
+                file.write_text(str(int(protected)))
+
     def destroy(self, name: str) -> None:
         """A LUN is gone, whoever uses it."""
         self.admin.destroy_lun(_path(name), force=True)
@@ -87,11 +98,14 @@ class Storage:
 
     def switch(self, interface: int, on: bool) -> None:
         """An interface of the vserver goes down, with the sessions there, or comes back."""
-        vserver = journal.read(self._state)[Vserver.kind]["svm1",]
-        assert isinstance(vserver, Vserver)
-        enable = portal_group(vserver, interface) / "enable"
+        enable = self._portal_group(interface) / "enable"
         if enable.read_text().strip() != str(int(on)):
             enable.write_text(str(int(on)))
+
+    def _portal_group(self, interface: int) -> Path:
+        vserver = journal.read(self._state)[Vserver.kind]["svm1",]
+        assert isinstance(vserver, Vserver)
+        return portal_group(vserver, interface)
 
     def switch_all(self, on: bool) -> None:
         """Both interfaces go down, or come back."""

@@ -1,4 +1,4 @@
-"""Paths that go and come back while a verb runs, held devices, CHAP."""
+"""Paths that go and come back while a verb runs, held devices, write protection, CHAP."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.vm.machine import LOG, Machine
 from tests.vm.storage import MIB, Storage
 
 NAME = "volume-a"
+AT = 5
 # Where it is noted that the second portal did not let us in.
 FAILURE = f"{DIRECTORY}/portal/127.0.0.2:3260"
 
@@ -166,6 +167,71 @@ def test_detach_while_held(node: Machine, storage: Storage) -> None:
     assert storage.names() == [NAME]
     node.end(holder)
     assert node.script("detach", NAME).status == 0
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
+def test_write_protected_at_attach(node: Machine, storage: Storage) -> None:
+    """Refused each time, with nothing left of it here; attach works as soon as the filer takes writes."""
+    storage.make(NAME, AT, text="a mirror's destination")
+    storage.protect(NAME, True)
+    for _ in range(2):
+        done = node.script("attach", NAME)
+        assert (done.status, done.stdout) == (1, ""), done
+        assert "write-protected: the filer refuses writes to this LUN; " in done.message
+        assert (node.disks(), node.maps(), node.names()) == ([], {}, []), done.stderr
+    storage.protect(NAME, False)
+    device = node.attach(NAME)
+    assert node.write(device, "broken off", 1) == "ok"
+    assert node.read(device) == "a mirror's destination"
+
+
+@pytest.mark.parametrize("paths", [1, 2])
+def test_write_protected_until_just_before(node: Machine, storage: Storage, paths: int) -> None:
+    """A rescan and a reload make it right, of this LUN alone."""
+    storage.switch(2, on=paths == 2)
+    node.attach(storage.make("volume-b").name)
+    luns = [storage.make(NAME, AT), storage.make("volume-c", AT + 1)]
+    for lun in luns:
+        storage.protect(lun.name, True)
+    node.shell("iscsiadm -m node -R")  # as a login at boot, or anybody: multipathd makes the maps
+    protected = [True] * (paths + 1)
+    for lun in luns:
+        node.await_that(lambda naa=lun.naa: [*node.protected(naa).values()] == protected, "a read-only map")  # type: ignore[misc]
+        storage.protect(lun.name, False)
+    device = node.attach(NAME)
+    assert {*node.protected(luns[0].naa).values()} == {False}
+    assert {*node.protected(luns[1].naa).values()} == {True}
+    assert node.write(device, "broken off") == "ok"
+    assert luns[0].holds() == "broken off"
+
+
+def test_write_protected_while_here(node: Machine, storage: Storage) -> None:
+    """An instance must be able to stop: attach names the device, with a warning. open refuses it."""
+    lun = storage.make(NAME, AT)
+    device = node.attach(NAME)
+    storage.protect(NAME, True)
+    assert node.write(device, "not yet known here") == "EIO"
+    for path in node.paths(lun.naa):
+        node.shell("echo 1 > /sys/block/$1/device/rescan", path)
+    node.await_that(lambda: node.protected(lun.naa)["ro"], "multipathd to make the map read-only")
+    holder = node.hold(device)
+    node.configure(FORMER_IGROUP="ganeti-former")  # with one group for all nodes open does nothing
+    try:
+        done = node.script("attach", NAME)
+        assert (done.status, done.stdout) == (0, f"{device}\n"), done
+        assert f"{device}: write-protected: the filer refuses writes to this LUN; " in done.stderr
+        opened = node.script("open", NAME, VOL_OPEN_EXCLUSIVE="True")
+        assert opened.status == 1
+        assert "write-protected: the filer refuses writes to this LUN; " in opened.message
+        storage.protect(NAME, False)
+        node.must("open", NAME, VOL_OPEN_EXCLUSIVE="True")
+    finally:
+        node.configure(FORMER_IGROUP=None)
+    assert {*node.protected(lun.naa).values()} == {False}
+    assert node.write(device, "broken off") == "ok"
+    node.end(holder)
+    storage.protect(NAME, True)
+    node.must("detach", NAME)
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
 
 
