@@ -149,7 +149,7 @@ class Devices:
         That the LUN is mapped for this node does not prove that this node is clean: what a nameless map without
         paths has queued would be written. A left-over that is held is a DeviceError.
         """
-        if self.find(name) is None and self._san.has_dead_map(naas):
+        if not self.is_here(name, naas) and self._san.has_dead_map(naas):
             LOG.warning("taking down a map of this volume without a living path")
             self._clean(name, None, naas)
 
