@@ -94,11 +94,15 @@ class HostError(DataOntapError):
 
 
 class CommandError(HostError):
-    """A program could not be ``started``, exited with ``status``, or was stopped at its time limit."""
+    """A program could not be ``started``, exited with ``status``, or was stopped at its time limit.
 
-    def __init__(self, message: str, *, started: bool = True, status: int | None = None) -> None:
+    ``output`` is what it said before it exited.
+    """
+
+    def __init__(self, message: str, *, started: bool = True, status: int | None = None, output: str = "") -> None:
         super().__init__(message)
         self.started = started
+        self.output = output
         self.status = status
 
 

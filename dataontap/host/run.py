@@ -56,8 +56,9 @@ def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[
         raise CommandError(f"{command} did not end within {timeout:.0f} s and was killed") from None
     LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
     if status not in ok:
-        said = _last_line(stderr) or _last_line(stdout) or "no output"
-        raise CommandError(f"{command} failed with status {status}: {said}", status=status)
+        output = _content(stdout) + _content(stderr)
+        said = _last_line(_content(stderr)) or _last_line(output) or "no output"
+        raise CommandError(f"{command} failed with status {status}: {said}", status=status, output=output)
     return _content(stdout)
 
 
@@ -79,6 +80,5 @@ def _content(file: IO[bytes]) -> str:
     return file.read().decode("utf-8", "replace")
 
 
-def _last_line(file: IO[bytes]) -> str:
-    lines = _content(file).split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.split("\n")) if line.strip()), "")

@@ -61,8 +61,9 @@ class TestRun:
     def test_a_failure_says_what_was_said(self) -> None:
         with pytest.raises(
             CommandError, match="^sh -c echo first; echo why >&2; exit 3 failed with status 3: why$"
-        ):
+        ) as caught:
             run("sh", "-c", "echo first; echo why >&2; exit 3", timeout=5)
+        assert caught.value.output == "first\nwhy\n"
         assert run("sh", "-c", "exit 3", timeout=5, ok=(0, 3)) == ""
 
     def test_the_whole_group_is_killed_in_time(self, tmp_path: Path) -> None:
