@@ -167,7 +167,7 @@ def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Calla
     memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
     names = Names()
     san = San(Sysfs(), Multipath(programs.run, deadline), names, deadline, wants_maps=settings.multipath)
-    target = IscsiTarget(client, _iscsi(settings), memory)
+    target = IscsiTarget(client, _iscsi(settings, deadline), memory)
     return Devices(
         settings,
         host=Host(),
@@ -182,7 +182,7 @@ def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Calla
 
 def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:
     """The initiator groups."""
-    from dataontap.host import fc
+    from dataontap.host import fc, iscsi
     from dataontap.igroups import Igroups
     from dataontap.memory import Memory
 
@@ -191,21 +191,24 @@ def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:
         settings,
         cluster=ssconf.Cluster(),
         client=client,
-        initiators=fc.initiators if settings.storage_protocol == "fc" else _iscsi(settings).initiators,
+        initiators=fc.initiators if settings.storage_protocol == "fc" else iscsi.initiators,
         memory=partial(Memory, "igroup", *identity),
     )
 
 
-def _iscsi(settings: Settings) -> Iscsi:
+def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     """This node's iSCSI initiator."""
     from dataontap import present
     from dataontap.host import run as programs
-    from dataontap.host.iscsi import Chap, Iscsi
+    from dataontap.host.iscsi import Iscsi
+    from dataontap.host.iscsi_records import Chap, Records
+    from dataontap.memory import Memory
 
     chap = None
     if settings.iscsi_chap_user and settings.iscsi_chap_password:
         chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
-    return Iscsi(programs.run, failures=f"{present.DIRECTORY}/portal", chap=chap)
+    records = Records(programs.run, deadline, chap=chap, memory=partial(Memory, "iscsi-records"))
+    return Iscsi(programs.run, deadline, records, failures=f"{present.DIRECTORY}/portal")
 
 
 def _request(name: str, process: Process) -> Disk:

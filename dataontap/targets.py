@@ -9,7 +9,8 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import DeviceError, OntapError
-from dataontap.host.iscsi import Iscsi, Portal, Target
+from dataontap.host.iscsi import Iscsi, Target
+from dataontap.host.iscsi_records import Portal
 
 if TYPE_CHECKING:
     from dataontap.client.client_cmode import CmodeClient

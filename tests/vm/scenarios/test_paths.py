@@ -256,3 +256,58 @@ def test_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
     finally:
         node.configure(ISCSI_CHAP_USER=None, ISCSI_CHAP_PASSWORD=None, DEBUG=None)
         simulator.start()
+
+
+def without_sessions(node: Machine) -> None:
+    """Nobody has logged in, and nobody made a record."""
+    node.shell("{ iscsiadm -m node -u; iscsiadm -m node -o delete; } >/dev/null 2>&1 || :")
+
+
+def test_why_there_is_no_session(node: Machine, storage: Storage) -> None:
+    """Nobody answers; or a session is there that has failed, with which iscsiadm itself would be content."""
+    storage.make(NAME)
+    without_sessions(node)
+    storage.switch_all(on=False)
+    down = node.script("attach", NAME)
+    assert down.message == (
+        f"dataontap: attach {NAME}: no iSCSI session: the portal does not answer (connection timed out), see the"
+        " filer's interface (127.0.0.1:3260, 127.0.0.2:3260)"
+    )
+    storage.switch_all(on=True)
+    node.attach(NAME)
+    assert node.script("detach", NAME).status == 0
+    storage.switch_all(on=False)
+    node.lose_sessions()
+    failed = node.script("attach", NAME)
+    assert failed.status == 1
+    assert " no iSCSI session: the session is F" in failed.message, failed.message  # FAILED, later FREE
+    assert "iqn." not in failed.message
+    assert failed.seconds < down.seconds
+
+
+def test_sessions_that_the_admin_made(node: Machine, storage: Storage) -> None:
+    """By interfaces of his own, as at boot: the one without a session gets it, and no login brings all again."""
+    without_sessions(node)
+    storage.make("volume-b", lun_id=7)
+    portal = storage.admin.get_iscsi_target_details()[0]
+    record = f"-m node -T {storage.admin.get_iscsi_service_details()} -p {portal.address}:3260,{portal.tag}"
+    for interface in ("first", "second"):
+        node.shell(f"iscsiadm -m iface -I {interface} -o new; iscsiadm {record} -I {interface} -o new")
+    try:
+        node.shell(f"iscsiadm {record} -I first --login")
+        node.await_that(lambda: len(node.disks()) == 1, "the LUN that nobody asked for")
+        storage.make(NAME, text="by three sessions")
+        done = node.script("attach", NAME)
+        assert done.status == 0, done.stderr
+        assert "the session to 127.0.0.1:3260 was made with node.session.scan = auto" in done.stderr
+        assert node.read(done.stdout.strip()) == "by three sessions"
+        assert len(node.paths(storage.lun(NAME).naa)) == 3
+        assert len(node.paths(storage.lun("volume-b").naa)) == 1
+        shown = node.shell("cat /sys/class/iscsi_session/session*/ifacename")
+        assert sorted(shown.split()) == ["default", "first", "second"]
+        scans = node.shell("grep -rh node.session.scan /etc/iscsi/nodes")
+        assert scans.splitlines() == ["node.session.scan = manual"] * 3
+        node.must("detach", NAME)
+    finally:
+        without_sessions(node)
+        node.shell("for name in first second; do iscsiadm -m iface -I $name -o delete; done")

@@ -1,0 +1,64 @@
+"""Why a login to an iSCSI portal failed, for people: what iscsiadm says in many words, in a few."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dataontap.errors import CommandError
+
+_NAMED = 2  # portals that a message names for each reason
+
+# By iscsiadm's exit status, iscsiadm(8), which is also the number that it reports for a single portal.
+_REASONS = {
+    4: "the connection to the portal failed, see the filer's interface and this node's routes",
+    8: "the portal does not answer (connection timed out), see the filer's interface",
+    11: "the portal does not answer in time, see the filer's interface",
+    12: "the interface's kernel module is not loaded, see modprobe iscsi_tcp",
+    18: "iscsid does not answer, see systemctl status iscsid",
+    19: "the filer refuses the login, see journalctl -u iscsid",
+    20: "iscsid does not run (could not connect to iscsid), see systemctl status iscsid",
+    21: "iscsiadm finds no record of the portal, see iscsiadm -m node",
+    24: "the filer does not let this node in: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD",
+}
+_REPORTED = re.compile(r"initiator reported error \(([0-9]+) - (.*)\)")
+
+
+class Problems:
+    """What went wrong at which portals."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, reason: str, place: object) -> None:
+        """Note ``reason``, for people, at a portal."""
+        self._places.setdefault(reason, []).append(str(place))
+
+    def __str__(self) -> str:
+        """Each reason once, and before its portals: a message that is too long is cut off at its end."""
+        return "; ".join(f"{reason} ({_listed(places)})" for reason, places in self._places.items())
+
+
+def reason(error: Exception) -> str:
+    """Why something did not work, without target names and command lines, which fill a message by themselves."""
+    if isinstance(error, OSError):
+        return f"open-iscsi's record cannot be written: {error.strerror}"
+    if not isinstance(error, CommandError):
+        return str(error)
+    if not error.started:
+        return "iscsiadm cannot be run, see whether open-iscsi is installed"
+    if error.status is None:
+        return "iscsiadm did not end in time"
+    # Its last line says only that not all logins worked.
+    reported = _REPORTED.search(error.output)
+    number, said = (int(reported[1]), reported[2]) if reported else (error.status, _last_line(error.output))
+    return _REASONS.get(number) or f"{said or 'iscsiadm failed'} (iscsiadm's error {number})"
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.split("\n")) if line.strip()), "")
+
+
+def _listed(places: Sequence[str]) -> str:
+    more = len(places) - _NAMED
+    return ", ".join(places[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,72 @@
+"""The kernel's iSCSI sessions, as sysfs shows them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataontap.host.iscsi_records import Record, portal_name
+from dataontap.host.sysfs import Nexus
+
+_LOGGED_IN = "LOGGED_IN"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session to a target: where LUNs are seen by it, its portal as ADDRESS:PORT, its interface, its state."""
+
+    nexus: Nexus
+    portal: str
+    interface: str
+    state: str
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is logged in."""
+        return self.state == _LOGGED_IN
+
+    def is_by(self, record: Record) -> bool:
+        """Whether a login by this record made it. A session that does not name its interface counts for all."""
+        return self.portal == record.portal and self.interface in {record.interface, ""}
+
+
+def sessions(sysfs: Path, target: str) -> Iterator[Session]:
+    """The sessions to a target."""
+    for session in sorted((sysfs / "class/iscsi_session").glob("session*")):
+        if _read(session / "targetname") != target:
+            continue
+        nexus = _nexus(session)
+        connection = sysfs / f"class/iscsi_connection/connection{session.name[len('session') :]}:0"
+        address, port = _read(connection / "persistent_address"), _read(connection / "persistent_port")
+        if nexus and port.isdecimal():
+            interface = _read(session / "ifacename")
+            if not interface[:1].isalnum():  # the kernel's "(null)"
+                interface = ""
+            yield Session(nexus, portal_name(address, int(port)), interface, _read(session / "state"))
+
+
+def _nexus(session: Path) -> Nexus | None:
+    """Where a session's target is, as the kernel counts: an adapter with offload has all its sessions on one host.
+
+    Before a LUN was scanned there is no folder of the target yet, but its number (seen on Linux 6.1). Where there
+    is neither, it is taken for the software initiator's, which has a host a session.
+    """
+    host = re.search("/host([0-9]+)/", f"{os.path.realpath(session)}/")
+    if host is None:
+        return None
+    for entry in sorted((session / "device").glob("target*")):
+        address = re.fullmatch("target([0-9]+):([0-9]+):([0-9]+)", entry.name)
+        if address:
+            return Nexus(int(address[1]), int(address[2]), int(address[3]))
+    number = _read(session / "target_id")
+    return Nexus(int(host[1]), 0, int(number) if number.isdecimal() else 0)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

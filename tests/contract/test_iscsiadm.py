@@ -1,0 +1,160 @@
+"""The database of this machine's iscsiadm, with the product at work on it. tests/package has other releases'."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, Callable
+
+import pytest
+
+from tests.testbed.node import PATH, PYTHON
+from tests.testbed.product import ROOT, Product
+
+STEPS = ROOT / "tests/testbed/iscsi_steps"
+TARGET = "iqn.1992-08.com.netapp:sn.c0ffee00:vs.3"
+FIRST, SECOND = ["192.0.2.1", 3260, 1028], ["2001:db8::2", 3260, 1029]
+NODES = f"/etc/iscsi/nodes/{TARGET}"  # Debian 12
+OURS = "node.session.scan = manual\n"
+NEW = f"iscsiadm -m node -T {TARGET} -o new -p"
+NO_DAEMON = "no iSCSI session: iscsid does not answer, see systemctl status iscsid"
+
+Do = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def do(installed: Product) -> Do:
+    """Carries steps out in namespaces of their own; returns their results."""
+
+    def steps(*steps: list[Any]) -> list[Any]:
+        done = subprocess.run(
+            ["unshare", "--mount", "--net", "--propagation", "private"] + [f"{STEPS}.sh", PYTHON, f"{STEPS}.py"],
+            env={"PATH": PATH, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(installed.library)},
+            input=json.dumps(steps),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    return steps
+
+
+def test_a_record_is_made_and_amended(do: Do) -> None:
+    said, first, second, files = do(
+        ["connect", TARGET, [FIRST, SECOND], None],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/default"],
+        ["shell", f"iscsiadm -m node -T {TARGET} -p [2001:db8::2]:3260"],
+        ["files"],
+    )
+    assert said == f"{NO_DAEMON} (192.0.2.1:3260, [2001:db8::2]:3260)"
+    assert OURS in first
+    assert OURS in second
+    assert "node.session.initial_login_retry_max = 1\n" in second
+    assert not [file for file in files if "dataontap" in file]
+
+
+def test_the_dead_database_of_another_release_is_left_alone(do: Do) -> None:
+    _, dead, live = do(
+        ["shell", f"{NEW} 192.0.2.1:3260,1028; mv /etc/iscsi/nodes /var/lib/iscsi/"],
+        ["read", f"/var/lib/iscsi/nodes/{TARGET}/192.0.2.1,3260,1028/default"],
+        ["shell", "iscsiadm -m node"],
+    )
+    assert "No records found" in live
+    _, said, same, made = do(
+        ["write", f"/var/lib/iscsi/nodes/{TARGET}/192.0.2.1,3260,1028/default", dead],
+        ["connect", TARGET, [FIRST], None],
+        ["read", f"/var/lib/iscsi/nodes/{TARGET}/192.0.2.1,3260,1028/default"],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/default"],
+    )
+    assert said.startswith(NO_DAEMON)
+    assert same == dead
+    assert OURS in made
+
+
+def test_all_interfaces_of_a_portal(do: Do) -> None:
+    """No other record comes to them, and each is logged in by."""
+    ifaces = [f"iscsiadm -m iface -I {name} -o new; {NEW} 192.0.2.1:3260,1028 -I {name}" for name in ("a", "b")]
+    *_, said, files, one, other = do(
+        *(["shell", command] for command in ifaces),
+        ["connect", TARGET, [FIRST], None],
+        ["files"],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/a"],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/b"],
+    )
+    assert said == f"{NO_DAEMON} (192.0.2.1:3260 by a, 192.0.2.1:3260 by b)"
+    assert [file.rpartition("/")[2] for file in files if "/nodes/" in file] == ["a", "b"]
+    assert OURS in one
+    assert OURS in other
+
+
+@pytest.mark.parametrize("at", ["192.0.2.1:3260", "192.0.2.1:3260,7"])
+def test_a_record_without_a_tag_or_with_another_one(do: Do, at: str) -> None:
+    """What the admin set in it stays, and iscsiadm reads ours."""
+    setting = f"iscsiadm -m node -T {TARGET} -p 192.0.2.1:3260 -o update -n node.startup -v automatic"
+    *_, said, files, shown = do(
+        ["shell", f"{NEW} {at}; {setting}"],
+        ["connect", TARGET, [FIRST], None],
+        ["files"],
+        ["shell", f"iscsiadm -m node -T {TARGET} -p 192.0.2.1:3260"],
+    )
+    assert said == f"{NO_DAEMON} (192.0.2.1:3260)"
+    assert len([file for file in files if "/nodes/" in file]) == 1
+    assert "node.startup = automatic\n" in shown
+    assert OURS in shown
+
+
+@pytest.mark.parametrize("secret", ["with  blanks # inside = all", "x" * 255, "é" * 127])
+def test_iscsiadm_reads_the_secret_that_is_configured(do: Do, secret: str) -> None:
+    """And none when it is configured no more; our mark of it is nothing to iscsiadm."""
+    show = f"iscsiadm -m node -T {TARGET} -p 192.0.2.1:3260 -S"
+    _, shown, _, then = do(
+        ["connect", TARGET, [FIRST], ["node", secret]],
+        ["shell", show],
+        ["connect", TARGET, [FIRST], None],
+        ["shell", show],
+    )
+    assert f"node.session.auth.password = {secret}\n" in shown
+    assert "node.session.auth.authmethod = CHAP\n" in shown
+    assert "node.session.auth.password = <empty>\n" in then
+    assert "node.session.auth.username = <empty>\n" in then
+    assert "node.session.auth.authmethod = None\n" in then
+
+
+def test_a_record_that_iscsiadm_wrote_since_is_the_admins(do: Do) -> None:
+    show = f"iscsiadm -m node -T {TARGET} -p 192.0.2.1:3260"
+    *_, then = do(
+        ["connect", TARGET, [FIRST], ["node", "right-secret"]],
+        ["shell", f"{show} -o update -n node.session.auth.password -v the-admins-12"],
+        ["connect", TARGET, [FIRST], None],
+        ["shell", f"{show} -S"],
+    )
+    assert "node.session.auth.password = the-admins-12\n" in then
+    assert "node.session.auth.authmethod = CHAP\n" in then
+
+
+def test_a_database_that_is_a_mount(do: Do) -> None:
+    """A rename leads nowhere from beside it."""
+    _, said, record, listed = do(
+        ["shell", "mkdir /etc/iscsi/nodes && mount -t tmpfs nodes /etc/iscsi/nodes"],
+        ["connect", TARGET, [FIRST], None],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/default"],
+        ["shell", "iscsiadm -m node"],
+    )
+    assert said.startswith(NO_DAEMON)
+    assert OURS in record
+    assert listed == f"192.0.2.1:3260,1028 {TARGET}\n"
+
+
+def test_a_left_over_goes(do: Do) -> None:
+    """With it iscsiadm lists nothing."""
+    left = "/etc/iscsi/nodes/.dataontap.77"
+    _, _, before, _, after = do(
+        ["shell", f"{NEW} 192.0.2.1:3260,1028"],
+        ["shell", f"touch -d '1 hour ago' {left}"],
+        ["shell", "iscsiadm -m node"],
+        ["connect", TARGET, [FIRST], None],
+        ["shell", "iscsiadm -m node"],
+    )
+    assert f"error when scandir {left}" in before
+    assert after == f"192.0.2.1:3260,1028 {TARGET}\n"

@@ -1,0 +1,85 @@
+"""The product's own logins by the installed iscsiadm, step by step: JSON on standard input, results on output.
+
+Run it by iscsi_steps.sh. The daemon answers nobody, so that each login ends with iscsiadm's word for that; what is
+in the database by then is the thing. A step is a list, and its result is in the list of results:
+
+    ["shell", COMMAND]                            what it says, on both outputs
+    ["write", PATH, TEXT]                         null
+    ["read", PATH]                                the text; null if there is none
+    ["files"]                                     the databases' files, as paths
+    ["connect", TARGET, [[ADDRESS, PORT, TAG]...], [USER, SECRET] or null]     the error
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dataontap.deadline import Deadline
+from dataontap.errors import DataOntapError
+from dataontap.host.iscsi import Iscsi, Target
+from dataontap.host.iscsi_records import Chap, Portal, Records
+from dataontap.host.run import run
+from dataontap.memory import Memory
+
+DAEMON = "\0ISCSIADM_ABSTRACT_NAMESPACE"
+DATABASES = ("/etc/iscsi", "/var/lib/iscsi")
+
+
+def answer_nobody() -> None:
+    """Be the daemon: without one iscsiadm waits a second each time."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(DAEMON)
+        listener.listen()
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    continue  # whoever cannot write is killed by that
+
+
+def shell(command: str) -> str:
+    done = subprocess.run(
+        ["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    return done.stdout
+
+
+def write(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def read(path: str) -> str | None:
+    return Path(path).read_text(encoding="utf-8") if os.path.exists(path) else None
+
+
+def files() -> list[str]:
+    return sorted(str(path) for root in DATABASES for path in Path(root).rglob("*") if path.is_file())
+
+
+def connect(target: str, portals: list[tuple[str, int, int]], chap: list[str] | None) -> str:
+    deadline = Deadline(60)
+    memory = partial(Memory, "records", directory="/run/memory")
+    records = Records(run, deadline, chap=Chap(*chap) if chap else None, memory=memory)
+    iscsi = Iscsi(run, deadline, records, failures="/run/failures", sysfs="/run/no-sysfs")
+    try:
+        iscsi.connect(Target(target, tuple(Portal(*portal) for portal in portals)))
+    except DataOntapError as error:
+        return str(error)
+    raise AssertionError("logged in without a daemon")
+
+
+STEPS: dict[str, Any] = {"shell": shell, "write": write, "read": read, "files": files, "connect": connect}
+
+if __name__ == "__main__":
+    threading.Thread(target=answer_nobody, daemon=True).start()
+    json.dump([STEPS[name](*arguments) for name, *arguments in json.load(sys.stdin)], sys.stdout)
