@@ -74,7 +74,7 @@ class CmodeClient(BaseClient):
         return next(iter(names), None)
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
-        """The SVM's interfaces that serve iSCSI, the disabled ones among them."""
+        """The SVM's interfaces that serve iSCSI, the disabled ones among them; 0 where a number is missing."""
         names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled")
         return self._iterate(
             "iscsi-interface-get-iter",
@@ -248,7 +248,7 @@ def _lun(record: NaElement) -> Lun:
         space_reserved=_is_true(record, "is-space-reservation-enabled"),
         online=_is_true(record, "online"),
         mapped=_is_true(record, "mapped"),
-        created=record.get_int("creation-timestamp"),
+        created=_number(record, "creation-timestamp"),
     )
 
 
@@ -264,8 +264,8 @@ def _lun_map(record: NaElement) -> LunMap:
 def _portal(record: NaElement) -> IscsiPortal:
     return IscsiPortal(
         record.get_child_content("ip-address"),
-        record.get_int("ip-port"),
-        record.get_int("tpgroup-tag"),
+        _number(record, "ip-port"),
+        _number(record, "tpgroup-tag"),
         _is_true(record, "is-interface-enabled"),
     )
 
@@ -299,6 +299,12 @@ def _pool(record: NaElement) -> Pool:
         writable=identity is not None and identity.get_child_content("type", "rw") == "rw",
         is_clone=clone is not None and clone.get_child_by_name("volume-clone-parent-attributes") is not None,
     )
+
+
+def _number(record: NaElement, name: str) -> int:
+    """A number that one record may lack without making the others useless; 0 then."""
+    text = record.get_child_content(name)
+    return int(text) if text.isdecimal() and text.isascii() else 0
 
 
 def _is_true(record: NaElement, name: str) -> bool:

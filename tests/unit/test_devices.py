@@ -19,7 +19,7 @@ from tests.unit.sysfs import NEXUSES, FakeNode
 
 MIB = 1024 * 1024
 NAA = "600a0980383054723324526c68717745"
-SETTINGS = 'HOSTNAME = "filer"\nLOGIN = "a"\nPASSWORD = "b"\nPOOL = "vol1"\n'
+SETTINGS = 'HOSTNAME = "no-filer-of-this-machine"\nLOGIN = "a"\nPASSWORD = "b"\nPOOL = "vol1"\n'
 
 
 @pytest.fixture
@@ -36,9 +36,8 @@ def node(tmp_path: Path) -> FakeNode:
 
 @pytest.fixture
 def devices(node: FakeNode, tmp_path: Path) -> Devices:
-    settings = config.parse(SETTINGS + f"LUN_DEVICE_PATH_FORMAT = '{tmp_path}/none/{{name}}'\n", "test")
     return Devices(
-        settings,
+        config.parse(SETTINGS, "test"),
         host=Host(),
         san=node.san,
         names=Names(f"{tmp_path}/udev"),

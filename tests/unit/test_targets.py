@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dataontap.client.api import NaServer
 from dataontap.client.client_base import IscsiPortal
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.errors import DeviceError, OntapError
 from dataontap.host.iscsi import Iscsi, Target
+from dataontap.host.iscsi_records import Portal
 from dataontap.host.sysfs import Nexus
 from dataontap.memory import Memory
 from dataontap.targets import IscsiTarget
@@ -73,31 +78,80 @@ def test_again_when_it_does_not_work(stage: Stage, target: IscsiTarget, initiato
 
 
 class Liar(CmodeClient):
-    """A filer that says ``name`` of its target and ``address`` of its portal."""
+    """A filer that says ``name`` of its target, and of its portals what it is told to."""
 
-    def __init__(self, name: str | None, address: str) -> None:
+    def __init__(self, name: str | None, portals: Sequence[IscsiPortal]) -> None:
         self._name = name
-        self._address = address
+        self._portals = portals
 
     def get_iscsi_service_details(self) -> str | None:
         return self._name
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
-        return [IscsiPortal(self._address, 3260, 1, enabled=True)]
+        return [*self._portals]
+
+
+FINE = IscsiPortal("192.0.2.1", 3260, 1028, enabled=True)
+ODD = [
+    (replace(FINE, address="-rf"), "'-rf' is no IP address"),
+    (replace(FINE, address=""), "'' is no IP address"),
+    (replace(FINE, address="0.0.0.0"), "'0.0.0.0' is no address of a portal"),
+    (replace(FINE, address="fe80::1%a\nb"), r"'fe80::1%a\\nb' is no address of a portal"),
+    (replace(FINE, port=0), "192.0.2.1 has no TCP port"),
+    (replace(FINE, tag=0), "192.0.2.1 has no portal group tag"),
+    (replace(FINE, enabled=False), "'192.0.2.1' is disabled"),
+]
 
 
 @pytest.mark.parametrize(
-    ("name", "address", "problem"),
+    ("name", "portals", "problem"),
     [
-        (None, "192.0.2.1", "the SVM has no iSCSI service"),
-        ("iqn.a/../../etc", "192.0.2.1", "names an iSCSI target that is none: 'iqn.a/../../etc'"),
-        ("iqn.a", "-rf", "names an iSCSI portal that is none"),
+        (None, [FINE], "the SVM has no iSCSI service"),
+        ("iqn.a/../../etc", [FINE], "names an iSCSI target that is none: 'iqn.a/../../etc'"),
+        ("iqn.a", [], "^the filer has no usable iSCSI portal; see vserver iscsi interface show$"),
+        *(("iqn.a", [odd], f"^the filer has no usable iSCSI portal: {problem};") for odd, problem in ODD),
     ],
 )
 def test_what_the_filer_says_is_not_believed_blindly(
-    initiator: Initiator, tmp_path: Path, name: str | None, address: str, problem: str
+    initiator: Initiator, tmp_path: Path, name: str | None, portals: list[IscsiPortal], problem: str
 ) -> None:
     memory = Memory("target", directory=str(tmp_path))
     with pytest.raises(OntapError, match=problem):
-        IscsiTarget(lambda: Liar(name, address), initiator, memory).connect()
+        IscsiTarget(lambda: Liar(name, portals), initiator, memory).connect()
     assert initiator.told == []
+
+
+@pytest.mark.parametrize(("odd", "problem"), ODD)
+def test_an_odd_portal_is_left_out(
+    initiator: Initiator,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    odd: IscsiPortal,
+    problem: str,
+) -> None:
+    """And said. The others serve, each once."""
+    other = replace(FINE, address="2001:db8::2")
+    found = [odd, other, replace(other, address="2001:DB8:0::2")]
+    IscsiTarget(lambda: Liar("iqn.a", found), initiator, Memory("target", directory=str(tmp_path))).connect()
+    assert initiator.told == [Target("iqn.a", (Portal("2001:db8::2", 3260, 1028),))]
+    assert re.search(f"an iSCSI interface of the filer is left out: {problem}", caplog.text)
+
+
+def test_a_portal_that_the_filer_describes_by_halves() -> None:
+    """It is read all the same."""
+    enabled = "<is-interface-enabled>true</is-interface-enabled>"
+    interfaces = (
+        enabled,
+        f"<ip-address>192.0.2.1</ip-address><ip-port>3260</ip-port><tpgroup-tag>1028</tpgroup-tag>{enabled}",
+        "<ip-address>192.0.2.3</ip-address><ip-port>many</ip-port><tpgroup-tag>-1</tpgroup-tag>",
+    )
+    kind = "iscsi-interface-list-entry-info"
+    listed = "".join(f"<{kind}>{interface}</{kind}>" for interface in interfaces)
+    results = f"<attributes-list>{listed}</attributes-list><num-records>3</num-records>"
+    answer = f'<netapp version="1.180"><results status="passed">{results}</results></netapp>'
+    client = CmodeClient(NaServer(lambda document: answer.encode()))
+    assert client.get_iscsi_target_details() == [
+        IscsiPortal("", 0, 0, enabled=True),
+        FINE,
+        IscsiPortal("192.0.2.3", 0, 0, enabled=False),
+    ]
