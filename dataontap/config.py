@@ -64,8 +64,8 @@ class Settings:
     fencing: bool = option(literals.yes_no, default=True)
 
     storage_protocol: str = option(literals.one_of("iscsi", "fc"), default="iscsi")
-    iscsi_chap_user: str | None = option(literals.maybe(literals.text), default=None)
-    iscsi_chap_password: str | None = option(literals.maybe(literals.secret), default=None, repr=False)
+    iscsi_chap_user: str | None = option(literals.maybe(literals.chap), default=None)
+    iscsi_chap_password: str | None = option(literals.maybe(literals.chap), default=None, repr=False)
     multipath: bool = option(literals.yes_no, default=True)
     lun_id_limit: int = option(literals.number(1, 4095), default=4095)
     lun_device_path_format: str = option(literals.device_path_format, default="/dev/disk/{hostname}/{pool}/{name}")

@@ -10,6 +10,7 @@ from typing import Any, Callable
 Reader = Callable[[Any], Any]
 NODE = "{node}"  # in an initiator group's name: the node's, by Ganeti's word
 Commands = tuple[tuple[str, ...], ...]
+_CHAP_BYTES = 255
 
 
 def text(value: object) -> str:
@@ -27,6 +28,17 @@ def secret(value: object) -> str:
         return text(value)
     except ValueError:
         raise ValueError("expected a non-empty string without control characters") from None
+
+
+def chap(value: object) -> str:
+    """A CHAP user's name or secret that open-iscsi reads as it was written, without the value in the error.
+
+    Of a longer one it takes 255 bytes, and blanks at the ends it drops (seen with iscsiadm 2.1.8 and 2.1.11).
+    """
+    found = secret(value)
+    if found != found.strip(" ") or len(found.encode()) > _CHAP_BYTES:
+        raise ValueError(f"expected a string without blanks at its ends, of at most {_CHAP_BYTES} bytes")
+    return found
 
 
 def maybe(read: Reader) -> Reader:

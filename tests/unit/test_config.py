@@ -237,3 +237,22 @@ def test_any_literal_is_taken_or_refused_by_name(name: str, value: object) -> No
         assert name in str(error) or "POOL" in name or "CERT_FILE" in name
     else:
         assert dataclasses.replace(settings) == settings
+
+
+@pytest.mark.parametrize("option", ["ISCSI_CHAP_USER", "ISCSI_CHAP_PASSWORD"])
+class TestChap:
+    @pytest.mark.parametrize("value", [" in front", "behind ", "x" * 256, "é" * 128])
+    def test_what_open_iscsi_would_read_otherwise_is_refused(self, option: str, value: str) -> None:
+        """Without a word of it."""
+        both = {"ISCSI_CHAP_USER": "node", "ISCSI_CHAP_PASSWORD": "right-secret", option: value}
+        with pytest.raises(
+            ConfigError, match="expected a string without blanks at its ends, of at most 255"
+        ) as caught:
+            config.parse(MINIMUM + "".join(f"{name} = {one!r}\n" for name, one in both.items()), "f")
+        assert value.strip() not in str(caught.value)
+
+    @pytest.mark.parametrize("value", ["with  blanks # inside", "x" * 255, "é" * 127])
+    def test_what_it_reads_as_it_is(self, option: str, value: str) -> None:
+        both = {"ISCSI_CHAP_USER": "node", "ISCSI_CHAP_PASSWORD": "right-secret", option: value}
+        settings = config.parse(MINIMUM + "".join(f"{name} = {one!r}\n" for name, one in both.items()), "f")
+        assert getattr(settings, option.lower()) == value
