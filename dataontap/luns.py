@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
+class NotInUse(VolumeError):
+    """No LUN is provably the volume's, and none that may be is mapped to a group of ours."""
+
+
 class Luns:
     """The LUNs that ``settings`` point to, as ``client`` sees them."""
 
@@ -115,12 +119,11 @@ class Luns:
             self._require_complete(found)
         return volume
 
-    def to_move(self, name: str, uuid: str | None) -> Lun | None:
+    def to_move(self, name: str, uuid: str | None) -> Lun:
         """The LUN of the disk with this VOL_UUID, for a hook, which is not told the disk's pool.
 
-        It is the one whose tag proves it, or else the one that is mapped to a group of ours. None: there may be
-        one, but it is in use nowhere, so that it is not needed for a move, and nothing proves it. VolumeError if
-        there is no LUN, or if there are two.
+        It is the one whose tag proves it, or else the one that is mapped to a group of ours. NotInUse where there
+        is neither, but a LUN of this name; VolumeError if there is none, or if there are two.
         """
         found = self._client.get_lun_by_args(path=_anywhere(name))
         known = [lun for lun in self._allowed(found) if not is_copy(lun)]
@@ -134,8 +137,7 @@ class Luns:
         self._require_complete(found)
         if not known:
             raise VolumeError(f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER")
-        LOG.warning("%s is in use nowhere and has no tag yet: it is not attached before the move", known[0].path)
-        return None
+        raise NotInUse(f"{known[0].path} is in use nowhere, and its tag does not prove that it is the disk's")
 
     def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
         """What is still there of a removed disk: the LUN that is provably this cluster's, and those that are not.

@@ -21,7 +21,7 @@ from dataontap.errors import DataOntapError, DeadlineError, DeviceError, NaApiEr
 from dataontap.host.lun import Wanted
 from dataontap.igroups import Igroups
 from dataontap.locks import Locks
-from dataontap.luns import Luns
+from dataontap.luns import Luns, NotInUse
 from dataontap.making import Making
 from dataontap.masking import Masking
 from dataontap.orphans import Orphans
@@ -166,7 +166,7 @@ class DataOnTapProvider:
 
         return self._making.whole_or_none(path, release)
 
-    def attach(self, volume: Volume) -> str | None:
+    def attach(self, volume: Volume) -> str:
         """The volume's block device on this node, by its stable name; made to appear if it is not here.
 
         Raises VolumeError when there is no such LUN and DeviceError when no device comes.
@@ -179,30 +179,30 @@ class DataOnTapProvider:
         """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map.
 
         For hooks, which are told neither the disk's pool nor its igroup: the LUN's tag has to tell, and is left as
-        it is. Where it does not tell the igroup, a map to any will do. None: nothing proves that a LUN is the
-        volume's, but none is in use, so that an instance that is moved does not need it.
+        it is. Where it does not tell the igroup, a map to any will do. None: no LUN is provably the volume's, but
+        none is in use either, so that an instance that is moved does not need it.
         """
         with self._locks.volume(volume.name), self._igroups.doubted():
             find = partial(self.luns.to_move, volume.name, volume.uuid)
-            return self._attach(volume.name, find, partial(self._bring_up, of_tag=True))
+            try:
+                return self._attach(volume.name, find, partial(self._bring_up, of_tag=True))
+            except NotInUse as error:
+                LOG.warning("%s is not attached before the move: %s", volume.name, error)
+                return None
 
-    def _attach_fully(self, volume: Volume) -> str | None:
+    def _attach_fully(self, volume: Volume) -> str:
         name = volume.name
         device = self.devices.find(name)
         if device is not None and self._records.is_closed(name):
             return device  # only to be detached, or opened again
         return self._attach(name, partial(self.luns.existing, name), partial(self._bring_up, uuid=volume.uuid))
 
-    def _attach(
-        self, name: str, find: Callable[[], Lun | None], bring_up: Callable[[str, str | None, Lun], str]
-    ) -> str | None:
-        """The device of the LUN that ``find`` tells, brought up and on record; None if it tells none."""
+    def _attach(self, name: str, find: Callable[[], Lun], bring_up: Callable[[str, str | None, Lun], str]) -> str:
+        """The device of the LUN that ``find`` tells, brought up and on record."""
         try:
             with self._on_record(name):
-                lun = find()
-                if lun is None:
-                    return None
-                device = bring_up(name, self.devices.find(name), _online(lun))
+                lun = _online(find())
+                device = bring_up(name, self.devices.find(name), lun)
                 self.devices.warn_if_protected(device)
                 self._records.keep(name, device, _noted(lun))
                 return device

@@ -287,7 +287,7 @@ class TestHooks:
         copied.ask("lun-set-comment", {"path": PATH, "comment": OLD})
         assert copied.provider.attach_anew(VOLUME) is None
         assert (copied.groups(PATH), copied.groups(ELSEWHERE)) == ([], [])
-        assert "/vol/vol1/v is in use nowhere and has no tag yet" in caplog.text
+        assert "v is not attached before the move: /vol/vol1/v is in use nowhere, and its tag" in caplog.text
 
     def test_a_proven_one_of_another_disk_is_not_taken(self, made: Stage) -> None:
         stop(made)
