@@ -226,10 +226,15 @@ class Devices:
         return device
 
     def _take_back(self, name: str, naas: Collection[str]) -> None:
-        try:
-            self.take_down(name, naas)
-        except HostError as error:
-            LOG.warning("the device stays: %s", error)
+        """Take a device down that has just come, into which udev may still look; that it stays is only said."""
+        for last in (False, False, True):
+            try:
+                self.take_down(name, naas)
+            except (HostError, DeadlineError) as error:
+                if last:
+                    LOG.warning("the device stays: %s", error)
+            else:
+                return
 
     def _settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
         if self.are_ours:
