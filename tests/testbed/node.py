@@ -21,6 +21,8 @@ FABRIC = ROOT / "tests/simulator/fabric.py"
 CONFIG = "/etc/ganeti/extstorage-dataontap.conf"
 LINKS = "/run/disk"  # the node's /run is its own, and so are its device links
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+# The nodes of the cluster that each node of the test-bed is in.
+CLUSTER = ("node1", "node2", "node3", "primary", "target", "node1.example", "node2.example", "node3.example")
 
 
 class GanetiError(Exception):
@@ -64,6 +66,7 @@ class Node:
         for part in ("etc-ganeti", "lib-ganeti", "log/ganeti/extstorage"):
             (self.directory / part).mkdir(parents=True)
         (self.directory / "lib-ganeti/ssconf_cluster_name").write_text("cluster.example\n")
+        (self.directory / "lib-ganeti/ssconf_node_list").write_text("\n".join({*CLUSTER, self.name}))
         self.configure(**self._options)
         setup = ROOT / "tests/testbed/namespace.sh"
         unshare = ["unshare", "--mount", "--uts", "--propagation", "private"]
