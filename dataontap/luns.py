@@ -229,7 +229,7 @@ class Luns:
         """
         text, found = tag.split(lun.comment)
         mark = self.mark(lun, uuid)
-        if mark == found:
+        if str(mark) == str(found):
             return
         if is_copy(lun):
             LOG.warning("%s is taken for the volume from now on, since it is at its path", lun.path)
