@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from dataontap.errors import ConfigError
@@ -11,9 +12,14 @@ if TYPE_CHECKING:
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
 
+LOG = logging.getLogger(__name__)
+
 
 def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
-    """A client for the filer that ``settings`` describe. Nothing is sent before its first call."""
+    """A client for the filer that ``settings`` describe; warns if that is to be trusted blindly.
+
+    Nothing is sent before its first call.
+    """
     if settings.storage_family != "ontap_cluster":
         raise ConfigError(f"STORAGE_FAMILY: {settings.storage_family!r} is not supported yet; ontap_cluster is")
 
@@ -34,6 +40,10 @@ def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
         cert_file=settings.cert_file,
         key_file=settings.key_file,
     )
+    if not filer.tls:
+        LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all else can be read and changed on the way")
+    elif not filer.verify:
+        LOG.warning("VERIFY_CERT is False: who takes the filer's place gets LOGIN and PASSWORD; see CA_FILE")
     vserver = settings.cluster_mode_vserver
     server = NaServer(Transport(filer, deadline), tunnel=vserver, again=Patience(deadline))
     remembered = RememberedVersion(filer.address, vserver, settings.login, settings.cert_file)

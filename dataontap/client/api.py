@@ -251,6 +251,8 @@ class NaServer:
         elif code in codes.SEEN_BY_ANOTHER_GROUP:
             hint = "initiator in two igroups? see lun igroup show -initiator"
             limit = _REASON_LIMIT_BEFORE_HINT
+        elif code == codes.ESUSPENDED:
+            hint = "system services web ontapi modify -suspended false"
         busy = code in codes.BUSY or (api == "clone-create" and codes.BUSY_CLONE_REASON in reason)
         return NaApiError(api, code, one_line(reason, limit), hint=hint, transient=busy)
 

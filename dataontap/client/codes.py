@@ -23,6 +23,9 @@ EAPINOTFOUND = "13005"
 EINVALIDINPUTERROR = "13115"
 EOBJECTNOTFOUND = "15661"  # what clustered ONTAP says where 7-Mode has an errno of its own
 EVSERVERNOTFOUND = "15698"
+ESUSPENDED = (
+    "61253"  # in no table; NetApp's Harvest has it (ErrNumZAPISuspended). Its reason's text is unknown [?].
+)
 
 # How a filer of another version than we took it for says so. EAPIERROR is generic: "Extra input: NAME".
 UNKNOWN_TO_THIS_VERSION = frozenset({EAPINOTFOUND, EINVALIDINPUTERROR, EAPIERROR})

@@ -1,4 +1,4 @@
-"""Bytes out, bytes back: one kept-alive HTTPS connection to one filer. The one importer of http.client and ssl."""
+"""Bytes out, bytes back: one kept-alive HTTPS connection to one filer. The one importer of http.client."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
+from dataontap.client import tls
 from dataontap.deadline import Deadline
-from dataontap.errors import ConfigError, TransportError
+from dataontap.errors import TransportError
 
 if TYPE_CHECKING:
     import http.client
     import socket
-    import ssl
 
 LOG = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ REACH_SECONDS = 15.0
 # (223 characters): 7 MiB. A page of LUNs has 0.3 MiB at most. A peer that sends more is no filer.
 ANSWER_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
+# What a filer may say whose ONTAPI is switched off, or that is no filer; which of them is recorded nowhere [?].
+_ENABLE = "vserver services web modify -name ontapi -enabled true"
+_NO_ONTAPI = frozenset({403, 404, 405, 410})
 
 
 @dataclass(frozen=True)
@@ -174,10 +177,11 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
     import http.client
     import socket
 
-    context = _tls(filer) if filer.tls else None
+    wrap = tls.wrapper(filer) if filer.tls else None
     connection = http.client.HTTPConnection(filer.hostname, filer.port or filer.default_port)
+    connection.auto_open = 0  # it would be without TLS, and the request goes with the password
     addresses = _addresses(connection.host, connection.port)
-    failure: OSError = TimeoutError()
+    failure: Exception = TimeoutError()
     # Silence is asked again: while a node of the filer takes over another's addresses, nobody answers there.
     while isinstance(failure, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
         for address in addresses:
@@ -185,10 +189,12 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
                 raise failure
             try:
                 patience = min(CONNECT_SECONDS, deadline.left("connecting"))
-                _open(connection, address, context, patience)
+                _open(connection, address, wrap, patience)
             except OSError as error:
                 connection.close()
                 failure = error
+                if tls.has_other_name(error):
+                    failure = _misnamed(connection, address, filer, patience)
             else:
                 return connection
     raise failure
@@ -197,7 +203,7 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
 def _open(
     connection: http.client.HTTPConnection,
     address: tuple[str, int],
-    context: ssl.SSLContext | None,
+    wrap: Callable[..., socket.socket] | None,
     patience: float,
 ) -> None:
     """Let ``connection`` be one to ``address``, its TLS included, ``patience`` seconds for each of the two."""
@@ -205,9 +211,21 @@ def _open(
 
     connection.sock = socket.create_connection(address, patience)
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if context is not None:
+    if wrap is not None:
         with _closing_at(connection.sock, patience):
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=connection.host)
+            connection.sock = wrap(connection.sock, server_hostname=connection.host)
+
+
+def _misnamed(
+    connection: http.client.HTTPConnection, address: tuple[str, int], filer: Filer, patience: float
+) -> TransportError:
+    """The error for a certificate with another name, which it takes one more connection to learn."""
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        _open(connection, address, tls.wrapper(filer, any_name=True), patience)
+        names = tls.names(connection.sock)
+    connection.close()
+    return TransportError(tls.other_name(filer, names), sent=False)
 
 
 def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
@@ -245,8 +263,8 @@ def _refusal(status: int, filer: Filer) -> TransportError:
         why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
     elif status == 401:
         why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"
-    elif status == 404:
-        why = f"is no ONTAP filer, or ONTAPI is switched off on it (HTTP status 404 for {URL})"
+    elif status in _NO_ONTAPI:
+        why = f"has no ONTAPI (HTTP status {status}); {_ENABLE} switches it on, if this is a filer"
     else:
         why = f"answered with HTTP status {status}"
     return TransportError(f"{filer.address} {why}", status=status, transient=status >= 500)
@@ -256,47 +274,19 @@ def _explained(error: Exception, filer: Filer, *, sent: bool) -> TransportError:
     """What went wrong below HTTP, in the words of the one who has to mend it."""
     import http.client
     import socket
-    import ssl
 
     transient = False
     if isinstance(error, socket.gaierror):
         why = f"cannot resolve HOSTNAME {filer.hostname!r}: {error.strerror}"
     elif isinstance(error, ConnectionRefusedError):
         why = f"{filer.address} refused the connection; check HOSTNAME and PORT"
-    elif isinstance(error, ssl.SSLCertVerificationError):
-        store = filer.ca_file or "the system's store"
-        why = f"{filer.address}'s certificate is not trusted by {store}: {error.verify_message}; see CA_FILE"
+    elif (of_tls := tls.explained(error, filer)) is not None:
+        why = of_tls
     elif isinstance(error, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
         why = f"{filer.address} did not answer in time" if sent else f"{filer.address} cannot be reached in time"
-    elif isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        why = f"TLS with {filer.address} failed: {error.reason or error}; check PORT and TRANSPORT_TYPE"
     elif isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionResetError):
         why = f"{filer.address} does not speak HTTP; check PORT and TRANSPORT_TYPE"
     else:
-        transient = isinstance(error, (ConnectionError, ssl.SSLError, http.client.IncompleteRead))
+        transient = isinstance(error, (ConnectionError, http.client.IncompleteRead)) or tls.broke_off(error)
         why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
     return TransportError(why, sent=sent, transient=transient)
-
-
-def _tls(filer: Filer) -> ssl.SSLContext:
-    """The rules for this one connection; nothing process-wide is changed."""
-    import ssl
-
-    try:
-        context = ssl.create_default_context(cafile=filer.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"CA_FILE: {filer.ca_file}: {error.strerror or error}") from None
-    # Python 3.13 made this strictness a default. Filers' own self-signed certificates may lack what it wants
-    # (they were made for older rules), and a node's upgrade must not cut it off from its disks.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not filer.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if filer.cert_file:
-        try:
-            # A password for the key would be asked for on a terminal that is not there.
-            context.load_cert_chain(filer.cert_file, filer.key_file, password="")
-        except (OSError, ssl.SSLError) as error:
-            key = f" or KEY_FILE {filer.key_file} (if it is encrypted: it must not be)" if filer.key_file else ""
-            raise ConfigError(f"CERT_FILE: {filer.cert_file}{key}: {error.strerror or error}") from None
-    return context

@@ -18,7 +18,7 @@ OWNERS = {
     "lxml": {"client/api.py"},
     "six": {"client/api.py"},
     "http.client": {"client/transport.py"},
-    "ssl": {"client/transport.py"},
+    "ssl": {"client/tls.py"},
     "socket": {"client/transport.py", "host/udev.py", "ssconf.py"},
     "subprocess": {"host/run.py"},
     "oslo_log": {"log.py"},
