@@ -32,6 +32,8 @@ _FORM_2 = re.compile(
 _FORM_1 = re.compile(
     r"(?:(?P<text>.*) )?dataontap:1:(?P<cluster>[^: ]+):(?P<uuid>[^: ]+):(?P<kind>disk|snap)", re.S
 )
+# What is left of a tag of form 2 of which an older node cut off so much that it is none any more.
+_REST_OF_FORM_2 = re.compile(r"(?:^| )dataontap:2:[^ ]*\Z")
 _SERIAL = re.compile("[0-9a-f]{24}")
 
 
@@ -63,8 +65,12 @@ def cluster_word(name: str) -> str:
 
 
 def compose(text: str, tag: Tag) -> str:
-    """The comment for ``text`` and ``tag``; the text gives way where both are too long."""
-    kept = text[: max(0, COMMENT_LIMIT - len(str(tag)) - 1)].rstrip()
+    """The comment for ``text`` and ``tag``; the text gives way where both are too long.
+
+    What looks like a tag in the text is made harmless: it would count where an older node cuts ours.
+    """
+    harmless = text.replace("dataontap:2:", "dataontap-2:")
+    kept = harmless[: max(0, COMMENT_LIMIT - len(str(tag)) - 1)].rstrip()
     return f"{kept} {tag}" if kept else str(tag)
 
 
@@ -76,8 +82,9 @@ def split(comment: str) -> tuple[str, Tag | None]:
     newest = found[-1]
     before, after = comment[: newest.start()].rstrip(" "), comment[newest.end() :].lstrip(" ")
     rest, older = _split_form_1(after)
-    # An older node cut the text, our tag with it, to make room for its own: then the form may have lost its end.
-    igroup = None if older and len(comment) >= COMMENT_LIMIT else newest["igroup"]
+    # An older node may have cut the text, and our tag, to make room for its own; so the form may lack its end.
+    # The comment's length does not tell: the node's own tag got shorter if the cluster got a shorter name since.
+    igroup = None if older else newest["igroup"]
     serial = (newest["serial"] or "").lower()
     mark = Tag(
         newest["cluster"],
@@ -93,7 +100,8 @@ def _split_form_1(comment: str) -> tuple[str, Tag | None]:
     match = _FORM_1.fullmatch(comment)
     if match is None:
         return comment, None
-    return match["text"] or "", Tag(cluster_word(match["cluster"]), match["uuid"], match["kind"])
+    text = _REST_OF_FORM_2.sub("", match["text"] or "")
+    return text, Tag(cluster_word(match["cluster"]), match["uuid"], match["kind"])
 
 
 def igroup_of(comment: str) -> str | None:

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.testbed.product import ROOT
+from tests.testbed.product import PACKAGED, ROOT, Product
 
 CACHE = Path("/var/cache/ganeti-extstorage-dataontap-tests")
 COMMAND = ("dpkg-buildpackage", "-us", "-uc")
@@ -31,12 +31,12 @@ class BuildError(Exception):
     """The package cannot be built; the end of what the build said is in it."""
 
 
-def build() -> Path:
+def build(tree: Path = ROOT) -> Path:
     """The binary package's file, ganeti-extstorage-dataontap_VERSION_all.deb, built if it is not there yet.
 
     Costs some 5 s the first time. Raises BuildError.
     """
-    (package,) = artefacts("-b").glob("*.deb")
+    (package,) = artefacts("-b", tree).glob("*.deb")
     return package
 
 
@@ -46,34 +46,42 @@ def build_source() -> Path:
     return changes
 
 
-def artefacts(kind: str) -> Path:
+def unpack(package: Path, directory: Path) -> Product:
+    """The files of a binary package in ``directory``, not installed: where the scripts are, and the library."""
+    subprocess.run(["dpkg-deb", "--extract", package, directory], check=True)
+    return Product(*(directory / part.relative_to("/") for part in (PACKAGED.extstorage, PACKAGED.library)))
+
+
+def artefacts(kind: str, tree: Path = ROOT) -> Path:
     """A directory with what dpkg-buildpackage leaves beside its tree; ``kind`` is -b or -S. Do not change it."""
-    files = sources()
+    files = sources(tree)
     if kind == "-b":
         files = [name for name in files if not name.startswith(NOT_IN_IT)]
-    kept = CACHE / f"package{kind}-{_digest(files)}"
+    kept = CACHE / f"package{kind}-{_digest(files, tree)}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "package.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.is_dir():
             _drop_unused()
-            _build(sources(), kind, kept)
+            _build(tree, kind, kept)
         os.utime(kept)
     return kept
 
 
-def sources() -> list[str]:
-    """The files of the tree that belong to it: those git has, or would take with ``git add``."""
-    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def sources(tree: Path = ROOT) -> list[str]:
+    """The files of the tree that belong to it: those git has, or would take with ``git add``; without git, all."""
+    if not (tree / ".git").exists():
+        return sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir())
+    command = ["git", "-C", str(tree), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
-    return sorted({name for name in names if name and (ROOT / name).exists()})
+    return sorted({name for name in names if name and (tree / name).exists()})
 
 
-def copy_tree(directory: Path, files: list[str]) -> None:
+def copy_tree(directory: Path, files: list[str], tree: Path = ROOT) -> None:
     """Copy these files of the tree to ``directory``, as a fresh clone has them."""
     for name in files:
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, directory / name, follow_symlinks=False)
+        shutil.copy2(tree / name, directory / name, follow_symlinks=False)
 
 
 def _drop_unused() -> None:
@@ -83,10 +91,10 @@ def _drop_unused() -> None:
             shutil.rmtree(old)
 
 
-def _build(files: list[str], kind: str, kept: Path) -> None:
+def _build(origin: Path, kind: str, kept: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="build-", dir=CACHE) as directory:
         tree = Path(directory, "made", "tree")
-        copy_tree(tree, files)
+        copy_tree(tree, sources(origin), origin)
         done = subprocess.run(
             [*COMMAND, kind],
             cwd=tree,
@@ -103,10 +111,10 @@ def _build(files: list[str], kind: str, kept: Path) -> None:
         tree.parent.rename(kept)
 
 
-def _digest(files: list[str]) -> str:
+def _digest(files: list[str], tree: Path) -> str:
     total = hashlib.sha256()
     for name in files:
-        path = ROOT / name
+        path = tree / name
         content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
         total.update(f"{name}\0{path.lstat().st_mode & 0o111}\0{len(content)}\0".encode() + content)
     return total.hexdigest()[:16]

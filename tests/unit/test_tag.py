@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +57,37 @@ def test_round_trip(text: str, mark: Tag) -> None:
     assert tag.find(comment) == mark
     assert len(comment) <= COMMENT_LIMIT
     assert comment.endswith(str(mark)), "the text gives way, never the tag"
+
+
+class TestBesideATagOfForm1:
+    """What nodes of earlier versions leave of ours: they take it for text, which gives way to their own tag."""
+
+    OURS = Tag("c.example", "e5d84ccc", DISK, SERIAL, "fast-{node}")
+    THEIRS = "dataontap:1:c.example:-:disk"
+
+    def test_it_counts_but_for_its_igroup(self) -> None:
+        """Whose end may be missing, however long the comment is."""
+        for cut in (0, 3):
+            ours = str(self.OURS)[: len(str(self.OURS)) - cut]
+            assert tag.split(f"text {ours} {self.THEIRS}") == ("text", replace(self.OURS, igroup=None))
+
+    def test_a_serial_number_that_was_cut_is_none(self) -> None:
+        mark = replace(self.OURS, igroup=None)
+        for cut in (1, 23, 24, 25):
+            found = tag.split(f"text {str(mark)[:-cut]} {self.THEIRS}")
+            assert found == ("text", replace(mark, serial=tag.UNKNOWN))
+
+    def test_the_rest_of_one_is_neither_a_tag_nor_text(self) -> None:
+        mark = str(replace(self.OURS, igroup=None))
+        for length in (len("dataontap:2:"), len("dataontap:2:c.ex"), len("dataontap:2:c.example:e5d84ccc:dis")):
+            assert tag.split(f"text {mark[:length]} {self.THEIRS}") == ("text", Tag("c.example", "-", DISK))
+            assert tag.split(f"{mark[:length]} {self.THEIRS}") == ("", Tag("c.example", "-", DISK))
+
+
+def test_a_tag_in_the_text_is_none() -> None:
+    """Or it would be what is left, once an earlier version has cut off ours."""
+    other = Tag("other.example", "u-9", DISK, "0" * 24)
+    comment = tag.compose(f"x {other}", Tag("c.example", "e5d84ccc", DISK, SERIAL))
+    cut = comment[: comment.rindex(" dataontap:2:")]
+    assert tag.find(cut) is None
+    assert tag.find(f"{cut} dataontap:1:c.example:-:disk") == Tag("c.example", "-", DISK)
