@@ -40,6 +40,7 @@ RIGHTS = {
     "/lib/systemd/system/ganeti-extstorage-dataontap.timer": PLAIN,
     "/usr/lib/python3/dist-packages/dataontap/main.py": PLAIN,
     "/usr/lib/udev/rules.d/57-ganeti-extstorage-dataontap.rules": PLAIN,
+    "/usr/share/doc/ganeti-extstorage-dataontap/examples/lvm-global-filter.conf": PLAIN,
     "/usr/share/doc/ganeti-extstorage-dataontap/examples/multipath.conf": PLAIN,
     f"{PROVIDER}/parameters.list": PLAIN,
     **{f"{PROVIDER}/{verb}": PROGRAM for verb in VERBS},

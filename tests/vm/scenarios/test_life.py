@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -143,6 +144,102 @@ def test_what_is_not_ours_is_left_alone(node: Machine, storage: Storage) -> None
     assert len(node.paths(foreign.naa)) == 2
     assert node.read("/dev/hostvg/hostlv") == "of the host"
     node.shell("vgremove -qq -f hostvg && pvremove -qq $1", foreign.map)
+
+
+# A guest's "pvcreate /dev/vda; vgcreate xenvg", on a LUN's file and with eyes for nothing else; the node's own.
+GUESTS_GROUP = """
+    modprobe loop
+    disk=$(losetup --find --show $2 "$1")
+    alone="devices { global_filter = [ \\"a|^$disk|\\", \\"r|.*|\\" ] }"
+    if [ -n "$2" ]; then
+        echo 'type=8e' | sfdisk --quiet "$disk"
+        partx --update "$disk" 2>/dev/null || :
+        udevadm settle
+        part=p1
+    fi
+    pvcreate -qq --config "$alone" "$disk$part"
+    vgcreate -qq --config "$alone" xenvg "$disk$part"
+    losetup --detach "$disk"
+    udevadm settle
+"""
+NODES_GROUP = """
+    modprobe loop
+    truncate -s 64M /root/xenvg.img
+    disk=$(losetup --find --show /root/xenvg.img)
+    pvcreate -qq "$disk" && vgcreate -qq xenvg "$disk"
+"""
+NO_NODES_GROUP = """
+    vgremove -qq -f xenvg
+    losetup --detach $(losetup --noheadings --output NAME --associated /root/xenvg.img)
+    rm /root/xenvg.img
+"""
+GROUPS = ("vgs", "--noheadings", "-o", "vg_name,vg_uuid,pv_count", "xenvg")
+
+
+@contextmanager
+def nodes_group(node: Machine) -> Iterator[None]:
+    """The node has a volume group xenvg of its own, as Ganeti's default is, and the example's filter."""
+    node.shell(NODES_GROUP)
+    node.shell("[ ! -e /etc/lvm/lvmlocal.conf ] || mv /etc/lvm/lvmlocal.conf /root")
+    try:
+        yield
+    finally:
+        node.shell("rm -f /etc/lvm/lvmlocal.conf; [ ! -e /root/lvmlocal.conf ] || mv /root/lvmlocal.conf /etc/lvm")
+        node.shell(NO_NODES_GROUP)
+
+
+@pytest.mark.parametrize("where", ["the whole disk", "a partition"])
+@pytest.mark.parametrize("has_maps", [True, False], ids=["multipath", "bare"])
+def test_a_guests_volume_group_of_the_nodes_name(
+    node: Machine, storage: Storage, tell: Tell, has_maps: bool, where: str
+) -> None:
+    """LVM reads every disk that it may. With the example's global_filter it may not read guests'."""
+    node.configure(MULTIPATH=has_maps)
+    with contextlib.ExitStack() as stack:
+        if not has_maps:
+            stack.enter_context(multipath_conf(node, NO_MULTIPATH))
+        stack.enter_context(nodes_group(node))
+        before = node.run(*GROUPS)
+        assert before.status == 0, before.stderr
+        lun = storage.make(NAME)
+        node.shell(GUESTS_GROUP, str(lun.file), "" if where == "the whole disk" else "--partscan")
+        device = node.attach(NAME)
+        node.shell("udevadm trigger --settle")
+        without = node.run(*GROUPS)
+        node.shell("cp /src/etc/lvm-global-filter.conf /etc/lvm/lvmlocal.conf")
+        with_filter = node.run(*GROUPS)
+        assert (with_filter.status, with_filter.stdout) == (0, before.stdout), with_filter.stderr
+        assert "Duplicate" not in with_filter.stderr
+        sees_none = has_maps and where == "a partition"  # of a map's partitions the node makes no devices
+        assert (without.status == 0) == sees_none, "without a filter it is in the way"
+        assert node.shell("readlink -f $1", device) == node.shell("readlink -f $1", node.names()[0])
+        assert {uuid.split("-")[0] for uuid in node.maps().values()} <= {"mpath"}
+        assert node.script("detach", NAME).status == 0
+        assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+        tell(
+            f"a guest's volume group xenvg on {where}, {'multipath' if has_maps else 'MULTIPATH = False'}",
+            old=f"vgs xenvg exits {without.status} without a filter",
+            ours=f"vgs xenvg exits {with_filter.status} with the example's",
+        )
+
+
+def test_hands_off_a_bare_disk(node: Machine, storage: Storage) -> None:
+    """udev tells the rules of LVM, bcache, systemd and others so, of the disk and of its partitions."""
+    node.configure(MULTIPATH=False)
+    with multipath_conf(node, NO_MULTIPATH):
+        lun = storage.make(NAME)
+        node.shell(DRAW_UP, str(lun.file))
+        device = node.attach(NAME)
+        (disk,) = node.disks()
+        parts = node.shell("udevadm settle; cd /dev && ls $1?", disk).split()
+        assert len(parts) == 3
+        for name in (disk, *parts):
+            properties = node.shell("udevadm info --query property --name $1", name).splitlines()
+            assert {"DM_UDEV_DISABLE_OTHER_RULES_FLAG=1", "SYSTEMD_READY=0"} <= set(properties)
+            assert [line for line in properties if line.startswith("ID_FS_")] == []
+        assert sorted(node.names()) == [device, *(f"{device}-part{number}" for number in (1, 2, 3))]
+        assert node.script("detach", NAME).status == 0
+        assert (node.disks(), node.names()) == ([], [])
 
 
 @contextmanager
