@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.package import readme, releases
 from tests.package.root import Root
-from tests.testbed import package
+from tests.testbed import earlier, package
 
 RELEASES = ("bookworm", "trixie")
 
@@ -22,6 +22,12 @@ RELEASES = ("bookworm", "trixie")
 def built() -> Path:
     """The binary package."""
     return package.build()
+
+
+@pytest.fixture(scope="session")
+def built_earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The binary package of the version before this one."""
+    return package.build(earlier.tree(tmp_path_factory.mktemp("earlier")))
 
 
 class ByRelease(LoadScopeScheduling):  # type: ignore[misc]

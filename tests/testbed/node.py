@@ -195,11 +195,14 @@ class Node:
         """The provider's log file on this node."""
         return (self.directory / "log/ganeti-extstorage-dataontap.log").read_text(encoding="utf-8")
 
-    def fabric_command(self, verb: str, *, igroup: str = "ganeti") -> tuple[str, ...]:
-        """What shows this node what the filer maps to ``igroup``, or takes it away."""
+    def fabric_command(
+        self, verb: str, *, igroup: str = "ganeti", initiator: str | None = None
+    ) -> tuple[str, ...]:
+        """What shows this node what the filer maps to ``igroup``, or to ``initiator``'s, or takes it away."""
         command = [PYTHON, str(FABRIC), verb, "--links", LINKS]
         if verb == "attach":
-            command += ["--state", str(self._simulator.state), "--igroup", igroup]
+            who = ["--initiator", initiator] if initiator else ["--igroup", igroup]
+            command += ["--state", str(self._simulator.state), *who]
         return tuple(command + ([] if verb == "clear" else ["--hostname", "127.0.0.1"]))
 
 
