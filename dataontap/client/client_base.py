@@ -101,11 +101,30 @@ class IscsiPortal:
 
 @dataclass(frozen=True)
 class Pool:
-    """A volume of the filer: may it hold LUNs of its own, or does it only show another one's?"""
+    """A volume of the filer: may it hold LUNs of its own, or does it only show another one's?
+
+    ``type`` is rw, or dp or ls for mirrors; ``state`` is online, restricted or offline, "" where the filer does
+    not tell. ``size`` and ``available`` are what LUNs may take and what is left of it, in bytes, None where it
+    does not tell; ``grows`` is whether the filer gives it room by itself (autosize).
+    """
 
     name: str
-    writable: bool
+    type: str
     is_clone: bool
+    state: str = ""
+    size: int | None = None
+    available: int | None = None
+    grows: bool = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether anything can be made in it."""
+        return self.type == "rw"
+
+    @property
+    def online(self) -> bool:
+        """Whether its LUNs are served, as far as the filer tells."""
+        return self.state in {"", "online"}
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,9 @@ class CmodeClient(BaseClient):
             query={"volume-id-attributes": {"name": "|".join(names)}},
             wanted={
                 "volume-id-attributes": {"name": "", "type": ""},
+                "volume-state-attributes": {"state": ""},
+                "volume-space-attributes": {"size-available": "", "size-total": ""},
+                "volume-autosize-attributes": {"is-enabled": ""},
                 "volume-clone-attributes": {"volume-clone-parent-attributes": {"name": ""}},
             },
         )
@@ -296,8 +299,12 @@ def _pool(record: NaElement) -> Pool:
     clone = record.get_child_by_name("volume-clone-attributes")
     return Pool(
         name=identity.get_child_content("name") if identity is not None else "",
-        writable=identity is not None and identity.get_child_content("type", "rw") == "rw",
+        type=identity.get_child_content("type", "rw") if identity is not None else "",
         is_clone=clone is not None and clone.get_child_by_name("volume-clone-parent-attributes") is not None,
+        state=_inner(record, "volume-state-attributes", "state"),
+        size=_optional(_inner(record, "volume-space-attributes", "size-total")),
+        available=_optional(_inner(record, "volume-space-attributes", "size-available")),
+        grows=_inner(record, "volume-autosize-attributes", "is-enabled").lower() == "true",
     )
 
 
@@ -305,6 +312,16 @@ def _number(record: NaElement, name: str) -> int:
     """A number that one record may lack without making the others useless; 0 then."""
     text = record.get_child_content(name)
     return int(text) if text.isdecimal() and text.isascii() else 0
+
+
+def _inner(record: NaElement, group: str, name: str) -> str:
+    """A volume's attribute; "" where the filer leaves it out, as of a volume that is offline."""
+    attributes = record.get_child_by_name(group)
+    return attributes.get_child_content(name, "") if attributes is not None else ""
+
+
+def _optional(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _is_true(record: NaElement, name: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from dataontap import client, config
 from dataontap.client.api import NaServer
-from dataontap.client.client_base import Found, LunMap, VolumeProblem
+from dataontap.client.client_base import Found, LunMap, Pool, VolumeProblem
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.deadline import Deadline
 from dataontap.errors import ConfigError, NaApiError, OntapError
@@ -210,6 +210,26 @@ def test_a_row_that_was_not_asked_for(ask: Callable[[CmodeClient], Any], record:
         OntapError, match=f"^the filer answered [a-z-]+-iter with {named}, which was not asked for$"
     ):
         ask(answering(page(record)))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("<volume-id-attributes><name>vol1</name></volume-id-attributes>", Pool("vol1", "rw", is_clone=False)),
+        (
+            "<volume-id-attributes><name>vol1</name><type>dp</type></volume-id-attributes>"
+            "<volume-state-attributes><state>restricted</state></volume-state-attributes>"
+            "<volume-space-attributes><size-total>7</size-total><size-available>-1</size-available>"
+            "</volume-space-attributes>"
+            "<volume-autosize-attributes><is-enabled>true</is-enabled></volume-autosize-attributes>",
+            Pool("vol1", "dp", is_clone=False, state="restricted", size=7, available=None, grows=True),
+        ),
+    ],
+)
+def test_a_volume_of_which_more_or_less_is_told(told: str, expected: Pool) -> None:
+    """Of one that is offline a filer has no sizes to tell."""
+    (found,) = answering(page(f"<volume-attributes>{told}</volume-attributes>")).get_pools(["vol1"])
+    assert found == expected
 
 
 @pytest.mark.parametrize(
