@@ -1,104 +1,62 @@
-"""What ``verify`` looks at: that a volume's life here would find all it needs."""
+"""Runs checks of this node and of the filer, and tells what they found. Who asks decides how that is shown."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-from dataontap.client import codes, rights
-from dataontap.errors import DataOntapError, NaApiError, TransportError, VolumeError
+from dataontap.errors import DataOntapError, DeadlineError, TransportError
+from dataontap.findings import Check, Finding, failure, fine, unchecked
 
-if TYPE_CHECKING:
-    from dataontap.client.client_cmode import CmodeClient
-    from dataontap.config import Settings
-    from dataontap.igroups import Igroups
-    from dataontap.orphans import Orphans
-
-
-LOG = logging.getLogger(__name__)
-
-_ROLE = "see ontap-account-zapi.txt"
+# The account is not let in, whatever it asks for.
+_REFUSED = frozenset({401, 403})
 
 
 class Checks:
-    """One method a check; ``environ.Verification.known`` has their names in order."""
+    """Checks by their names, those ``of_node`` and those ``of_filer``; ``environ.Verification`` has all names."""
 
-    def __init__(self, client: CmodeClient, igroups: Igroups, settings: Settings, orphans: Orphans) -> None:
-        self._client = client
-        self._igroups = igroups
-        self._settings = settings
-        self._orphans = orphans
+    def __init__(self, of_node: Mapping[str, Check], of_filer: Mapping[str, Check]) -> None:
+        self._of_filer = frozenset(of_filer)
+        self._checks = {**of_node, **of_filer}
 
-    def run(self, names: Sequence[str]) -> Iterator[tuple[str, DataOntapError | None]]:
-        """Each check's name and what is wrong, if anything."""
-        for number, name in enumerate(names, start=1):
-            problem = None
-            try:
-                getattr(self, name)()
-            except DataOntapError as error:
-                problem = error
-            yield name, problem
-            if name == "connection" and problem is not None:
-                # The others would only say so again, after waiting as long.
-                for unchecked in names[number:]:
-                    LOG.warning("verify %s: not checked, because the filer does not answer", unchecked)
-                return
+    def run(self, names: Sequence[str]) -> Iterator[Finding]:
+        """What each of the checks ``names`` found, in this order; one that found nothing is fine.
 
-    def params(self) -> None:
-        """The ext-params are right: wrong ones were refused before any check could run."""
-
-    def config(self) -> None:
-        """The configuration file is right, for the same reason; what its options need of each other is here."""
-        self._igroups.own  # noqa: B018 - raises when IGROUP is missing
-
-    def connection(self) -> None:
-        """The filer answers. A refusal is an answer, be it an HTTP status or an errno, whatever it says of us."""
-        try:
-            self._client.get_ontapi_version()
-        except TransportError as error:
-            if error.status is None:
-                raise
-        except NaApiError as error:
-            if error.code != codes.EAPIPRIVILEGE:
-                raise
-
-    def credentials(self) -> None:
-        """The filer knows the account, which has every right it needs, and it is clear for which SVM."""
-        self._require_rights()
-        self._client.get_ontapi_version()
-        if self._settings.cluster_mode_vserver is None and self._client.get_admin_vservers():
-            raise VolumeError("LOGIN is an account of the whole cluster: CLUSTER_MODE_VSERVER must name the SVM")
-
-    def _require_rights(self) -> None:
-        """VolumeError names the calls that the filer does not list among those that the account may make.
-
-        Only asked for, not tried out: half of them change something.
+        The filer is asked nothing more once it does not answer, or does not let the account in: each further
+        question would wait as long, and filers lock an account after a few refusals. What one check has told
+        already another one only refers to.
         """
-        needed = rights.needed(self._settings.storage_protocol, per_node=self._igroups.is_per_node)
+        silence = ""
+        told: dict[str, str] = {}
+        for name in names:
+            if silence and name in self._of_filer:
+                yield unchecked(name, silence)
+                continue
+            found, error = self._found(name)
+            if error is not None and name in self._of_filer:
+                silence = _silence(name, error)
+            for finding in found:
+                if finding.is_failure and finding.sentence in told:
+                    yield unchecked(name, f"see {told[finding.sentence]}")
+                    continue
+                told[finding.sentence] = name
+                yield finding
+            if not found:
+                yield fine(name)
+
+    def _found(self, name: str) -> tuple[list[Finding], DataOntapError | None]:
+        """What a check found, and the error that ended it, which is a failure."""
+        found: list[Finding] = []
         try:
-            granted = self._client.get_capabilities()
-        except NaApiError as error:
-            if error.code != codes.EAPIPRIVILEGE:
-                raise
-            raise VolumeError(f"LOGIN may not ask for its rights ({error.api}); {_ROLE}") from None
-        if granted is None:
-            LOG.warning("this filer is too old to tell which rights LOGIN has")
-            return
-        missing = sorted(needed - granted)
-        if missing:
-            raise VolumeError(f"LOGIN may not call {', '.join(missing)}; {_ROLE}")
+            found.extend(self._checks[name]())
+        except DataOntapError as error:
+            return [*found, failure(name, str(error))], error
+        return found, None
 
-    def pool(self) -> None:
-        """The SVM has the volume that new LUNs go to."""
-        volume = self._settings.pool.partition("/")[0]
-        if not self._client.get_pools([volume]):
-            raise VolumeError(f"POOL: the SVM has no volume {volume!r}")
 
-    def igroup(self) -> None:
-        """The SVM has the initiator group that LUNs are mapped to, or can be given it."""
-        self._igroups.check()
-
-    def orphans(self) -> None:
-        """Ganeti knows every LUN that this cluster made. Told by the master node only."""
-        self._orphans.check()
+def _silence(name: str, error: DataOntapError) -> str:
+    """Why the filer is asked nothing more after an error, if so."""
+    if isinstance(error, TransportError):
+        return "the filer does not accept LOGIN" if error.status in _REFUSED else "the filer does not answer"
+    if isinstance(error, DeadlineError):
+        return "no time is left"
+    return f"see {name}" if name == "connection" else ""

@@ -64,7 +64,10 @@ class Verification(Disk):
     checks: tuple[str, ...]
 
     heeds: ClassVar[tuple[str, ...]] = PARAMETERS
-    usual: ClassVar[tuple[str, ...]] = ("params", "config", "connection", "credentials", "pool", "igroup")
+    usual: ClassVar[tuple[str, ...]] = (
+        *("params", "config", "ganeti", "run", "initiator", "multipath", "udev", "lvm"),
+        *("connection", "credentials", "pool", "igroup", "portals"),
+    )
     # Which only the cluster's master node can tell, and which a new volume does not depend on.
     known: ClassVar[tuple[str, ...]] = (*usual, "orphans")
 

@@ -5,6 +5,7 @@
     |-- ConfigError         the configuration file is wrong (file:line: OPTION: problem)
     |-- DeadlineError       the time for a step, or the verb's, is used up
     |-- VolumeError         doing what was asked would harm this volume or another one
+    |   `-- ChecksFailed    verify found what would fail a verb
     |-- OntapError          the filer could not be understood
     |   |-- TransportError  no usable answer: name, connection, TLS, timeout, HTTP status
     |   `-- NaApiError      an answer with an errno
@@ -44,6 +45,14 @@ class DeadlineError(DataOntapError):
 
 class VolumeError(DataOntapError):
     """The volume is not in a state in which the verb may go on."""
+
+
+class ChecksFailed(VolumeError):
+    """Checks failed; ``report`` is what all of them found, for standard output."""
+
+    def __init__(self, message: str, report: str) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class OntapError(DataOntapError):

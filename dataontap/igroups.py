@@ -14,12 +14,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
-from dataontap import literals, tag
+from dataontap import literals, membership, tag
 from dataontap.client import codes
 from dataontap.client.client_base import Igroup
 from dataontap.errors import ConfigError, DeviceError, NaApiError, VolumeError
+from dataontap.findings import Finding, enforce
 from dataontap.literals import NODE
-from dataontap.twins import require_no_twin
+from dataontap.twins import twins
 
 if TYPE_CHECKING:
     from dataontap.client.client_cmode import CmodeClient
@@ -34,9 +35,12 @@ _LONGEST = 96
 # What a node may be called: Ganeti 3.0.2, netutils, _VALID_NAME_RE; capitals are for machines outside of a
 # cluster.
 _ANY_NODE = "([A-Za-z0-9._-]+)"
-# What ONTAP calls the protocols of groups, and the type of host; nodes are Linux whatever their LUNs are.
+# What ONTAP calls the protocols of groups.
 _PROTOCOLS = {"iscsi": "iscsi", "fc": "fcp"}
-_OSTYPE = "linux"
+_NO_INITIATORS = {
+    "iscsi": "this node has no initiator name; see /etc/iscsi/initiatorname.iscsi",
+    "fc": "this node has no Fibre Channel port with a name; see /sys/class/fc_host",
+}
 
 
 class Igroups:
@@ -186,7 +190,7 @@ class Igroups:
         """
         if not self.is_per_node:
             return
-        initiators = self._required_initiators()
+        initiators = self.require_initiators()
         memory = self._memory(self.own)
         seen = "\n".join(sorted({*initiators, *self._former()}))
         if memory.get() == seen:
@@ -194,13 +198,11 @@ class Igroups:
         self._make(initiators)
         memory.put(seen)
 
-    def _required_initiators(self) -> list[str]:
+    def require_initiators(self) -> list[str]:
+        """This node's initiators; DeviceError where it has none."""
         initiators = self._initiators()
         if not initiators:
-            where = (
-                "/etc/iscsi/initiatorname.iscsi" if self._settings.storage_protocol == "iscsi" else "FC adapters"
-            )
-            raise DeviceError(f"this node has no initiator name; see {where}")
+            raise DeviceError(_NO_INITIATORS[self._settings.storage_protocol])
         return initiators
 
     def doubt(self) -> None:
@@ -221,21 +223,27 @@ class Igroups:
         """The initiators that this node was seen to have since it booted: those that it has no more among them."""
         return set((self._memory(self.own).get(of_any_age=True) or "").split())
 
-    def check(self) -> None:
-        """VolumeError unless the group is there, or can be made, and is fit for this node."""
-        if not self.is_per_node:
-            if self._find() is None:
-                raise VolumeError(f"IGROUP: the SVM has no initiator group {self.own!r}")
+    def check(self) -> Iterator[Finding]:
+        """What is wrong with the group, or with making it. Nothing is changed, and nothing remembered is believed.
+
+        Raises DeviceError where a group per node would have no initiators.
+        """
+        if self.is_per_node:
+            initiators = self.require_initiators()
+            found, groups = self._look(initiators)
+            if found is not None:
+                yield from self._unfit(found, initiators)
+            yield from self._twins(found, groups)
             return
-        initiators = self._required_initiators()
-        found, groups = self._look(initiators)
-        if found is not None:
-            self._require_fit(found, initiators)
-        self._require_no_twin(found, groups)
+        # Commands of the admin's may log in by a name that only they know.
+        fails = self._settings.attach_commands is None
+        yield from membership.for_all_nodes(
+            self.own, self._find(), self._protocol, self._initiators(), fails=fails
+        )
 
     def _make(self, initiators: list[str]) -> None:
         found, groups = self._look(initiators)
-        self._require_no_twin(found, groups)
+        enforce(self._twins(found, groups), LOG)
         found = found or self._create()
         missing = self._require_fit(found, initiators)
         for initiator in missing:
@@ -259,7 +267,7 @@ class Igroups:
         try:
             if found is None or self._require_fit(found, initiators):
                 raise VolumeError(f"IGROUP: {self.own} loses what is put into it; is another program changing it?")
-            self._require_no_twin(found, groups)
+            enforce(self._twins(found, groups), LOG)
         except VolumeError:
             if found is not None and not self._client().get_igroup_maps(found.name):
                 for initiator in added:
@@ -267,7 +275,7 @@ class Igroups:
                     self._client().remove_igroup_initiator(found.name, initiator)
             raise
 
-    def _require_no_twin(self, found: Igroup | None, groups: Collection[Igroup]) -> None:
+    def _twins(self, found: Igroup | None, groups: Collection[Igroup]) -> Iterator[Finding]:
         """See ``twins``; the groups that this node may have by right are no twin's."""
         alike = [
             (group, self._nodes_of(group.name, self._private_forms))
@@ -275,35 +283,32 @@ class Igroups:
             if group.name not in self.mine and not self.are_former(group.name)
         ]
         mine = {*self._initiators(), *((name.lower() for name in found.initiators) if found else ())}
-        require_no_twin(self._client(), self.own, mine, alike, self._cluster.nodes)
+        return twins(self._client(), self.own, mine, alike, self._cluster.nodes)
 
     def _require_fit(self, found: Igroup, initiators: list[str]) -> list[str]:
         """The node's initiators that the group lacks; VolumeError for one that can never be this node's."""
-        wanted = _PROTOCOLS[self._settings.storage_protocol]
-        if found.protocol not in {wanted, "mixed"}:
-            raise VolumeError(f"IGROUP: {found.name} is a group for {found.protocol}, not for {wanted}")
-        known = {initiator.lower() for initiator in found.initiators}
-        others = known - set(initiators)
-        former = others & self._former()
-        remedy = f"see lun igroup remove -igroup {found.name}"
-        if others - former:
-            raise VolumeError(
-                f"IGROUP: {found.name} has {', '.join(sorted(others - former))}, which is not this node; {remedy}"
-            )
-        if former:  # whoever has it now is not known; and LUNs that are in use may be mapped by it
-            LOG.warning(
-                "%s still has %s, which this node had before; %s", found.name, ", ".join(sorted(former)), remedy
-            )
-        return sorted(set(initiators) - known)
+        enforce(self._unfit(found, initiators), LOG)
+        return sorted(set(initiators) - {name.lower() for name in found.initiators})
+
+    def _unfit(self, found: Igroup, initiators: list[str]) -> Iterator[Finding]:
+        """What keeps the group from being this node's alone."""
+        yield from membership.wrong_protocol(found, self._protocol, fails=True)
+        yield from membership.strangers(found, initiators, self._former())
+
+    @property
+    def _protocol(self) -> str:
+        """What ONTAP calls the storage protocol."""
+        return _PROTOCOLS[self._settings.storage_protocol]
 
     def _find(self) -> Igroup | None:
         return next(iter(self._client().get_igroups(self.own)), None)
 
     def _create(self) -> Igroup:
         LOG.info("making the initiator group %s", self.own)
-        protocol = _PROTOCOLS[self._settings.storage_protocol]
-        if self._unless(codes.INITGROUP_EXISTS, self._client().create_igroup, self.own, protocol, _OSTYPE):
-            return Igroup(self.own, protocol, ())
+        if self._unless(
+            codes.INITGROUP_EXISTS, self._client().create_igroup, self.own, self._protocol, membership.OSTYPE
+        ):
+            return Igroup(self.own, self._protocol, ())
         found = self._find()
         if found is None:
             raise VolumeError(f"IGROUP: {self.own} was made and is gone again; is another program removing it?")

@@ -21,15 +21,17 @@ from dataontap import config, log, ssconf
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.environ import REQUESTS, Disk, Verification
-from dataontap.errors import ContractError, DataOntapError, HostError
+from dataontap.errors import ChecksFailed, ContractError, DataOntapError, HostError
 
 if TYPE_CHECKING:
+    from dataontap.checks import Checks
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.devices import Devices
     from dataontap.host.iscsi import Iscsi
     from dataontap.igroups import Igroups
     from dataontap.locks import Locks
     from dataontap.provider import DataOnTapProvider
+    from dataontap.targets import IscsiTarget
 
 Request = TypeVar("Request", bound=Disk)
 
@@ -73,7 +75,7 @@ def run(verb: Callable[..., str | None], process: Process) -> int:
         return tell_usage(_usage(name), process)
     return attempt(
         name,
-        process.environ.get("VOL_NAME") or "-",
+        "" if _takes_arguments(name) else process.environ.get("VOL_NAME") or "-",
         process,
         lambda: _request(name, process),
         partial(_perform, verb, process),
@@ -89,9 +91,10 @@ def attempt(
 ) -> int:
     """Do what ``read`` says is asked for (None: nothing) by ``perform``, and deliver its answer.
 
-    Returns 0 for success, 1 for failure with *the* message, about ``subject``, as stderr's last line.
+    Returns 0 for success, 1 for failure with *the* message, about ``subject`` if there is one, as stderr's last
+    line.
     """
-    subject = log.printable(subject)
+    what = f"{name} {log.printable(subject)}".strip()
     began = time.monotonic()
     secrets: tuple[str, ...] | None = None  # the configuration's, as soon as it is read
     try:
@@ -104,14 +107,17 @@ def attempt(
         _deliver(perform(request, settings.with_params(request.params)), process.stdout)
     except DataOntapError as error:
         message = str(error) if secrets is None else log.mask(str(error), secrets)
+        if isinstance(error, ChecksFailed):
+            with contextlib.suppress(HostError):  # the message is of more use than why its details are not there
+                _deliver(error.report, process.stdout)
     except Exception as error:  # a bug; the admin gets a last line that names verb and volume all the same
         message = _report(error, process.stderr, secrets or ())
     else:
-        LOG.info("%s %s: done in %.3f s", name, subject, time.monotonic() - began)
+        LOG.info("%s: done in %.3f s", what, time.monotonic() - began)
         return 0
-    LOG.error("%s %s: failed after %.3f s: %s", name, subject, time.monotonic() - began, message)
+    LOG.error("%s: failed after %.3f s: %s", what, time.monotonic() - began, message)
     with contextlib.suppress(OSError):  # there is nowhere left to complain
-        print(_last_line(f"dataontap: {name} {subject}: {message}"), file=process.stderr, flush=True)
+        print(_last_line(f"dataontap: {what}: {message}"), file=process.stderr, flush=True)
     return 1
 
 
@@ -147,6 +153,7 @@ def compose(settings: Settings, process: Process, deadline: Deadline) -> DataOnT
         connect=partial(client.connect, settings, deadline),
         devices=partial(_devices, settings, deadline, locks),
         igroups=partial(_igroups, settings),
+        checks=partial(_checks, settings, deadline),
         locks=locks,
         records=Records(process.environ, enabled=not settings.debug, config_file=process.config_file),
     )
@@ -161,13 +168,10 @@ def _devices(settings: Settings, deadline: Deadline, locks: Locks, client: Calla
     from dataontap.host.san import San
     from dataontap.host.sysfs import Sysfs
     from dataontap.host.udev import Names
-    from dataontap.memory import Memory
-    from dataontap.targets import IscsiTarget
 
-    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
     names = Names()
     san = San(Sysfs(), Multipath(programs.run, deadline), names, deadline, wants_maps=settings.multipath)
-    target = IscsiTarget(client, _iscsi(settings, deadline), memory)
+    target = _target(settings, deadline, client)
     return Devices(
         settings,
         host=Host(),
@@ -194,6 +198,30 @@ def _igroups(settings: Settings, client: Callable[[], CmodeClient]) -> Igroups:
         initiators=fc.initiators if settings.storage_protocol == "fc" else iscsi.initiators,
         memory=partial(Memory, "igroup", *identity),
     )
+
+
+def _checks(settings: Settings, deadline: Deadline, client: Callable[[], CmodeClient], igroups: Igroups) -> Checks:
+    """What verify looks at."""
+    from dataontap.checks import Checks
+    from dataontap.filer_checks import FilerChecks
+    from dataontap.host.facts import Facts
+    from dataontap.host.lvm import Lvm
+    from dataontap.node_checks import NodeChecks
+
+    facts = Facts(deadline)
+    of_node = NodeChecks(settings, igroups, facts, Lvm(facts), ssconf.disk_templates)
+    portals = _target(settings, deadline, client).reached
+    of_filer = FilerChecks(settings, client, igroups, portals, ssconf.cluster_name())
+    return Checks(of_node.checks, of_filer.checks)
+
+
+def _target(settings: Settings, deadline: Deadline, client: Callable[[], CmodeClient]) -> IscsiTarget:
+    """The SVM's iSCSI target."""
+    from dataontap.memory import Memory
+    from dataontap.targets import IscsiTarget
+
+    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
+    return IscsiTarget(client, _iscsi(settings, deadline), memory)
 
 
 def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
@@ -263,8 +291,9 @@ def _takes_arguments(name: str) -> bool:
 
 
 def _usage(name: str) -> str:
-    checks = f" [{' | '.join(Verification.known)}] ..." if _takes_arguments(name) else ""
-    return f"usage: {name}{checks}    (Ganeti runs it and tells it in VOL_* and EXTP_* variables what to do)"
+    if _takes_arguments(name):
+        return f"usage: {name} [{' | '.join(Verification.known)}] ...    (for people: Ganeti never runs it)"
+    return f"usage: {name}    (Ganeti runs it and tells it in VOL_* and EXTP_* variables what to do)"
 
 
 def _last_line(message: str) -> str:

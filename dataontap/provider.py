@@ -9,28 +9,35 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Callable
 
-from dataontap import tag
+from dataontap import findings, log, tag
 from dataontap.candidates import is_copy, serial_of
-from dataontap.checks import Checks
 from dataontap.client import codes
 from dataontap.client.client_base import LunSpec
 from dataontap.deadline import Deadline
 from dataontap.devices import Devices
 from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
-from dataontap.errors import DataOntapError, DeadlineError, DeviceError, NaApiError, OntapError, VolumeError
+from dataontap.errors import (
+    ChecksFailed,
+    DataOntapError,
+    DeadlineError,
+    DeviceError,
+    NaApiError,
+    OntapError,
+    VolumeError,
+)
 from dataontap.host.lun import Wanted
 from dataontap.igroups import Igroups
 from dataontap.locks import Locks
 from dataontap.luns import Luns, NotInUse
 from dataontap.making import Making
 from dataontap.masking import Masking
-from dataontap.orphans import Orphans
 from dataontap.records import Records
 from dataontap.tag import Tag
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from dataontap.checks import Checks
     from dataontap.client.client_base import Lun
     from dataontap.client.client_cmode import CmodeClient
     from dataontap.config import Settings
@@ -47,7 +54,8 @@ class DataOnTapProvider:
     """One method a verb. All it needs is passed in; it keeps nothing from one verb to the next.
 
     ``cluster`` is the Ganeti cluster's name, for the tag on LUNs. ``connect`` makes the client, at the first
-    use of it, because many an attach needs none; for the same reason ``devices`` and ``igroups`` are made of it.
+    use of it, because many an attach needs none; for the same reason ``devices``, ``igroups`` and ``checks`` are
+    made of it.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class DataOnTapProvider:
         connect: Callable[[], CmodeClient],
         devices: Callable[[Callable[[], CmodeClient]], Devices],
         igroups: Callable[[Callable[[], CmodeClient]], Igroups],
+        checks: Callable[[Callable[[], CmodeClient], Igroups], Checks],
         locks: Locks,
         records: Records,
     ) -> None:
@@ -68,6 +77,7 @@ class DataOnTapProvider:
         self._connect = connect
         self.devices = devices(lambda: self.client)
         self._igroups = igroups(lambda: self.client)
+        self._checks = checks
         self._locks = locks
         self._records = records
 
@@ -525,19 +535,15 @@ class DataOnTapProvider:
                 self._records.close(volume.name)
                 self.devices.stop_queueing(device)
 
-    def verify(self, verification: Verification) -> None:
-        """Check what a volume's life will need, a log line a check; raises VolumeError if any fails."""
-        failed = []
-        orphans = Orphans(self.client, self._settings, self._cluster)
-        checks = Checks(self.client, self._igroups, self._settings, orphans)
-        for name, problem in checks.run(verification.checks):
-            if problem is None:
-                LOG.info("verify %s: fine", name)
-            else:
-                LOG.error("verify %s: %s", name, problem)
-                failed.append(f"{name}: {problem}")
+    def verify(self, verification: Verification) -> str:
+        """What a volume will find here and on the filer, a line a finding; ChecksFailed if a verb would fail."""
+        checks = self._checks(lambda: self.client, self._igroups)
+        found = [*checks.run(verification.checks)]
+        report = "\n".join(log.mask(log.printable(str(finding)), self._settings.secrets) for finding in found)
+        failed = findings.summary(found)
         if failed:
-            raise VolumeError("; ".join(failed))
+            raise ChecksFailed(failed, report)
+        return report
 
     def _clear_leftover(self, volume: Snapshot, source: Lun, leftover: Lun) -> None:
         """Make room for the clone if what is in its place is the clone of an export that broke off."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from struct import calcsize, pack, unpack_from
@@ -38,6 +39,28 @@ def cluster_name(directory: str = DIRECTORY) -> str:
     """The cluster's name, or ``-`` on a node that is in no cluster (yet)."""
     text = "\n".join(_lines(directory, "cluster_name")).strip()
     return text if _NAME.fullmatch(text) else "-"
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The disk templates that a cluster has ``enabled``, and those ``allowed`` by its instance policy."""
+
+    enabled: frozenset[str]
+    allowed: frozenset[str]
+
+
+def disk_templates(directory: str = DIRECTORY) -> Templates | None:
+    """The cluster's disk templates, None where this node is not told: only master candidates have Ganeti's
+    configuration, and a former one may have an old copy.
+    """
+    import json
+
+    try:
+        cluster = json.loads(Path(directory, "config.data").read_bytes())["cluster"]
+        enabled = frozenset(map(str, cluster["enabled_disk_templates"]))
+        return Templates(enabled, frozenset(map(str, cluster["ipolicy"]["disk-templates"])))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 class Cluster:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Callable
 from dataontap.errors import DeviceError, OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
+from dataontap.host.reach import reached
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import IscsiPortal
     from dataontap.client.client_cmode import CmodeClient
+    from dataontap.host.reach import Place
     from dataontap.host.sysfs import Nexus
     from dataontap.memory import Memory
 
@@ -25,6 +27,7 @@ LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,222}")
 _LAST_PORT = 65535
 _LAST_TAG = 65535  # RFC 7143, TargetPortalGroupTag: 16 bits
+_REACH_SECONDS = 2.0
 
 
 class IscsiTarget:
@@ -44,6 +47,10 @@ class IscsiTarget:
             except DeviceError as error:
                 LOG.warning("%s; asking the filer whether its portals are others now", error)
         return self._iscsi.connect(self._ask())
+
+    def reached(self) -> dict[Place, str]:
+        """Where the filer says that the target is served, each place with why this node does not reach it."""
+        return reached([(portal.address, portal.port) for portal in self._ask().portals], _REACH_SECONDS)
 
     def known(self) -> list[Nexus]:
         """Where this node has sessions to the target, in whatever state, as far as it remembers the target."""

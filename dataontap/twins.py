@@ -6,31 +6,28 @@ mapped, both see the LUN, and fencing by masking is worth nothing.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dataontap import tag
-from dataontap.errors import VolumeError
+from dataontap.findings import Finding, failure, warning
 
 if TYPE_CHECKING:
     from dataontap.client.client_base import Igroup
     from dataontap.client.client_cmode import CmodeClient
 
-LOG = logging.getLogger(__name__)
-
 # How many LUNs are asked for at a time: a query has to name each.
 _AT_A_TIME = 50
 
 
-def require_no_twin(
+def twins(
     client: CmodeClient,
     own: str,
     initiators: Collection[str],
     others: Iterable[tuple[Igroup, Collection[str]]],
     nodes: Collection[str],
-) -> None:
-    """VolumeError if one of ``others`` is the group of a machine that shares an initiator with this one.
+) -> Iterator[Finding]:
+    """A failure for each of ``others`` that is the group of a machine that shares an initiator with this one.
 
     ``own`` is this node's group, ``initiators`` are its own and those in the group, in lower case. ``others`` are
     groups with such an initiator, each with the names of the nodes whose group it is by its name. It is another
@@ -42,17 +39,18 @@ def require_no_twin(
         if not (shared and called_after):
             continue
         if {*called_after} & {*nodes} or _has_our_luns(client, group.name):
-            raise VolumeError(
-                f"IGROUP: {own} and {group.name} share an initiator: give each machine a name of its own in "
-                "/etc/iscsi/initiatorname.iscsi, then lun igroup remove the shared one"
+            yield failure(
+                "igroup",
+                f"IGROUP: {own} and {group.name} share an initiator",
+                "give each machine a name of its own in /etc/iscsi/initiatorname.iscsi, then lun igroup remove "
+                "the shared one",
             )
-        LOG.warning(
-            "the initiator group %s, which is called like a node's, has this node's initiator, too; if it is not"
-            " needed: lun igroup remove -igroup %s -initiator %s",
-            group.name,
-            group.name,
-            shared[0],
-        )
+        else:
+            yield warning(
+                "igroup",
+                f"the initiator group {group.name}, which is called like a node's, has this node's initiator, too",
+                f"if it is not needed: lun igroup remove -igroup {group.name} -initiator {shared[0]}",
+            )
 
 
 def _has_our_luns(client: CmodeClient, igroup: str) -> bool:

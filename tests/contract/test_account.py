@@ -89,5 +89,6 @@ def test_verify_names_what_is_missing(tmp_path: Path, make_node: MakeNode) -> No
         outcome = make_node(filer=simulator, **ACCOUNT).script("verify", "credentials")
     assert outcome.status == 1
     assert outcome.message == (
-        "dataontap: verify -: credentials: LOGIN may not call lun-resize; see ontap-account-zapi.txt"
+        "dataontap: verify: credentials: LOGIN may not call lun-resize; see ontap-account-zapi.txt"
     )
+    assert outcome.stdout == ("credentials: FAILED: LOGIN may not call lun-resize; see ontap-account-zapi.txt\n")

@@ -9,7 +9,7 @@ import pytest
 
 from dataontap.client.client_base import LunSpec
 from dataontap.client.client_cmode import CmodeClient
-from dataontap.environ import PARAMETERS, REQUESTS
+from dataontap.environ import PARAMETERS, REQUESTS, Verification
 from tests.contract.conftest import MakeNode
 from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
@@ -377,23 +377,56 @@ def test_seven_mode_is_refused_by_name(node: Node) -> None:
     )
 
 
-def test_verify(node: Node) -> None:
-    outcome = node.script("verify")
-    assert (outcome.status, outcome.stdout) == (0, "")
-    assert [line.split(" verify ")[1] for line in outcome.stderr.splitlines()[:-1]] == [
-        f"{check}: fine" for check in ("params", "config", "connection", "credentials", "pool", "igroup")
-    ]
-    node.configure(POOL="nowhere")
-    assert node.script("verify", "connection", "igroup").status == 0
-    outcome = node.script("verify")
-    assert outcome.status == 1
-    assert outcome.message == "dataontap: verify -: pool: POOL: the SVM has no volume 'nowhere'"
-    node.configure(PORT=1)
-    lines = node.script("verify").stderr.splitlines()
-    assert (
-        lines[-1] == "dataontap: verify -: connection: 127.0.0.1:1 refused the connection; check HOSTNAME and PORT"
-    )
-    for check in ("credentials", "pool", "igroup"):
-        assert any(f"verify {check}: not checked, because the filer does not answer" in line for line in lines)
-    outcome = node.script("verify", "everything")
-    assert outcome.message.startswith("dataontap: verify -: everything: no such check; known are: params, config")
+class TestVerify:
+    """For people, who read standard output; Ganeti never runs it."""
+
+    def test_a_line_for_each_check(self, node: Node) -> None:
+        outcome = node.script("verify")
+        assert outcome.status == 0, outcome.stderr
+        told = dict(line.split(": ", 1) for line in outcome.stdout.splitlines())
+        assert list(told) == list(Verification.usual)
+        for check in ("params", "config", "ganeti", "run", "connection", "credentials", "pool"):
+            assert told[check] == "fine"
+        for check in ("multipath", "udev", "portals"):
+            assert told[check] == "not checked: LUNs come by configured commands"
+        assert " verify: done in " in outcome.message
+        assert node.script("verify", "connection", "pool").stdout == "connection: fine\npool: fine\n"
+
+    def test_a_failure_is_on_both(self, node: Node) -> None:
+        node.configure(POOL="nowhere")
+        assert node.script("verify", "connection", "run").status == 0
+        outcome = node.script("verify")
+        assert outcome.status == 1
+        reason = "POOL: the SVM has no volume 'nowhere'; see volume show"
+        assert outcome.message == f"dataontap: verify: pool: {reason}"
+        assert f"\npool: FAILED: {reason}\nigroup: " in outcome.stdout
+
+    def test_a_filer_that_is_not_there_is_asked_once(self, node: Node) -> None:
+        node.configure(PORT=1)
+        outcome = node.script("verify")
+        refused = "127.0.0.1:1 refused the connection; check HOSTNAME and PORT"
+        assert outcome.message == f"dataontap: verify: connection: {refused}"
+        assert outcome.stdout.splitlines()[-5:] == [
+            f"connection: FAILED: {refused}",
+            *(f"{check}: not checked: the filer does not answer" for check in ("credentials", "pool", "igroup")),
+            "portals: not checked: the filer does not answer",
+        ]
+
+    def test_a_wrong_password_is_tried_once(self, node: Node, simulator: Simulator) -> None:
+        before = len(simulator.requests())
+        node.configure(PASSWORD="wrong")
+        outcome = node.script("verify")
+        assert [request.http for request in simulator.requests()[before:]] == [401]
+        assert outcome.message.startswith("dataontap: verify: credentials: 127.0.0.1:")
+        assert "does not accept LOGIN 'admin' with this PASSWORD" in outcome.message
+        assert outcome.stdout.count("not checked: the filer does not accept LOGIN") == 3
+
+    def test_a_check_that_there_is_not(self, node: Node) -> None:
+        outcome = node.script("verify", "everything")
+        assert outcome.message.startswith(
+            "dataontap: verify: everything: no such check; known are: params, config"
+        )
+
+    def test_help_says_who_runs_it(self, node: Node) -> None:
+        assert "Ganeti never runs it" in node.script("verify", "--help").message
+        assert "Ganeti runs it" in node.script("attach", "--help").message

@@ -43,7 +43,7 @@ class TestFromTheFirstVersion:
         assert state(old) == "ii"
         assert old.run(f"cat {CONF}") == first_version.CONFIGURATION
         assert old.facts(CONF) == {CONF: "root:root 0600"}
-        assert "verify config: fine" in said
+        assert "config: fine" in said
         assert "secret" not in said
 
     def test_its_hooks_are_replaced_and_nobody_elses(self, old: Root) -> None:
@@ -62,7 +62,7 @@ class TestFromTheFirstVersion:
         old.run(f"echo 'POOL = \"vol\" + str(1)' >>{CONF}")
         said = old.run(INSTALL, cwd="/root", stdin="\n")
         assert state(old) == "ii", "the node has the new version all the same"
-        assert f"dataontap: verify -: {CONF}:10: POOL: " in said
+        assert f"dataontap: verify: {CONF}:10: POOL: " in said
 
     def test_purging_it_after_the_upgrade_leaves_nothing(self, old: Root) -> None:
         old.run(INSTALL, cwd="/root", stdin="\n")

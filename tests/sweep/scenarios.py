@@ -278,7 +278,7 @@ SCENARIOS = (
         after={PATH: WHOLE._replace(groups=(FOREIGN_GROUP, GROUP))},
         refusal=f"mapped to {FOREIGN_GROUP} too",
     ),
-    Scenario("verify", script("verify")),
+    Scenario("verify", script("verify"), answers=True),
     Scenario("pre-migrate", hook("pre-migrate"), before=_HERE, after=_HERE, shown=PATH),
     Scenario("pre-failover", hook("pre-failover"), before=_HERE, after=_HERE, shown=PATH),
     Scenario("post-remove", hook("post-remove", **_REMOVAL), before=_HERE, between=_of(PATH, UNMAPPED)),

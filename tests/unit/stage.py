@@ -9,6 +9,7 @@ from typing import Callable, NoReturn
 from lxml import etree
 
 from dataontap import config
+from dataontap.checks import Checks
 from dataontap.client.api import Again, NaElement, NaServer
 from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.retry import Patience
@@ -16,7 +17,9 @@ from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.devices import Devices
 from dataontap.errors import DeviceError, TransportError
+from dataontap.filer_checks import FilerChecks
 from dataontap.host.device import Host
+from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
 from dataontap.host.san import San
 from dataontap.host.sysfs import Sysfs
@@ -24,12 +27,14 @@ from dataontap.host.udev import Names
 from dataontap.igroups import Igroups
 from dataontap.locks import Locks
 from dataontap.memory import Memory
+from dataontap.node_checks import NodeChecks
 from dataontap.provider import DataOnTapProvider
 from dataontap.records import Records
-from dataontap.ssconf import Cluster
+from dataontap.ssconf import Cluster, Templates
 from dataontap.versions import RememberedVersion
 from tests.simulator import provision
 from tests.simulator.filer import Filer
+from tests.unit.healthy import HealthyNode
 from tests.unit.zapi import NAMESPACE, ask
 
 Send = Callable[[bytes], bytes]
@@ -194,6 +199,9 @@ class Stage:
         self.nodes = ["node1.example", "node2.example", "node3.example"]
         self.caller = "100 1"  # the process that runs the scripts
         self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
+        self.healthy = HealthyNode(directory / "root")
+        self.templates: Templates | None = None  # which disk templates Ganeti tells that it has
+        self.portals = {("192.0.2.1", 3260): ""}  # where LUNs are served over iSCSI, and why not to be reached
         self._hosts: dict[str, StageHost] = {}
         self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
         self.params: dict[str, str] = {}  # the disk's, which hooks are not told of
@@ -204,6 +212,11 @@ class Stage:
             "ISCSI_DETACH_COMMANDS": StageHost.DETACH,
         }
         self.ask("igroup-create", {"initiator-group-name": "ganeti", "initiator-group-type": "iscsi"})
+
+    @property
+    def initiator(self) -> str:
+        """This node's name for the SAN; "" is none."""
+        return self.initiators.get(self.node, f"iqn.1993-08.org.debian:01:{self.node}")
 
     def become(self, node: str) -> None:
         """Act as another node, with devices and records of its own, from now on."""
@@ -237,8 +250,9 @@ class Stage:
     @property
     def settings(self) -> Settings:
         """The configuration with the disk's ext-params."""
-        options: dict[str, object] = {"HOSTNAME": "filer", "LOGIN": "admin", "PASSWORD": "secret", **self.options}
-        options["LUN_DEVICE_PATH_FORMAT"] = f"{self.directory}/disk/{{hostname}}/{{pool}}/{{name}}"
+        names = f"{self.directory}/disk/{{hostname}}/{{pool}}/{{name}}"
+        usual = {"HOSTNAME": "filer", "LOGIN": "admin", "PASSWORD": "secret", "LUN_DEVICE_PATH_FORMAT": names}
+        options = {**usual, **self.options}
         text = "".join(f"{name} = {value!r}\n" for name, value in options.items())
         return config.parse(text, "stage").with_params(self.params)
 
@@ -273,9 +287,10 @@ class Stage:
                 settings,
                 cluster=StageCluster(self.cluster, self.node, self.nodes),
                 client=client,
-                initiators=lambda: [self.initiators.get(self.node, f"iqn.1993-08.org.debian:01:{self.node}")],
+                initiators=lambda: [self.initiator] if self.initiator else [],
                 memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
             ),
+            checks=self._checks,
             locks=locks,
             records=Records(
                 {},
@@ -284,6 +299,12 @@ class Stage:
                 creator=lambda: self.caller,
             ),
         )
+
+    def _checks(self, client: Callable[[], CmodeClient], igroups: Igroups) -> Checks:
+        facts = self.healthy.facts
+        of_node = NodeChecks(self.settings, igroups, facts, Lvm(facts), lambda: self.templates)
+        of_filer = FilerChecks(self.settings, client, igroups, lambda: self.portals, self.cluster)
+        return Checks(of_node.checks, of_filer.checks)
 
     def tag(self, path: str, uuid: str = "u-1", kind: str = "disk") -> str:
         """What the tag of the LUN at ``path`` is, once it was written by who knew its serial number."""

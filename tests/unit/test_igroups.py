@@ -119,7 +119,7 @@ class TestTwins:
 
     def test_the_clone_is_refused(self, cloned: Stage) -> None:
         with pytest.raises(
-            VolumeError, match=f"^IGROUP: {NODE2} and {NODE1} share an initiator: give each machine"
+            VolumeError, match=f"^IGROUP: {NODE2} and {NODE1} share an initiator; give each machine"
         ):
             cloned.provider.attach(VOLUME)
         assert cloned.groups(PATH) == [NODE1]

@@ -84,7 +84,9 @@ class TestGroups:
 
     def test_one_of_another_protocol_is_refused(self, stage: Stage) -> None:
         stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "fcp"})
-        with pytest.raises(VolumeError, match=f"^IGROUP: {NODE1} is a group for fcp, not for iscsi$"):
+        with pytest.raises(
+            VolumeError, match=f"^IGROUP: {NODE1} is a group for fcp, not for iscsi; see STORAGE_PROTOCOL$"
+        ):
             stage.provider.create(CREATION)
 
     def test_a_name_that_gets_too_long(self, stage: Stage) -> None:

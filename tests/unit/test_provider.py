@@ -817,8 +817,12 @@ class TestVerify:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"POOL": "nowhere"}, "pool: POOL: the SVM has no volume 'nowhere'"),
-            ({"IGROUP": "nobody"}, "igroup: IGROUP: the SVM has no initiator group 'nobody'"),
+            ({"POOL": "nowhere"}, "pool: POOL: the SVM has no volume 'nowhere'; see volume show"),
+            (
+                {"IGROUP": "nobody"},
+                "igroup: IGROUP: the SVM has no initiator group 'nobody'; "
+                "lun igroup create -igroup nobody -protocol iscsi -ostype linux",
+            ),
         ],
     )
     def test_something_is_not(self, stage: Stage, options: dict[str, str], message: str) -> None:

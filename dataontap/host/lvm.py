@@ -1,0 +1,59 @@
+"""Whether this node's LVM looks into a LUN: what a guest has put there would become the node's volume group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dataontap.host.facts import Facts
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_LISTS = "/etc/lvm/devices"  # of the devices that LVM uses
+
+
+class Lvm:
+    """LVM on this node, of which ``facts`` can ask."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def accepts(self, names: Sequence[str]) -> bool:
+        """Whether LVM would look into a device with these ``names``; CommandError if it does not tell."""
+        if not self._facts.has_program("lvmconfig"):
+            return False
+        said = self._facts.ask("lvmconfig", "--type", "full", "devices")
+        listed = _values(said, "devicesfile")
+        if _values(said, "use_devicesfile") == ["1"] and listed and self._facts.exists(f"{_LISTS}/{listed[0]}"):
+            return False  # it sees only what the admin has put on the list
+        return all(passes(_values(said, option), names) for option in ("global_filter", "filter"))
+
+
+def passes(patterns: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether a device with these ``names`` gets through a filter, as lvm.conf describes it.
+
+    For each name the first pattern counts that fits. One name that is accepted is enough; if there is none, one
+    that is rejected keeps the device out, and one that fits nothing does not matter.
+    """
+    compiled = [(pattern[:1], found) for pattern in patterns if (found := _compiled(pattern[1:]))]
+    verdicts = [next((kind for kind, found in compiled if found.search(name)), "") for name in names]
+    return "a" in verdicts or "r" not in verdicts
+
+
+def _compiled(delimited: str) -> re.Pattern[str] | None:
+    """The expression between delimiters; None for one that is not understood, which then fits nothing."""
+    opening, closing = delimited[:1], delimited[1:][-1:]
+    if not closing or closing != _CLOSING.get(opening, opening):
+        return None
+    try:
+        return re.compile(delimited[1:-1])
+    except re.error:
+        return None
+
+
+def _values(said: str, option: str) -> list[str]:
+    """An option's value or values in lvmconfig's output, without quotes; none where it is not set."""
+    found = re.search(rf"^\s*{option}=(.*)$", said, re.M)
+    if found is None:
+        return []
+    quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', found[1])
+    return [re.sub(r"\\(.)", r"\1", text) for text in quoted] or [found[1].strip()]
