@@ -239,7 +239,13 @@ class Devices:
     def _settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
         if self.are_ours:
             return self._san.settle(wanted)
-        device = self._host.await_device(lambda: self.find(name), self._deadline, failed=failed)
+        option = "FC_ATTACH_COMMANDS" if self._settings.storage_protocol == "fc" else "ISCSI_ATTACH_COMMANDS"
+        device = self._host.await_device(
+            lambda: self.find(name),
+            self._deadline,
+            failed=failed,
+            remedy=f"has its igroup this node's initiator? see lun igroup show, {option}",
+        )
         if wanted.naas and not self.is_proven(device, wanted):
             self._host.await_size(device, wanted.size, self._deadline, failed=[])
         return device

@@ -39,7 +39,7 @@ _ANY_NODE = "([A-Za-z0-9._-]+)"
 _PROTOCOLS = {"iscsi": "iscsi", "fc": "fcp"}
 _NO_INITIATORS = {
     "iscsi": "this node has no initiator name; see /etc/iscsi/initiatorname.iscsi",
-    "fc": "this node has no Fibre Channel port with a name; see /sys/class/fc_host",
+    "fc": "this node has no Fibre Channel port with a WWPN; see /sys/class/fc_host",
 }
 
 

@@ -38,8 +38,10 @@ def strangers(group: Igroup, initiators: Collection[str], former: Collection[str
     others = _members(group) - {*initiators}
     remedy = f"see lun igroup remove -igroup {group.name}"
     if unknown := others - {*former}:
-        names = ", ".join(sorted(unknown))
-        yield failure(CHECK, f"IGROUP: {group.name} has {names}, which is not this node", remedy)
+        first, *more = sorted(unknown)
+        names = f"{first} and {len(more)} more" if more else first
+        what = f"IGROUP: another machine's initiator is in {group.name}"
+        yield failure(CHECK, what, f"take it out (lun igroup remove): {names}")
     elif others:
         names = ", ".join(sorted(others))
         yield warning(CHECK, f"{group.name} still has {names}, which this node had before", remedy)

@@ -19,6 +19,9 @@ from dataontap.host.udev import Events
 
 LOG = logging.getLogger(__name__)
 
+_RULES = "57-ganeti-extstorage-dataontap.rules"
+_NOT_SERVED = "no multipath map came up: multipathd does not run; start it"
+
 
 class Coming:
     """The way up: what is in the LUN's way is taken down, the LUN is scanned, and what came is proven."""
@@ -120,7 +123,10 @@ class Coming:
         """The identity under which the LUN's paths came."""
         seconds = self._node.seconds(self._limits.other_paths, "the LUN's paths")
         if not events.until(lambda: bool(self._sysfs.paths_of(wanted.naas)), seconds):
-            raise DeviceError("no device came up: the LUN does not answer at its id on any path, see lsscsi")
+            raise DeviceError(
+                "no device came up: no path shows the LUN; has its igroup this node's initiator?"
+                " see lun igroup show"
+            )
         naas = {path.naa for path in self._sysfs.paths_of(wanted.naas)}
         naa = next(naa for naa in wanted.naas if naa in naas)
         if naa != wanted.naas[0]:
@@ -149,8 +155,10 @@ class Coming:
             # Paths that were here before the LUN was allowed to have a map: nobody looks at them again by himself.
             for path in self._sysfs.paths_of([naa]):
                 self._sysfs.announce(path.name)
+            if not self._multipath.is_served():
+                raise DeviceError(_NOT_SERVED)
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), seconds):
-            raise DeviceError(f"no multipath map came up for 3{naa}: {self._why_no_map()}")
+            raise DeviceError(self._why_no_map(naa))
         if not events.until(complete, self._node.seconds(self._limits.other_paths, "the map's other paths")):
             LOG.warning("not every path of 3%s is in its map, see multipath -ll 3%s", naa, naa)
         found = self._sysfs.maps_of([naa])
@@ -159,24 +167,24 @@ class Coming:
         self._await_name(found[0].name, naa, wanted, events)
         return found[0].name
 
-    def _why_no_map(self) -> str:
-        return (
-            "look at multipath -v3 and its blacklist"
-            if self._multipath.is_served()
-            else "multipathd does not run; start it"
-        )
+    def _why_no_map(self, naa: str) -> str:
+        if not self._multipath.is_served():
+            return _NOT_SERVED
+        return f"no multipath map came up: is 3{naa} blacklisted? see multipath -v3"
 
     def _await_name(self, name: str, naa: str, wanted: Wanted, events: Events) -> None:
         """Wait until udev has given the device its name; one that it had before it has to be asked for."""
         path = self._name_path(naa, wanted.path)
         there = Path(path)
         if there.is_file() and not there.is_symlink():  # made by who wrote to it while no device was here
-            raise DeviceError(f"{path} is a file, in whose place udev makes no link; remove it")
+            raise DeviceError(f"a file has the place of the device's link; remove it from {there.parent}")
         if not events.until(partial(self._leads_to, path, name), 0):
             self._sysfs.announce(name)
         seconds = self._node.seconds(self._limits.map, "udev to name the device")
         if not events.until(partial(self._leads_to, path, name), seconds):
-            raise DeviceError(f"udev did not make {path}: are our rules installed? see udevadm info /dev/{name}")
+            ours = self._names.can_give(wanted.path)
+            of_rules = f": is {_RULES} installed?" if ours else ";"
+            raise DeviceError(f"udev made no name for {name}{of_rules} see udevadm info /dev/{name}")
 
     def _leads_to(self, path: str, name: str) -> bool:
         try:
@@ -192,5 +200,5 @@ class Coming:
         """The name to give away for the block device ``name``; raises DeviceError if it leads elsewhere."""
         stable = self._name_path(naa, path)
         if not self._leads_to(stable, name):
-            raise DeviceError(f"{stable} leads to another device than {name}")
+            raise DeviceError(f"its name leads to another device than {name}; see {Path(stable).parent}")
         return stable

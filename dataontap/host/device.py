@@ -73,7 +73,7 @@ class Host:
         for command in commands:
             argv = [_fill_in(word, values) for word in command]
             if deadline.is_over():
-                failed.append(f"no time was left for {' '.join(argv)}")
+                failed.append(f"no time was left for {programs.brief(argv)}")
                 continue
             try:
                 self._run(*argv, timeout=deadline.left(argv[0]))
@@ -87,8 +87,10 @@ class Host:
             LOG.warning("%s", problem)
         return failed
 
-    def await_device(self, look: Callable[[], str | None], deadline: Deadline, *, failed: list[str]) -> str:
-        """What ``look`` returns as soon as that is a device; DeviceError when it never is."""
+    def await_device(
+        self, look: Callable[[], str | None], deadline: Deadline, *, failed: list[str], remedy: str
+    ) -> str:
+        """What ``look`` returns as soon as that is a device; DeviceError with the ``remedy`` when it never is."""
         found: list[str] = []
 
         def there() -> bool:
@@ -97,9 +99,8 @@ class Host:
                 found.append(device)
             return device is not None
 
-        self._await(
-            there, deadline, "no device came up", failed, patience=_PATIENCE_AFTER_FAILURE if failed else None
-        )
+        patience = _PATIENCE_AFTER_FAILURE if failed else None
+        self._await(there, deadline, "no device came up", failed, patience=patience, remedy=remedy)
         return found[0]
 
     def await_size(self, device: str, size: int, deadline: Deadline, *, failed: list[str]) -> None:
@@ -133,17 +134,19 @@ class Host:
         failed: list[str],
         *,
         patience: float | None,
+        remedy: str = "",
     ) -> None:
         """Wait for ``condition``, ``patience`` seconds at most; it is looked at even when no time is left.
 
-        The error begins with what ``failed`` before, because that is why.
+        The error begins with what ``failed`` first, because that is why; what else did is in the log.
         """
         began = time.monotonic()
         pause = _SHORTEST_PAUSE
         while not condition():
             waited = time.monotonic() - began
             if deadline.is_over() or (patience is not None and waited > patience):
-                raise DeviceError("; ".join([*failed, f"{problem} (waited {waited:.0f} s)"]))
+                told = [*failed[:1], f"{problem} (waited {waited:.0f} s)", remedy]
+                raise DeviceError("; ".join(filter(None, told)))
             self._sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from typing import IO, Any
 
 from dataontap.errors import CommandError
@@ -17,6 +18,12 @@ ENVIRONMENT = {
     "LC_ALL": "C",
     "HOME": "/root",
 }
+
+# What a message has of a command: so many of the words after the program, if they are no longer than this, and so
+# many characters of what it said. All of it is in the log.
+_WORDS = 2
+_LONGEST_WORD = 16
+_SAID = 70
 
 
 def run(*argv: str, timeout: float, ok: tuple[int, ...] = (0,)) -> str:
@@ -32,7 +39,17 @@ def run(*argv: str, timeout: float, ok: tuple[int, ...] = (0,)) -> str:
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             return _run(argv, timeout, ok, stdout, stderr)
     except OSError as error:
-        raise CommandError(f"cannot run {' '.join(argv)}: {error.strerror}", started=False) from None
+        raise CommandError(f"cannot run {argv[0]}: {error.strerror}", started=False) from None
+
+
+def brief(argv: Sequence[str]) -> str:
+    """What to call a command in messages: its program, and what it was to do if that is short; never all of it."""
+    words = []
+    for word in argv[1 : 1 + _WORDS]:
+        if len(word) > _LONGEST_WORD:
+            break
+        words.append(word)
+    return " ".join([argv[0].rpartition("/")[2], *words])
 
 
 def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[bytes], stderr: IO[bytes]) -> str:
@@ -40,6 +57,7 @@ def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[
 
     began = time.monotonic()
     command = " ".join(argv)
+    short = brief(argv)
     child = subprocess.Popen(  # noqa: S603 - no shell, and the configuration is root's
         argv,
         stdin=subprocess.DEVNULL,
@@ -53,12 +71,14 @@ def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[
         status = child.wait(timeout)
     except subprocess.TimeoutExpired:
         _give_up(child)
-        raise CommandError(f"{command} did not end within {timeout:.0f} s and was killed") from None
+        LOG.info("%s: no end within %.0f s", command, timeout)
+        raise CommandError(f"{short} did not end within {timeout:.0f} s and was killed") from None
     LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
     if status not in ok:
         output = _content(stdout) + _content(stderr)
         said = _last_line(_content(stderr)) or _last_line(output) or "no output"
-        raise CommandError(f"{command} failed with status {status}: {said}", status=status, output=output)
+        LOG.info("%s: exit status %d: %s", command, status, said)
+        raise CommandError(f"{short} failed with status {status}: {said[:_SAID]}", status=status, output=output)
     return _content(stdout)
 
 

@@ -59,12 +59,22 @@ class TestRun:
         ]
 
     def test_a_failure_says_what_was_said(self) -> None:
-        with pytest.raises(
-            CommandError, match="^sh -c echo first; echo why >&2; exit 3 failed with status 3: why$"
-        ) as caught:
+        with pytest.raises(CommandError, match="^sh -c failed with status 3: why$") as caught:
             run("sh", "-c", "echo first; echo why >&2; exit 3", timeout=5)
         assert caught.value.output == "first\nwhy\n"
         assert run("sh", "-c", "exit 3", timeout=5, ok=(0, 3)) == ""
+
+    def test_its_message_is_short_and_the_log_has_all_of_it(
+        self, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        caplog.set_level("INFO")
+        program = tmp_path / "iscsiadm"
+        program.write_text(f"#!/bin/sh\necho {120 * 'x'} >&2; exit 21\n")
+        program.chmod(0o755)
+        target = "iqn.1992-08.com.netapp:sn.02b7e75df75047108ef7f6a5b8fbd1f2:vs.12"
+        with pytest.raises(CommandError, match=f"^iscsiadm -m node failed with status 21: {70 * 'x'}$"):
+            run(str(program), "-m", "node", "-T", target, timeout=5)
+        assert f"{program} -m node -T {target}: exit status 21: {120 * 'x'}" in caplog.messages
 
     def test_the_whole_group_is_killed_in_time(self, tmp_path: Path) -> None:
         began = time.monotonic()

@@ -18,6 +18,7 @@ from dataontap.errors import CommandError
 from dataontap.host.lun import Answer
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Limits
+from dataontap.host.run import brief
 from dataontap.host.san import San
 from dataontap.host.sysfs import SECTOR, Nexus, Sysfs
 from dataontap.host.udev import Events, Names
@@ -60,6 +61,8 @@ class FakeNode:
         self.sysfs = directory / "sys"
         self.dev = directory / "dev"
         self.served = True  # multipathd runs
+        self.blacklists = False  # and wants no map
+        self.has_rules = True  # our rules are in udev's directory
         # Whether maps queue: as configured (in multipathd's words), now, and when multipathd looked last.
         self.no_path_retry = "on"
         self.queues = self.queued = True
@@ -131,7 +134,7 @@ class FakeNode:
         generic.mkdir()
         (generic / "device").symlink_to(device)
         (self.sysfs / "block" / name).symlink_to(device / "block" / name)
-        if self.served and self.wants_maps:
+        if self.served and self.wants_maps and not self.blacklists:
             self._map(naa, name, size)
 
     def _map(self, naa: str, path: str, size: int) -> None:
@@ -205,7 +208,7 @@ class FakeNode:
 
     def name_maps(self) -> None:
         """Make the links that the rules would make."""
-        for file in (self.directory / "udev").glob("mpath-3*"):
+        for file in (self.directory / "udev").glob("mpath-3*") if self.has_rules else ():
             link = self.dev / file.read_text().strip().partition("=")[2]
             for folder in (self.sysfs / "block").glob("dm-*"):
                 if self._uuid(folder.name) == file.name[len("mpath-3") :]:
@@ -226,11 +229,11 @@ class FakeNode:
         if argv[:3] == ("multipathd", "resize", "map"):
             return self._resize(*argv)
         if argv[0] == "multipathd" and not self.served:
-            raise CommandError(f"{' '.join(argv)} failed with status 1: no answer")
+            raise CommandError(f"{brief(argv)} failed with status 1: no answer")
         if argv[:3] == ("multipathd", "reload", "map"):
             if self.reload_refusals:
                 self.reload_refusals -= 1
-                raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
+                raise CommandError(f"{brief(argv)} failed with status 1: fail")
             if self.reloads_in_vain:
                 self.reloads_in_vain -= 1
             else:
@@ -245,7 +248,7 @@ class FakeNode:
     def _flush(self, title: str) -> None:
         for folder in self._maps(title):
             if (folder / "in-use").exists():
-                raise CommandError(f"multipath -f {title} failed with status 1: map in use")
+                raise CommandError("multipath -f failed with status 1: map in use")
             for slave in (folder / "slaves").iterdir():
                 (self.sysfs / "block" / slave.name / "holders" / folder.name).rmdir()
             shutil.rmtree(folder)
@@ -259,7 +262,7 @@ class FakeNode:
             if sizes[0] == (folder / "size").read_text():
                 continue
             if len(set(sizes)) > 1:
-                raise CommandError(f"{' '.join(argv)} failed with status 1: fail")
+                raise CommandError(f"{brief(argv)} failed with status 1: fail")
             (folder / "size").write_text(sizes[0])
         return "ok\n"
 

@@ -195,7 +195,7 @@ class TestIgroup:
         stage.ask(
             "igroup-add", {"initiator-group-name": "g-node1.example", "initiator": "iqn.1993-08.org.debian:01:x"}
         )
-        assert "which is not this node" in the_failure(stage, "igroup")
+        assert "another machine's initiator is in" in the_failure(stage, "igroup")
 
 
 class TestPortals:

@@ -77,10 +77,24 @@ class TestGroups:
         stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "iscsi"})
         stage.ask("igroup-add", {"initiator-group-name": NODE1, "initiator": "iqn.1993-08.org.debian:01:else"})
         with pytest.raises(
-            VolumeError, match="has iqn.1993-08.org.debian:01:else, which is not this node; see lun"
+            VolumeError,
+            match=f"^IGROUP: another machine's initiator is in {NODE1}; .*: iqn.1993-08.org.debian:01:else$",
         ):
             stage.provider.create(CREATION)
         assert stage.paths == []
+
+    @pytest.mark.parametrize(
+        ("protocol", "problem"),
+        [
+            ("iscsi", "initiator name; see /etc/iscsi/init.*"),
+            ("fc", "Fibre Channel port with a WWPN; see /sys/.*"),
+        ],
+    )
+    def test_a_node_without_an_initiator(self, stage: Stage, protocol: str, problem: str) -> None:
+        stage.options["STORAGE_PROTOCOL"] = protocol
+        stage.initiators["node1.example"] = ""
+        with pytest.raises(DeviceError, match=f"^this node has no {problem}$"):
+            stage.provider.create(CREATION)
 
     def test_one_of_another_protocol_is_refused(self, stage: Stage) -> None:
         stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "fcp"})

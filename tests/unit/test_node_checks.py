@@ -147,7 +147,7 @@ class TestInitiator:
     def test_no_port(self, stage: Stage) -> None:
         stage.options["STORAGE_PROTOCOL"] = "fc"
         stage.initiators[stage.node] = ""
-        assert "this node has no Fibre Channel port with a name; see /sys/class/fc_host" in the_failure(
+        assert "this node has no Fibre Channel port with a WWPN; see /sys/class/fc_host" in the_failure(
             stage, "initiator"
         )
 

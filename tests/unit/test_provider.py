@@ -229,7 +229,7 @@ class TestCreate:
         """Ganeti would never call remove for a volume that it could make but not attach."""
         stage.host.blind = True
         stage.options["TIMEOUT"] = 1
-        with pytest.raises(DeviceError, match=r"^no device came up \(waited 0 s\)$"):
+        with pytest.raises(DeviceError, match=r"^no device came up \(waited 0 s\); .*lun igroup show, ISCSI_A"):
             stage.provider.create(CREATION)
         assert stage.paths == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +60,9 @@ class TestAttach:
         file = Path(wanted(node).path)
         file.parent.mkdir(parents=True)
         file.touch()
-        with pytest.raises(DeviceError, match=f"^{file} is a file, in whose place udev makes no link; remove it$"):
+        with pytest.raises(
+            DeviceError, match=f"^a file has the place of the device's link; remove it from {file.parent}$"
+        ):
             attach(node)
 
     def test_one_path_is_enough(self, node: FakeNode) -> None:
@@ -74,14 +78,32 @@ class TestAttach:
 
     def test_no_lun_there(self, node: FakeNode) -> None:
         node.limits = HASTY
-        with pytest.raises(DeviceError, match="^no device came up: the LUN does not answer"):
+        with pytest.raises(
+            DeviceError, match="^no device came up: no path shows the LUN; has its igroup this node's initiator"
+        ):
             attach(node)
 
     def test_no_map_without_multipathd(self, node: FakeNode) -> None:
         node.served = False
         node.show(5, NAA, 64 * MIB)
+        node.limits = replace(Limits(), hint=0.1)  # 40 s for the map are not waited for
+        began = time.monotonic()
+        with pytest.raises(DeviceError, match="^no multipath map came up: multipathd does not run; start it$"):
+            attach(node)
+        assert time.monotonic() - began < 20
+
+    def test_no_map_of_a_lun_that_is_blacklisted(self, node: FakeNode) -> None:
+        node.blacklists = True
+        node.show(5, NAA, 64 * MIB)
         node.limits = HASTY
-        with pytest.raises(DeviceError, match="multipathd does not run; start it"):
+        with pytest.raises(DeviceError, match=f"^no multipath map came up: is 3{NAA} blacklisted"):
+            attach(node)
+
+    def test_udev_without_our_rules(self, node: FakeNode) -> None:
+        node.has_rules = False
+        node.show(5, NAA, 64 * MIB)
+        node.limits = HASTY
+        with pytest.raises(DeviceError, match="^udev made no name for dm-0: is 57-.*rules installed.*/dev/dm-0$"):
             attach(node)
 
     @pytest.mark.parametrize(("timeout", "seconds"), [(1, (40, 3)), (120, (40, 3)), (600, (200, 15))])
