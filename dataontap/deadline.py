@@ -32,6 +32,12 @@ class Deadline:
             raise DeadlineError(step, seconds, limit=limit)
         return left
 
+    @property
+    def limit(self) -> str:
+        """The limit that holds now, for people."""
+        limit, seconds = self._limit
+        return f"{limit} is {seconds:g} s"
+
     def is_over(self) -> bool:
         """Whether no time is left."""
         return not self.has(0)

@@ -20,7 +20,19 @@ from __future__ import annotations
 
 
 class DataOntapError(Exception):
-    """Any failure that has a name here; whatever else escapes is a bug."""
+    """Any failure that has a name here; whatever else escapes is a bug.
+
+    ``remark`` ends the sentence, and is told also where that is too long for a line.
+    """
+
+    remark = ""
+
+    def add(self, remark: str) -> None:
+        """Let the sentence end with ``remark``, of what the failure leaves behind."""
+        self.remark = remark
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, [super().__str__(), self.remark]))
 
 
 class ContractError(DataOntapError):

@@ -29,6 +29,10 @@ class NotInUse(VolumeError):
     """No LUN is provably the volume's, and none that may be is mapped to a group of ours."""
 
 
+class NoLun(VolumeError):
+    """The volume has no LUN, and nothing that may be it is there."""
+
+
 class Luns:
     """The LUNs that ``settings`` point to, as ``client`` sees them."""
 
@@ -61,18 +65,17 @@ class Luns:
         if volume is not None:
             return volume
         self._require_complete(found)
-        raise VolumeError(self._why_none(name, sorted_out))
+        raise self._none(sorted_out)
 
-    def _why_none(self, name: str, there: Elsewhere) -> str:
+    def _none(self, there: Elsewhere) -> VolumeError:
         for lun, what in (
             *((lun, "may be a copy") for lun in there.unproven),
             *((lun, "is a copy") for lun in there.copies),
         ):
             way = f"gnt-instance modify --disk N:pool={lun.pool} INSTANCE"
-            return (
-                f"there is no LUN in {self._settings.pool}, that in {lun.pool} {what}; if it is the disk's: {way}"
-            )
-        return f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER"
+            pool = self._settings.pool
+            return VolumeError(f"there is no LUN in {pool}, that in {lun.pool} {what}; if it is the disk's: {way}")
+        return NoLun(f"there is no LUN of this name in {self._settings.pool}; check POOL and CLUSTER_MODE_VSERVER")
 
     def _require_no_original(self, own: Lun) -> None:
         """VolumeError if the LUN at the volume's own path is a copy, and its original is elsewhere.

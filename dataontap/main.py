@@ -97,6 +97,7 @@ def attempt(
     what = f"{name} {log.printable(subject)}".strip()
     began = time.monotonic()
     secrets: tuple[str, ...] | None = None  # the configuration's, as soon as it is read
+    remark = ""
     try:
         # What is wrong with either is found out before any socket is opened.
         request = read()
@@ -106,6 +107,7 @@ def attempt(
         secrets = settings.secrets
         _deliver(perform(request, settings.with_params(request.params)), process.stdout)
     except DataOntapError as error:
+        remark = error.remark
         message = str(error) if secrets is None else log.mask(str(error), secrets)
         if isinstance(error, ChecksFailed):
             with contextlib.suppress(HostError):  # the message is of more use than why its details are not there
@@ -117,7 +119,7 @@ def attempt(
         return 0
     LOG.error("%s: failed after %.3f s: %s", what, time.monotonic() - began, message)
     with contextlib.suppress(OSError):  # there is nowhere left to complain
-        print(_last_line(f"dataontap: {what}: {message}"), file=process.stderr, flush=True)
+        print(_last_line(f"dataontap: {what}: {message}", remark), file=process.stderr, flush=True)
     return 1
 
 
@@ -296,6 +298,10 @@ def _usage(name: str) -> str:
     return f"usage: {name}    (Ganeti runs it and tells it in VOL_* and EXTP_* variables what to do)"
 
 
-def _last_line(message: str) -> str:
+def _last_line(message: str, remark: str) -> str:
+    """The message as a line, cut off at its end; or before the ``remark`` with which it ends."""
     line = log.printable(" ".join(message.split()))
-    return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 3] + "..."
+    if len(line) <= MESSAGE_LIMIT:
+        return line
+    end = f"...; {remark}" if remark and line.endswith(remark) else "..."
+    return line[: MESSAGE_LIMIT - len(end)] + end

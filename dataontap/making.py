@@ -56,9 +56,10 @@ class Making:
         """What is done meanwhile belongs to the LUN's making: if it fails, the LUN is removed as in ``make``."""
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             with excutils.save_and_reraise_exception(logger=LOG):
-                self._undo(path, release)
+                if not self._undo(path, release) and isinstance(error, DataOntapError):
+                    error.add(_left(path))
 
     def _make_sure(self, path: str, make: Callable[[], object], is_ours: Callable[[Lun], bool]) -> None:
         """``make``, again if the filer turned out to be of another version, or if its lost answer made nothing."""
@@ -98,10 +99,10 @@ class Making:
             self._deadline.allow(_UNDO_SECONDS)
         luns = self._look(path, lost)
         if luns and not is_ours(luns[0]):
-            raise VolumeError(f"{lost}; and there is a LUN {path} now, not provably ours; it stays") from None
+            raise _with(lost, f"a LUN of this name in {_pool(path)} is not provably ours, and stays") from None
         if final:
-            if luns:
-                self._undo(path, lambda: None)
+            if luns and not self._undo(path, lambda: None):
+                lost.add(_left(path))
             raise lost
         return bool(luns)
 
@@ -113,11 +114,12 @@ class Making:
                 raise OntapError(str(found.problems[0]))
         except DataOntapError as error:
             LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", path, lost)
-            raise VolumeError(f"look whether it was made all the same: {error}") from lost
+            told = f"whether its LUN was made in {_pool(path)} is not known: look on the filer"
+            raise _with(error, told) from lost
         return found
 
-    def _undo(self, path: str, release: Callable[[], object]) -> None:
-        """Remove a LUN that was just made, not giving up at one bad answer; what goes wrong is only said."""
+    def _undo(self, path: str, release: Callable[[], object]) -> bool:
+        """Remove a LUN that was just made, not giving up at one bad answer; whether it is gone for certain."""
         self._deadline.allow(_UNDO_SECONDS)
         tries = 0
         while True:
@@ -126,11 +128,11 @@ class Making:
                 with self._deadline.within(_UNDO_SECONDS / (_UNDO_TRIES + 1)):
                     self._destroy(path)
                 LOG.info("%s was removed again", path)
-                return
+                return True
             except DataOntapError as error:
                 if tries == _UNDO_TRIES or not self._may_try_again(error, tries):
                     LOG.error("%s could not be removed again, look whether it is there: %s", path, error)
-                    return
+                    return False
             tries += 1
 
     def _may_try_again(self, error: DataOntapError, tries: int) -> bool:
@@ -142,3 +144,19 @@ class Making:
         except DataOntapError:
             return False
         return True
+
+
+def _with(error: DataOntapError, remark: str) -> VolumeError:
+    """What is not the filer's failure any more, but a doubt about the volume."""
+    doubt = VolumeError(str(error))
+    doubt.add(remark)
+    return doubt
+
+
+def _left(path: str) -> str:
+    return f"its LUN may be left in {_pool(path)}"
+
+
+def _pool(path: str) -> str:
+    """The volume, or volume and qtree, of a LUN: its name is in the message's beginning already."""
+    return path[len("/vol/") :].rpartition("/")[0]

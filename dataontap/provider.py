@@ -28,7 +28,7 @@ from dataontap.errors import (
 from dataontap.host.lun import Wanted
 from dataontap.igroups import Igroups
 from dataontap.locks import Locks
-from dataontap.luns import Luns, NotInUse
+from dataontap.luns import Luns, NoLun, NotInUse
 from dataontap.making import Making
 from dataontap.masking import Masking
 from dataontap.records import Records
@@ -48,6 +48,7 @@ LOG = logging.getLogger(__name__)
 
 # What detach waits at most for the filer: the device is gone, which is what matters.
 _WITHDRAWAL_SECONDS = 10.0
+_MIB = 1024 * 1024
 
 
 class DataOnTapProvider:
@@ -205,7 +206,7 @@ class DataOnTapProvider:
         device = self.devices.find(name)
         if device is not None and self._records.is_closed(name):
             return device  # only to be detached, or opened again
-        return self._attach(name, partial(self.luns.existing, name), partial(self._bring_up, uuid=volume.uuid))
+        return self._attach(name, partial(self._existing, name), partial(self._bring_up, uuid=volume.uuid))
 
     def _attach(self, name: str, find: Callable[[], Lun], bring_up: Callable[[str, str | None, Lun], str]) -> str:
         """The device of the LUN that ``find`` tells, brought up and on record."""
@@ -311,6 +312,16 @@ class DataOnTapProvider:
         except DataOntapError as error:
             LOG.warning("%s is still mapped for this node: %s", placement.path, error)
 
+    def _existing(self, name: str) -> Lun:
+        """The volume's LUN. VolumeError where there is none, which a device of it here tells from a wrong POOL."""
+        try:
+            return self.luns.existing(name)
+        except NoLun:
+            if self.devices.find(name) is None:
+                raise
+            why = "its device is here: was it deleted or moved on the filer?"
+            raise NoLun(f"there is no LUN of this name in {self._settings.pool}; {why}") from None
+
     def _wanted(self, name: str, lun: Lun) -> Wanted:
         return Wanted(lun.naas, lun.size, self.devices.path(name))
 
@@ -388,9 +399,9 @@ class DataOnTapProvider:
     def grow(self, volume: Growth) -> None:
         """Give the LUN ``volume.new_size`` bytes, and let this node see them if the device is here."""
         if volume.new_size < volume.size:
-            raise VolumeError(f"will not shrink it from {volume.size} to {volume.new_size} bytes")
+            raise VolumeError(f"will not shrink it from {volume.size // _MIB} to {volume.new_size // _MIB} MiB")
         with self._locks.volume(volume.name):
-            lun = self.luns.existing(volume.name)
+            lun = self._existing(volume.name)
             size = lun.size
             if lun.size >= volume.new_size:
                 # Rounded up when it was made, or grown by a call whose answer was lost.
@@ -460,7 +471,7 @@ class DataOnTapProvider:
     def setinfo(self, volume: Metadata) -> None:
         """Keep Ganeti's text in the LUN's comment, beside our tag; a new volume is complete then."""
         with self._locks.volume(volume.name), self._creation(volume.name):
-            lun = self.luns.existing(volume.name)
+            lun = self._existing(volume.name)
             mark = self.luns.mark(lun, volume.uuid)
             self.client.set_lun_comment(lun.path, tag.compose(volume.metadata, mark))
             self._records.finish(volume.name)
@@ -515,7 +526,7 @@ class DataOnTapProvider:
     def _open(self, volume: Opening, *, move: bool) -> str:
         """As attach does it the full way; the mark is taken away when the device is proven. The LUN's path."""
         name = volume.name
-        lun = _online(self.luns.existing(name))
+        lun = _online(self._existing(name))
         device = self._bring_up(name, self.devices.find(name), lun, uuid=volume.uuid, move=move)
         self.devices.require_writable(device)
         self._reopen(name, device)

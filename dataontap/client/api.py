@@ -27,8 +27,18 @@ _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 # As many elements and attributes an answer may have. They take up to 200 bytes of memory each. The largest answer
 # there can be, a page of 100 igroups with 256 initiators each, has 103,000 marks.
 MARKUP_LIMIT = 250_000
-_REASON_LIMIT = 120  # the message has to fit into the one line that the admin sees
-_REASON_LIMIT_BEFORE_HINT = 45  # and so has the hint, where it tells more than the reason
+# The message has to fit into the one line that the admin sees, and so has the hint, which tells what to do: it has
+# this room after "dataontap: snapshot NAME: ". Of a reason that is cut for it, so much is left at the least.
+_REASON_LIMIT = 120
+_ROOM = 132
+_LEAST_REASON = 30
+_HINTS = {
+    codes.EAPIPRIVILEGE: "verify credentials tells what LOGIN lacks",
+    codes.ESUSPENDED: "system services web ontapi modify -suspended false",
+    codes.NO_SUCH_VOLUME: "see POOL, or the disk's pool",
+    codes.ENOSPC: "the pool is full, see volume show",
+    **dict.fromkeys(codes.SEEN_BY_ANOTHER_GROUP, "initiator in two igroups? see lun igroup show -initiator"),
+}
 
 Send = Callable[[bytes], bytes]
 Again = Callable[[DataOntapError, int], None]
@@ -243,18 +253,20 @@ class NaServer:
     def _failure(self, api: str, results: NaElement) -> NaApiError:
         code = results.get_attr("errno") or results.get_child_content("errorno") or "unknown"
         reason = results.get_attr("reason") or results.get_child_content("reason") or "no reason given"
-        hint, limit = "", _REASON_LIMIT
-        if code == codes.EVSERVERNOTFOUND:
-            hint = f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
-        elif code == codes.EAPIPRIVILEGE:
-            hint = "verify credentials tells what LOGIN lacks"
-        elif code in codes.SEEN_BY_ANOTHER_GROUP:
-            hint = "initiator in two igroups? see lun igroup show -initiator"
-            limit = _REASON_LIMIT_BEFORE_HINT
-        elif code == codes.ESUSPENDED:
-            hint = "system services web ontapi modify -suspended false"
+        hint = self._hint(code, reason)
+        limit = _REASON_LIMIT
+        if hint:
+            limit = max(_LEAST_REASON, _ROOM - len(f"{api} failed:  (errno {code}); {hint}"))
         busy = code in codes.BUSY or (api == "clone-create" and codes.BUSY_CLONE_REASON in reason)
         return NaApiError(api, code, one_line(reason, limit), hint=hint, transient=busy)
+
+    def _hint(self, code: str, reason: str) -> str:
+        """What the admin can do about it, where that is known."""
+        if code == codes.EVSERVERNOTFOUND:
+            return f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
+        if code == codes.EAPIERROR and not self._tunnel and "vserver" in reason.lower():
+            return "is CLUSTER_MODE_VSERVER missing?"
+        return _HINTS.get(code, "")
 
 
 def _append(parent: Any, arguments: Arguments) -> None:

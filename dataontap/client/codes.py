@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 EEXIST = "17"
+ENOSPC = "28"
 VDISK_EXISTS = "9012"
 NO_SUCH_LUNMAP = "9016"
 NO_SUCH_VDISK = "9017"
@@ -16,6 +17,7 @@ LUN_MAPPING_CONFLICT = "9009"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
 INITGROUP_HAS_LUN = "9024"  # the id is another LUN's in this group
 INITIATOR_HAS_VDISK = "9039"
+NO_SUCH_VOLUME = "9036"
 SIZE_UNCHANGED = "9042"
 EAPIERROR = "13001"
 EAPIPRIVILEGE = "13003"

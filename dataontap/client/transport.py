@@ -6,6 +6,7 @@ import base64
 import contextlib
 import logging
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
@@ -79,6 +80,7 @@ class Transport:
         import http.client
 
         sent = False
+        began = time.monotonic()
         try:
             connection = self._connected()
             sent = True
@@ -88,7 +90,8 @@ class Transport:
                 body = self._read(response)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise _explained(error, self._filer, sent=sent) from error
+            limit = self._deadline.limit if sent else f"{time.monotonic() - began:.0f} s"
+            raise _explained(error, self._filer, sent=sent, limit=limit) from error
         except BaseException:
             self.close()
             raise
@@ -270,8 +273,8 @@ def _refusal(status: int, filer: Filer) -> TransportError:
     return TransportError(f"{filer.address} {why}", status=status, transient=status >= 500)
 
 
-def _explained(error: Exception, filer: Filer, *, sent: bool) -> TransportError:
-    """What went wrong below HTTP, in the words of the one who has to mend it."""
+def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> TransportError:
+    """What went wrong below HTTP, in the words of the one who has to mend it; ``limit`` is what time was spent."""
     import http.client
     import socket
 
@@ -283,10 +286,14 @@ def _explained(error: Exception, filer: Filer, *, sent: bool) -> TransportError:
     elif (of_tls := tls.explained(error, filer)) is not None:
         why = of_tls
     elif isinstance(error, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
-        why = f"{filer.address} did not answer in time" if sent else f"{filer.address} cannot be reached in time"
+        why = f"{filer.address} did not answer in time ({limit})"
+        if not sent:
+            why = f"{filer.address} does not answer ({limit}); check HOSTNAME, routes and firewalls"
     elif isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionResetError):
         why = f"{filer.address} does not speak HTTP; check PORT and TRANSPORT_TYPE"
     else:
         transient = isinstance(error, (ConnectionError, http.client.IncompleteRead)) or tls.broke_off(error)
         why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
+        if isinstance(error, ConnectionResetError) and not filer.tls:
+            why += "; is it https there? check PORT and TRANSPORT_TYPE"
     return TransportError(why, sent=sent, transient=transient)

@@ -197,7 +197,7 @@ def test_a_record_that_proved_wrong_is_forgotten(attached: Node, admin: CmodeCli
     for parameters in ({"EXTP_POOL": "vol1"}, {}):
         outcome = attached.script("attach", **VOLUME, **parameters)
         assert (outcome.status, outcome.stdout) == (1, "")
-        assert "there is no LUN /vol/vol1/v" in outcome.message
+        assert "there is no LUN of this name in vol1" in outcome.message
 
 
 class TestWriteProtected:

@@ -118,7 +118,7 @@ class TestAttach:
         outcome = node.script("attach", **CREATION)
         assert (outcome.status, outcome.stdout) == (1, "")
         assert outcome.message == (
-            "dataontap: attach v: there is no LUN /vol/vol1/v; check POOL and CLUSTER_MODE_VSERVER"
+            "dataontap: attach v: there is no LUN of this name in vol1; check POOL and CLUSTER_MODE_VSERVER"
         )
 
     def test_whose_answer_nobody_reads(self, node: Node) -> None:
@@ -211,7 +211,7 @@ class TestAttach:
         decoy.parent.mkdir(parents=True)
         decoy.symlink_to("/dev/loop0")
         outcome = node.script("attach", **CREATION)
-        assert "there is no LUN /vol/vol1/v" in outcome.message
+        assert "there is no LUN of this name in vol1" in outcome.message
 
 
 class TestLog:
@@ -290,10 +290,10 @@ class TestMessages:
     def test_they_are_whole(self, make_node: MakeNode, admin: CmodeClient) -> None:
         node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "echo iscsiadm: No session found. >&2; exit 21"),))
         node.configure(TIMEOUT=1)
-        assert self.message(node, "attach").startswith("there is no LUN /vol/vol1/")
+        assert self.message(node, "attach").startswith("there is no LUN of this name in vol1; ")
         make_lun(admin, self.NAME)
         assert self.message(node, "create").startswith("there is a LUN /vol/vol1/")
-        assert self.message(node, "grow", VOL_NEW_SIZE="8") == "will not shrink it from 16777216 to 8388608 bytes"
+        assert self.message(node, "grow", VOL_NEW_SIZE="8") == "will not shrink it from 16 to 8 MiB"
         node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("no-such-program", "-m", "node", "-R"),))
         assert self.message(node, "attach").startswith("cannot run no-such-program: No such file")
         node.configure(TIMEOUT=1)

@@ -10,7 +10,7 @@ ENOUGH = 60  # seconds: a verb that bears a fault needs a few of them even on a 
 SHORT = 2  # for verbs that a fault shall keep until their time is up
 FOREVER = 600.0
 
-_NO_ANSWER = r"(connection to \S+ failed|did not answer in time|cannot be reached in time|no time left)"
+_NO_ANSWER = r"(connection to \S+ failed|did not answer in time|does not answer \(|no time left)"
 _NOT_XML = r"the answer is not XML"
 
 

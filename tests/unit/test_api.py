@@ -97,14 +97,26 @@ def test_a_failed_call(results: bytes, message: str, code: str) -> None:
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize("code", ["9009", "9039"])
+@pytest.mark.parametrize("code", ["9009", "9039", "9036", "28", "13003", "15698", "61253"])
 def test_a_long_reason_does_not_push_the_hint_out_of_the_message(code: str) -> None:
     """The message begins with "dataontap: snapshot NAME: ", NAME being a UUID and ".ext.disk0"; 200 are shown."""
     answer = b'<results reason="%b" status="failed" errno="%b"/>' % (b"so it is " * 40, code.encode())
     with pytest.raises(NaApiError) as caught:
-        NaServer(Peer(ANSWER % answer), tunnel="svm1").send_request("lun-map")
+        NaServer(Peer(ANSWER % answer), tunnel="svm1").send_request("lun-create-by-size")
+    assert "(errno " in str(caught.value)
+    assert "); " in str(caught.value)
     assert len(str(caught.value)) + len("dataontap: snapshot : ") + 36 + len(".ext.disk0") <= 200
-    assert "so it is so it is so it is so it is" in str(caught.value)
+    assert "so it is so it is so it is" in str(caught.value)
+
+
+@pytest.mark.parametrize("reason", ["Vserver API missing vserver parameter.", "Job exists"])
+@pytest.mark.parametrize("tunnel", [None, "svm1"])
+def test_an_account_of_the_cluster_without_an_svm(reason: str, tunnel: str | None) -> None:
+    answer = b'<results reason="%b" status="failed" errno="13001"/>' % reason.encode()
+    with pytest.raises(NaApiError) as caught:
+        NaServer(Peer(ANSWER % answer), tunnel=tunnel).send_request("lun-map")
+    is_hinted = str(caught.value).endswith("; is CLUSTER_MODE_VSERVER missing?")
+    assert is_hinted == ("Vserver" in reason and tunnel is None)
 
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE netapp [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">

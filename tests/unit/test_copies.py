@@ -365,7 +365,7 @@ class TestAnswersThatLackAVolume:
     def test_matters_only_where_volumes_may_be(self, lacking: Stage) -> None:
         lacking.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
         lacking.provider.remove(VOLUME)
-        with pytest.raises(VolumeError, match="there is no LUN /vol/vol2/v; check POOL"):
+        with pytest.raises(VolumeError, match="there is no LUN of this name in vol2; check POOL"):
             lacking.provider.attach(VOLUME)
 
     def test_what_was_found_stays_found(self, lacking: Stage) -> None:
@@ -386,7 +386,7 @@ class TestAnswersThatLackAVolume:
         stage.wire.lose("lun-create-by-size", after=True, error=RESET)
         lack = lambda: stage.wire.lack("lun-get-iter", "vol1", "Volume is offline")  # noqa: E731
         stage.wire.meanwhile("lun-create-by-size", lack)
-        with pytest.raises(VolumeError, match="^look whether it was made all the same: volume vol1 "):
+        with pytest.raises(VolumeError, match="^volume vol1 .*; whether its LUN was made in vol1 is not known"):
             stage.provider.create(CREATION)
 
     def test_a_living_device_goes_on(self, made: Stage) -> None:

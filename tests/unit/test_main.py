@@ -65,6 +65,15 @@ def test_a_bug_before_the_configuration_is_read(config_file: Path) -> None:
     assert "hunter2" not in stderr.getvalue()
 
 
+def test_what_a_failure_leaves_behind_is_told_after_a_reason_that_is_too_long(config_file: Path) -> None:
+    error = OntapError("lun-map failed: " + 30 * "so it is ")
+    error.add("its LUN may be left in vol1")
+    (line, _) = fail(config_file, error)
+    assert line.startswith("dataontap: attach v: lun-map failed: so it is so it is")
+    assert line.endswith("...; its LUN may be left in vol1")
+    assert len(line) == 200
+
+
 def test_the_message_is_one_line(config_file: Path) -> None:
     (line, end) = fail(config_file, OntapError("the SVM has a volume 'a\r\nb\u2028c\x1b[2J\u202ed'"))
     assert line == "dataontap: attach v: the SVM has a volume 'a b c?[2J?d'"

@@ -146,7 +146,7 @@ class TestCreate:
         stage.wire.lose("lun-create-by-size", after=False, error=RESET)
         stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
         with pytest.raises(
-            VolumeError, match="reset by peer; and there is a LUN /vol/vol1/v now, not provably ours; it stays"
+            VolumeError, match="reset by peer; a LUN of this name in vol1 is not provably ours, and stays$"
         ):
             stage.provider.create(CREATION)
         assert stage.comment(PATH) == others["comment"]
@@ -180,8 +180,28 @@ class TestCreate:
         stage.wire.meanwhile(
             "lun-create-by-size", lambda: stage.wire.lose("lun-get-iter", after=False, error=UNTRUSTED)
         )
-        with pytest.raises(VolumeError, match="^look whether it was made all the same: .* is not trusted$"):
+        with pytest.raises(
+            VolumeError,
+            match="^.* is not trusted; whether its LUN was made in vol1 is not known: look on the filer$",
+        ):
             stage.provider.create(CREATION)
+
+    def test_says_that_its_lun_may_be_left(self, stage: Stage) -> None:
+        """Its undoing failed, too. The error is what it was, for those who decide by it."""
+        stage.wire.lose("lun-map", after=False)
+        stage.wire.lose("lun-destroy", after=False, error=UNTRUSTED, times=9)
+        with pytest.raises(TransportError, match="timed out; its LUN may be left in vol1$") as caught:
+            stage.provider.create(CREATION)
+        assert caught.value.remark == "its LUN may be left in vol1"
+        assert stage.paths == [PATH]
+
+    def test_says_so_too_where_the_making_itself_failed(self, stage: Stage) -> None:
+        error = NaApiError("lun-create-by-size", "13114", "Timeout: Operation timed out")
+        stage.wire.lose("lun-create-by-size", after=True, error=error)
+        stage.wire.lose("lun-destroy", after=False, error=UNTRUSTED, times=9)
+        with pytest.raises(NaApiError, match="Operation timed out .*; its LUN may be left in vol1$"):
+            stage.provider.create(CREATION)
+        assert stage.paths == [PATH]
 
     def test_cleans_up_though_the_filer_fails_at_that_too(self, stage: Stage) -> None:
         stage.wire.lose("lun-map", after=False)
@@ -382,7 +402,7 @@ class TestGrow:
         assert made.filer.luns["svm1", PATH].size == 128 * MIB
 
     def test_refuses_to_shrink(self, made: Stage) -> None:
-        with pytest.raises(VolumeError, match="will not shrink it from 67108864 to 33554432 bytes"):
+        with pytest.raises(VolumeError, match="will not shrink it from 64 to 32 MiB"):
             made.provider.grow(growth(64, 32))
         assert made.wire.calls == []
 
@@ -450,7 +470,7 @@ class TestSnapshot:
         for error in (RESET, TransportError("timed out")):
             made.wire.lose("clone-create", after=False, error=error)
             made.wire.meanwhile("clone-create", lambda: made.ask("lun-create-by-size", others))
-            with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v.snap now, not provably ours"):
+            with pytest.raises(VolumeError, match="a LUN of this name in vol1 is not provably ours, and stays$"):
                 made.provider.snapshot(SNAPSHOT)
             assert made.filer.luns["svm1", "/vol/vol1/v.snap"].size == 32 * MIB
             made.ask("lun-destroy", {"path": "/vol/vol1/v.snap"})
@@ -505,7 +525,9 @@ class TestSetinfo:
         assert stage.comment(PATH) == f"originstname+a {stage.tag(PATH)}"
 
     def test_a_lun_that_is_not_there(self, stage: Stage) -> None:
-        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v; check POOL and CLUSTER_MODE_VSERVER"):
+        with pytest.raises(
+            VolumeError, match="there is no LUN of this name in vol1; check POOL and CLUSTER_MODE_VSERVER"
+        ):
             stage.provider.setinfo(Metadata({}, "v", "u-1", "x"))
 
 
@@ -630,8 +652,16 @@ class TestAttach:
     """What the filer decides; real devices are for the contract level."""
 
     def test_of_an_absent_lun(self, stage: Stage) -> None:
-        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
+        with pytest.raises(VolumeError, match="there is no LUN of this name in vol1; check POOL"):
             stage.provider.attach(VOLUME)
+
+    def test_of_a_lun_that_was_deleted_on_the_filer(self, made: Stage) -> None:
+        """POOL was right when its device came."""
+        made.ask("lun-destroy", {"path": PATH, "force": True})
+        with pytest.raises(
+            VolumeError, match="^there is no LUN of this name in vol1; its device is here: was it del"
+        ):
+            made.provider.setinfo(Metadata({}, "v", "u-1", "x"))
 
     def test_the_cluster_has_another_name_now(self, stage: Stage) -> None:
         """The LUN's tag follows, Ganeti's text stays; so that ``verify orphans`` goes on with it."""
