@@ -109,7 +109,7 @@ class Cleaner:
         words = self._settings.scsi_id_command or SCSI_ID_COMMAND
         argv = [word.replace("{device}", device) for word in words]
         try:
-            said = self._run(*argv, timeout=self._deadline.left(" ".join(argv))).strip()
+            said = self._run(*argv, timeout=self._deadline.left("asking SCSI_ID_COMMAND")).strip()
         except CommandError as error:
             LOG.warning("%s", error)
             said = ""

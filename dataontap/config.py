@@ -141,13 +141,15 @@ def load(path: str = CONFIG_FILE) -> Settings:
 def parse(text: str, path: str) -> Settings:
     """The settings in ``text``; ``path`` is only for messages."""
     values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
     for line, name, value in _assignments(text, path):
         where = f"{path}:{line}: {name}"
         found = _OPTIONS.get(name.lower()) if name.isupper() else None
         if found is None:
             raise ConfigError(f"{where}: no such option{_nearest(name)}")
         if found.name in values:
-            raise ConfigError(f"{where}: is given twice")
+            raise ConfigError(f"{where}: is given twice, first in line {lines[name]}")
+        lines[name] = line
         try:
             values[found.name] = _reader(found)(value)
         except ValueError as error:
@@ -190,7 +192,7 @@ def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:
             statements = ast.parse(text, filename=path).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
-        raise ConfigError(f"{path}:{line}: not OPTION = value: {getattr(error, 'msg', error)}") from None
+        raise ConfigError(f"{path}:{line}: {_misread(text, line, getattr(error, 'msg', str(error)))}") from None
     for statement in statements:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         if not isinstance(statement, ast.Assign) or len(statement.targets) > 1 or not isinstance(target, ast.Name):
@@ -199,9 +201,17 @@ def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:
             yield statement.lineno, target.id, ast.literal_eval(statement.value)
         except (ValueError, TypeError, RecursionError, MemoryError):
             raise ConfigError(
-                f"{path}:{statement.lineno}: {target.id}: expected a literal (a string, a number, True, "
-                "False, None, a tuple or list of strings)"
+                f"{path}:{statement.lineno}: {target.id}: not a plain value: put text in quotes, and write True,"
+                " not true"
             ) from None
+
+
+def _misread(text: str, line: int, problem: str) -> str:
+    """What is wrong with a line that cannot be read; the value, which may be a password, is not shown."""
+    found = re.match(r"\s*([A-Za-z_]\w*)\s*=", text.split("\n")[line - 1])
+    return (
+        f"{found[1]}: {problem}; are there quotes around the value?" if found else f"not OPTION = value: {problem}"
+    )
 
 
 def _reader(known: Field[Any]) -> Reader:
@@ -221,12 +231,16 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8-sig") as file:
             found = os.fstat(file.fileno())
-            if found.st_mode & (stat.S_IWGRP | stat.S_IRWXO) or found.st_uid not in (0, os.geteuid()):
+            if found.st_uid not in (0, os.geteuid()):
+                raise ConfigError(f"the configuration file: another user owns it; as root: chown root {path}")
+            if found.st_mode & (stat.S_IWGRP | stat.S_IRWXO):
                 raise ConfigError(
-                    f"{path}: others can read or change it; mend that with: chown root {path} && chmod 600 {path}"
+                    f"the configuration file: others can read or change it; as root: chmod 600 {path}"
                 )
             return file.read()
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except PermissionError as error:
+        raise ConfigError(f"{path}: {error.strerror}; run it as root") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None

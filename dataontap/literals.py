@@ -63,7 +63,7 @@ def one_of(*choices: str) -> Reader:
 
     def read(value: object) -> str:
         if value not in choices:
-            raise ValueError(f"expected {' or '.join(choices)}, not {value!r}")
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
         return str(value)
 
     return read

@@ -57,7 +57,7 @@ class Locks:
         The lock's file stays only as long as there is a record for the hot path, so that none is left in the end.
         """
         path = present.lock_path(self._directory, name)
-        with self._locked(path, f"the lock of {name}, which another script has"):
+        with self._locked(path, "the volume's lock, which another script has"):
             try:
                 yield
             finally:
@@ -79,7 +79,7 @@ class Locks:
                 Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                raise HostError(f"cannot lock {path}: {error.strerror}") from None
+                raise HostError(f"cannot lock in {Path(path).parent}: {error.strerror}") from None
             try:
                 while not (_taken(descriptor) or self._wait(descriptor, self._deadline.left(step))):
                     continue  # there is no time left, then

@@ -38,6 +38,9 @@ class Safe(logging.Formatter):
         # It stands at the end, and has been kept on the record.
         traceback = record.exc_text or ""
         head = text[: len(text) - len(traceback)].rstrip("\n")
+        # oslo.log adds the exception that is being handled, which our messages tell already where it matters.
+        summary = getattr(record, "error_summary", "")
+        head = head.removesuffix(f": {summary}") if summary else head
         lines = [printable(mask(head, self._secrets))]
         if traceback:
             lines += printable_lines(mask(traceback, self._secrets))

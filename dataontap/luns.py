@@ -90,13 +90,17 @@ class Luns:
         self._require_complete(found)
         originals = [lun for lun in self._allowed(found) if names_itself(lun)]
         if originals:
-            raise VolumeError(f"{own.path} is a copy of {originals[0].path}: remove or rename one of them")
+            raise VolumeError(
+                f"its LUN in {own.pool} is a copy of that in {originals[0].pool}: remove or rename one"
+            )
 
     def at(self, path: str) -> Lun:
         """The LUN at this path, which was there a moment ago."""
         found = self._client.get_lun_by_args(path=path)
         if len(found) != 1:
-            raise VolumeError(f"{path} was there a moment ago, and is not any more")
+            raise VolumeError(
+                "its LUN was there a moment ago, and is not any more; is another program removing it?"
+            )
         return found[0]
 
     def in_the_way(self, name: str) -> Lun | None:

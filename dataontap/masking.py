@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 _GUESSES = 3
 # When so many are refused although nothing is there, it is not the id: initiators that two machines have, say.
 _MOST_REFUSALS = 32
-_NOT_ALONE = "another node opens {} at the same time; this one does not have it alone"
+_NOT_ALONE = "another node opens it at the same time; this one does not have it alone"
 # What mapping a LUN back to where it was may take, when the verb's own time is used up.
 _UNDO_SECONDS = 20.0
 # How long a request may hold up the other scans of this node.
@@ -170,8 +170,7 @@ class Masking:
         ids = spread(placement.name, self._settings.lun_id_limit)
         lun_id = next((one for one in ids if one not in placement.avoid | there), None)
         if lun_id is None:
-            where = f"{placement.path} in {placement.igroups.own}"
-            raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free for {where}")
+            raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free in {placement.igroups.own}")
         placement.error = None
         with self._deadline.within(_LOCKED_SECONDS):
             try:
@@ -190,7 +189,7 @@ class Masking:
         if error is None:  # somebody else has mapped it just now
             self._find_map(placement)
             if not placement.is_mapped:
-                raise VolumeError(f"{placement.path} is being mapped and unmapped by another verb; try again")
+                raise VolumeError("its LUN is being mapped and unmapped by another verb; try again")
         elif self._is_about_the_id(placement):
             self._try_other_ids(placement)
         elif error.transient or (placement.was_cut_short and not self._deadline.is_over()):
@@ -254,7 +253,7 @@ class Masking:
         def left(now: Sequence[LunMap]) -> list[str]:
             others = {mapping.igroup for mapping in now if self._igroups.are_ours(mapping.igroup)}
             if others - {mapping.igroup for mapping in maps}:
-                raise VolumeError(_NOT_ALONE.format(lun.path))  # another node moves it, and was faster
+                raise VolumeError(_NOT_ALONE)  # another node moves it, and was faster
             return sorted({mapping.igroup for mapping in now if self._igroups.are_former(mapping.igroup)})
 
         try:
@@ -311,7 +310,7 @@ class Masking:
             left = self._others(path, {mapping.igroup for mapping in now})
             back = sorted(done & left) or self._igroups.strange(left - {mapping.igroup for mapping in maps})
             if back:
-                raise VolumeError(_NOT_ALONE.format(path))  # mapped there again, or just now
+                raise VolumeError(_NOT_ALONE)  # mapped there again, or just now
             return sorted(left)
 
         take(self._client, path, maps, others, done=done)
@@ -325,7 +324,7 @@ class Masking:
         elif self._igroups.former:  # it stays there, because its device is in use
             here = groups & self._igroups.former.mine
         if not here:
-            raise VolumeError(_NOT_ALONE.format(path))
+            raise VolumeError(_NOT_ALONE)
         return others - here
 
     def withdraw(self, path: str) -> bool:

@@ -115,7 +115,7 @@ class DataOnTapProvider:
         self.client.ensure_ontapi_version()
         there = self.luns.in_the_way(volume.name)
         if there is not None:
-            raise VolumeError(f"there is a LUN {there.path} already; it is left as it is")
+            raise VolumeError(f"there is a LUN of this name in {there.pool} already; it is left as it is")
         self._clear_stale(volume.name)
         mark = Tag(
             tag.cluster_word(self._cluster), volume.uuid or tag.UNKNOWN, tag.DISK, igroup=self._settings.own_igroup
@@ -594,7 +594,7 @@ class DataOnTapProvider:
 def _online(lun: Lun) -> Lun:
     """The LUN, which VolumeError says if it cannot serve."""
     if not lun.online:
-        raise VolumeError(f"{lun.path} is offline on the filer; set it online there")
+        raise VolumeError(f"its LUN in {lun.pool} is offline on the filer; set it online there")
     return lun
 
 

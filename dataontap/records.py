@@ -184,7 +184,7 @@ class Records:
             Path(path).touch(mode=0o600)
             Path(path).write_text(text, encoding="ascii")
         except OSError as error:
-            raise HostError(f"{failure}: {error}") from None
+            raise HostError(f"{failure}: {error.strerror} ({Path(path).parent})") from None
 
     @staticmethod
     def _unlink(path: str) -> None:
@@ -194,4 +194,4 @@ class Records:
         except (FileNotFoundError, IsADirectoryError):
             return
         except OSError as error:
-            raise HostError(f"{path} cannot be removed: {error}") from None
+            raise HostError(f"no file can be removed in {Path(path).parent}: {error.strerror}") from None

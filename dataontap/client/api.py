@@ -27,8 +27,7 @@ _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 # As many elements and attributes an answer may have. They take up to 200 bytes of memory each. The largest answer
 # there can be, a page of 100 igroups with 256 initiators each, has 103,000 marks.
 MARKUP_LIMIT = 250_000
-# The message has to fit into the one line that the admin sees, and so has the hint, which tells what to do: it has
-# this room after "dataontap: snapshot NAME: ". Of a reason that is cut for it, so much is left at the least.
+# The room of a message with a hint, after "dataontap: snapshot NAME: ", and the least of a reason that is left then.
 _REASON_LIMIT = 120
 _ROOM = 132
 _LEAST_REASON = 30
@@ -254,9 +253,8 @@ class NaServer:
         code = results.get_attr("errno") or results.get_child_content("errorno") or "unknown"
         reason = results.get_attr("reason") or results.get_child_content("reason") or "no reason given"
         hint = self._hint(code, reason)
-        limit = _REASON_LIMIT
-        if hint:
-            limit = max(_LEAST_REASON, _ROOM - len(f"{api} failed:  (errno {code}); {hint}"))
+        room = _ROOM - len(f"{api} failed:  (errno {code}); {hint}")
+        limit = max(_LEAST_REASON, room) if hint else _REASON_LIMIT
         busy = code in codes.BUSY or (api == "clone-create" and codes.BUSY_CLONE_REASON in reason)
         return NaApiError(api, code, one_line(reason, limit), hint=hint, transient=busy)
 

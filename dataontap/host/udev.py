@@ -60,7 +60,7 @@ class Names:
             fresh.replace(wanted)
             other.unlink(missing_ok=True)
         except OSError as error:
-            raise HostError(f"udev cannot be told the name {path}: {error}") from None
+            raise HostError(f"udev cannot be told a name: {error.strerror} ({self._directory})") from None
 
     def given(self, path: str) -> tuple[str, ...]:
         """The identities of the LUNs whose devices are to be found at ``path``."""

@@ -268,7 +268,7 @@ class TestLocks:
         outcome = held.script(verb, **CREATION, VOL_NEW_SIZE="24")
         assert outcome.status == 1
         assert outcome.message == (
-            f"dataontap: {verb} v: no time left for: the lock of v, which another script has (TIMEOUT is 1 s)"
+            f"dataontap: {verb} v: no time left for: the volume's lock, which another script has (TIMEOUT is 1 s)"
         )
 
     def test_and_goes_on_when_it_is_free(self, attached: Node) -> None:

@@ -102,7 +102,7 @@ def test_parameters_of_the_disk(node: Node, admin: CmodeClient) -> None:
     assert not lun.space_reserved
     assert [mapping.igroup for mapping in admin.get_lun_map("/vol/vol2/v")] == ["other"]
     outcome = node.script("create", **{**CREATION, "VOL_NAME": "w"}, EXTP_LUN_OSTYPE="plan9")
-    assert outcome.message.startswith("dataontap: create w: EXTP_LUN_OSTYPE: expected aix or hpux")
+    assert outcome.message.startswith("dataontap: create w: EXTP_LUN_OSTYPE: 'plan9' is none of aix, hpux")
 
 
 class TestAttach:
@@ -292,7 +292,7 @@ class TestMessages:
         node.configure(TIMEOUT=1)
         assert self.message(node, "attach").startswith("there is no LUN of this name in vol1; ")
         make_lun(admin, self.NAME)
-        assert self.message(node, "create").startswith("there is a LUN /vol/vol1/")
+        assert self.message(node, "create").startswith("there is a LUN of this name in vol1 already")
         assert self.message(node, "grow", VOL_NEW_SIZE="8") == "will not shrink it from 16 to 8 MiB"
         node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("no-such-program", "-m", "node", "-R"),))
         assert self.message(node, "attach").startswith("cannot run no-such-program: No such file")
@@ -365,7 +365,7 @@ def test_configuration_errors_are_one_line(node: Node) -> None:
     )
     os.chmod(Path(node.directory / "etc-ganeti/extstorage-dataontap.conf"), 0o644)
     outcome = node.script("attach", **CREATION)
-    assert "others can read or change it; mend that with: chown root" in outcome.message
+    assert outcome.message.endswith("change it; as root: chmod 600 /etc/ganeti/extstorage-dataontap.conf")
     assert len(outcome.message) <= 200
 
 

@@ -150,7 +150,7 @@ class TestACopyAtItsOwnPath:
     @every_verb
     def test_is_refused_beside_its_original(self, there: Stage, verb: Verb) -> None:
         before = dict(there.filer.luns)
-        with pytest.raises(VolumeError, match="/vol/vol2/v is a copy of /vol/vol1/v: remove or rename"):
+        with pytest.raises(VolumeError, match="its LUN in vol2 is a copy of that in vol1: remove or rename"):
             verb(there.provider)
         assert dict(there.filer.luns) == before
 
@@ -244,7 +244,7 @@ class TestWithoutASerialNumber:
     def test_elsewhere_it_hinders_a_creation(self, old: Stage) -> None:
         stop(old)
         old.options["POOL"] = "vol2"
-        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v already; it is left as it is"):
+        with pytest.raises(VolumeError, match="there is a LUN of this name in vol1 already; it is left as it is"):
             old.provider.create(CREATION)
 
     def test_elsewhere_its_removal_is_finished(self, old: Stage) -> None:

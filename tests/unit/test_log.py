@@ -6,9 +6,13 @@ import logging
 import sys
 
 import pytest
+from oslo_config import cfg
+from oslo_log import log as oslo
+from oslo_log.formatters import ContextFormatter
 from oslo_utils import strutils
 
 from dataontap import log
+from dataontap.errors import OntapError
 
 
 def test_each_name_of_a_password_is_suspicious() -> None:
@@ -73,6 +77,25 @@ class TestLines:
         assert head == "WARNING it failed"
         assert lines[0] == "Traceback (most recent call last):"
         assert lines[-1] == "ValueError: ***?[2J"
+
+    @pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+    @pytest.mark.parametrize("told", [True, False])
+    def test_an_exception_that_is_being_handled_is_not_told_twice(self, level: int, told: bool) -> None:
+        conf = cfg.ConfigOpts()
+        oslo.register_options(conf)
+        conf([], project="dataontap", default_config_files=[], default_config_dirs=[])
+        conf.set_override("logging_default_format_string", "%(levelname)s %(message)s")
+        conf.set_override("logging_exception_prefix", "")
+        formatter = log.Safe(ContextFormatter(config=conf), [])
+        try:
+            raise OntapError("the answer is not XML")
+        except OntapError as error:
+            record = self.record("%s; trying again", error)
+            record.levelno = level
+            record.exc_info = sys.exc_info() if told else None
+            lines = formatter.format(record).split("\n")
+        assert lines[0] == "WARNING the answer is not XML; trying again"
+        assert lines[-1].endswith("OntapError: the answer is not XML") == told
 
     @staticmethod
     def record(text: str, *arguments: object) -> logging.LogRecord:

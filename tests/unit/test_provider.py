@@ -104,7 +104,7 @@ class TestCreate:
 
     def test_never_touches_an_existing_lun(self, made: Stage) -> None:
         before = made.filer.luns["svm1", PATH]
-        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v already; it is left as it is"):
+        with pytest.raises(VolumeError, match="there is a LUN of this name in vol1 already; it is left as it is"):
             made.provider.create(CREATION)
         assert made.filer.luns["svm1", PATH] == before
         assert made.groups(PATH) == ["ganeti"]
@@ -112,7 +112,7 @@ class TestCreate:
     def test_never_makes_a_second_one_in_another_pool(self, made: Stage) -> None:
         """POOL has changed; the first one has the data, and would not be found again beside the second."""
         made.options["POOL"] = "vol2"
-        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v already; it is left as it is"):
+        with pytest.raises(VolumeError, match="there is a LUN of this name in vol1 already; it is left as it is"):
             made.provider.create(CREATION)
         assert made.paths == [PATH]
 
@@ -692,7 +692,7 @@ class TestAttach:
 
     def test_of_an_offline_lun(self, made: Stage) -> None:
         made.ask("lun-offline", {"path": PATH})
-        with pytest.raises(VolumeError, match="/vol/vol1/v is offline on the filer; set it online there"):
+        with pytest.raises(VolumeError, match="its LUN in vol1 is offline on the filer; set it online there"):
             made.provider.attach(VOLUME)
 
     def test_asks_twice_and_maps_what_is_not_mapped(self, made: Stage) -> None:
