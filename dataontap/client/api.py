@@ -27,7 +27,7 @@ _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 # As many elements and attributes an answer may have. They take up to 200 bytes of memory each. The largest answer
 # there can be, a page of 100 igroups with 256 initiators each, has 103,000 marks.
 MARKUP_LIMIT = 250_000
-# The room of a message with a hint, after "dataontap: snapshot NAME: ", and the least of a reason that is left then.
+# The room of a message with a hint, after "dataontap: snapshot NAME: ", and the least that is left of a reason.
 _REASON_LIMIT = 120
 _ROOM = 132
 _LEAST_REASON = 30

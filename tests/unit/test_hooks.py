@@ -156,7 +156,7 @@ class TestPreMove:
     def test_one_failing_disk_does_not_stop_the_rest(self, made: Stage) -> None:
         made.ask("lun-offline", {"path": "/vol/vol1/a"})
         made.ask("lun-unmap", {"path": "/vol/vol1/c", "initiator-group": "ganeti"})
-        with pytest.raises(VolumeError, match=r"^disk 0: /vol/vol1/a is offline") as caught:
+        with pytest.raises(VolumeError, match=r"^disk 0: its LUN in vol1 is offline") as caught:
             pre_move(CALL, site(made))
         assert "disk 1" not in str(caught.value)
         assert made.groups("/vol/vol1/c") == ["ganeti"]
