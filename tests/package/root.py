@@ -39,14 +39,19 @@ class Root:
         """Another root that begins with what this one is now; this one must not be changed any more."""
         return Root(directory, [self.directory / "upper", *self.layers])
 
-    def run(self, command: str, *, status: int = 0, cwd: str = "/", stdin: str = "") -> str:
-        """What a shell ``command`` says on both outputs; AssertionError if it does not exit with ``status``."""
+    def run(
+        self, command: str, *, status: int = 0, cwd: str = "/", stdin: str = "", shared: Path | None = None
+    ) -> str:
+        """What a shell ``command`` says on both outputs; AssertionError if it does not exit with ``status``.
+
+        ``shared`` is a directory of this machine's that is there, too, in the same place.
+        """
         shutil.rmtree(self.directory / "work")  # a volatile overlay can be mounted just once, unless that is gone
         (self.directory / "work").mkdir()
         namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
         layers = ":".join(map(str, self.layers))
         done = subprocess.run(
-            [*namespaces, ENTER, self.directory, layers, "/bin/bash", "-ec", f"cd {cwd}\n{command}"],
+            [*namespaces, ENTER, self.directory, layers, shared or "", "/bin/bash", "-ec", f"cd {cwd}\n{command}"],
             env=ENVIRONMENT,
             input=stdin,
             stdout=subprocess.PIPE,
