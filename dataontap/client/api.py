@@ -138,7 +138,7 @@ class NaElement:
 def one_line(text: str, limit: int) -> str:
     """A text of the filer's as a message can hold it: printable, on one line, ``limit`` characters at most."""
     printable = (character if character.isprintable() else "?" for character in " ".join(text.split()))
-    return "".join(printable)[:limit]
+    return "".join(printable)[:limit].rstrip()
 
 
 def never_again(error: DataOntapError, tries: int) -> None:

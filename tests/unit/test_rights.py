@@ -148,7 +148,7 @@ def test_a_refused_call_says_where_to_look(stage: Stage) -> None:
     with pytest.raises(NaApiError) as caught:
         stage.provider.create(Creation(PARAMS, "v", "u-1", 64 * MIB))
     assert str(caught.value) == (
-        "lun-create-by-size failed: Insufficient privileges: user 'ganeti' does not "
+        "lun-create-by-size failed: Insufficient privileges: user 'ganeti' does not"
         " (errno 13003); verify credentials tells what LOGIN lacks"
     )
 
