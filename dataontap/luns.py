@@ -338,12 +338,18 @@ class Luns:
 
 
 def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
-    """Those of ``luns`` that are not in a FlexClone or a mirror of their volume."""
+    """Those of ``luns`` that are not in a FlexClone or a mirror of their volume.
+
+    OntapError where the filer does not tell of one's volume: it may be the original.
+    """
     if not luns:
         return []
     volumes = sorted({lun.volume for lun in luns})
-    originals = {pool.name for pool in client.get_pools(volumes) if pool.writable and not pool.is_clone}
-    return [lun for lun in luns if lun.volume in originals]
+    pools = {pool.name: pool for pool in client.get_pools(volumes)}
+    for volume in volumes:
+        if volume not in pools:
+            raise OntapError(f"the filer does not list the volume {volume}, which has a LUN of this name")
+    return [lun for lun in luns if pools[lun.volume].writable and not pools[lun.volume].is_clone]
 
 
 def _pools(luns: Iterable[Lun]) -> str:

@@ -18,7 +18,7 @@ from dataontap.errors import CommandError, DeviceError, HostError
 from dataontap.host.iscsi_problems import Problems, reason
 from dataontap.host.iscsi_records import DEFAULT, Portal, Record, Records
 from dataontap.host.iscsi_sessions import Session, sessions
-from dataontap.host.limit import each_within
+from dataontap.host.limit import outcomes_within
 
 if TYPE_CHECKING:
     from dataontap.deadline import Deadline
@@ -144,9 +144,9 @@ class Iscsi:
         if not ready:
             return
         seconds = min(_LOGIN_LIMIT, self._deadline.left("logging in to iSCSI portals"))
-        answers = each_within(seconds, {login: partial(self._enter, target, login, seconds) for login in ready})
-        for login in ready:
-            why = answers.get(login, f"no answer within {seconds:.0f} s")
+        works = {login: partial(self._enter, target, login, seconds) for login in ready}
+        for login, outcome in outcomes_within(seconds, works).items():
+            why = outcome.why if outcome.answer is None else outcome.answer
             if why:
                 problems.add(why, login)
                 self._note_failure(login)

@@ -60,7 +60,7 @@ class Wire:
         self._lose.clear()
 
     def lack(self, api: str, volume: str, reason: str) -> None:
-        """From now on the answers to ``api`` lack the rows of a volume, and say so."""
+        """From now on the answers to ``api`` lack the rows of a volume, and say so if there is a ``reason``."""
         self._lacks[api] = (volume, reason)
 
     def meanwhile(self, api: str, action: Callable[[], object]) -> None:
@@ -83,7 +83,7 @@ class Wire:
 
 
 def without_volume(answer: bytes, volume: str, reason: str) -> bytes:
-    """An iterator's answer without the rows that have a path in the volume, as if it could not be listed."""
+    """An iterator's answer without the rows of a volume and of what is in it, as if it could not be listed."""
     root = etree.fromstring(answer)
     (results,) = root
     space = f"{{{NAMESPACE}}}"
@@ -91,12 +91,16 @@ def without_volume(answer: bytes, volume: str, reason: str) -> bytes:
     left = 0
     for rows in list(results.iter(f"{space}attributes-list")):
         for row in list(rows):
-            if (row.findtext(f"{space}path") or "").startswith(f"/vol/{volume}/"):
+            path = row.findtext(f"{space}path") or ""
+            name = row.findtext(f"{space}volume-id-attributes/{space}name")
+            if path.startswith(f"/vol/{volume}/") or name == volume:
                 rows.remove(row)
         left = len(rows)
         if not left:
             results.remove(rows)
     number.text = str(left)
+    if not reason:
+        return bytes(etree.tostring(root))
     error = etree.SubElement(etree.SubElement(results, f"{space}volume-errors"), f"{space}volume-error")
     for name, text in (("errno", "13042"), ("name", volume), ("reason", reason)):
         etree.SubElement(error, f"{space}{name}").text = text

@@ -362,6 +362,15 @@ class TestAnswersThatLackAVolume:
         with pytest.raises(OntapError, match="volume vol1 .*Volume is offline"):
             lacking.provider.remove(VOLUME)
 
+    def test_of_volumes_is_no_proof_that_a_lun_is_a_copy(self, made: Stage) -> None:
+        """The filer lists the LUN and not its volume, which may be a FlexClone, or the original."""
+        made.ask("lun-set-comment", {"path": PATH, "comment": OLD})
+        made.options["POOL"] = "vol2"
+        made.wire.lack("volume-get-iter", "vol1", "")
+        with pytest.raises(OntapError, match="does not list the volume vol1, which has a LUN of this name"):
+            made.provider.remove(VOLUME)
+        assert made.paths == [PATH]
+
     def test_matters_only_where_volumes_may_be(self, lacking: Stage) -> None:
         lacking.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
         lacking.provider.remove(VOLUME)
