@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +103,18 @@ class Storage:
         enable = self._portal_group(interface) / "enable"
         if enable.read_text().strip() != str(int(on)):
             enable.write_text(str(int(on)))
+
+    @contextmanager
+    def nobody_listening(self) -> Iterator[None]:
+        """The vserver's portals take no connection meanwhile, though the filer names them."""
+        portals = [at for number in (1, 2) for at in (self._portal_group(number) / "np").iterdir()]
+        for portal in portals:
+            portal.rmdir()
+        try:
+            yield
+        finally:
+            for portal in portals:
+                portal.mkdir()
 
     def _portal_group(self, interface: int) -> Path:
         vserver = journal.read(self._state)[Vserver.kind]["svm1",]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -383,3 +383,92 @@ def test_queueing_follows(node: Machine, storage: Storage, retry: str) -> None:
                 assert not queues()
                 multipath.restore_queueing(title)
                 assert queues() == configured
+
+
+RULES = "/usr/lib/udev/rules.d/57-ganeti-extstorage-dataontap.rules"
+
+
+@contextmanager
+def away(node: Machine, file: str) -> Iterator[None]:
+    """The file is not there meanwhile."""
+    node.shell('mv "$1" "$1.away"', file)
+    try:
+        yield
+    finally:
+        node.shell('mv "$1.away" "$1"', file)
+
+
+@contextmanager
+def without_iscsid(node: Machine) -> Iterator[None]:
+    """iscsid does not run meanwhile. There is no systemd here that could start it."""
+    node.shell("while pkill -x iscsid; do sleep 0.2; done")
+    try:
+        yield
+    finally:
+        node.spawn("iscsid")
+        node.await_that(lambda: "ISCSIADM" in node.shell("cat /proc/net/unix"), "iscsid")
+
+
+@contextmanager
+def over_fibre_channel(node: Machine) -> Iterator[None]:
+    """The node is told that LUNs come so; it has no adapter."""
+    node.configure(STORAGE_PROTOCOL="fc")
+    try:
+        yield
+    finally:
+        node.configure(STORAGE_PROTOCOL=None)
+
+
+def test_verify_tells_what_create_would_fail_by(node: Machine, storage: Storage) -> None:
+    """Seven states of a node in which verify once had nothing to say."""
+
+    def told() -> tuple[int, list[str]]:
+        done = node.script("verify", "-")
+        return done.status, [line for line in done.stdout.splitlines() if ": FAILED: " in line]
+
+    names = [
+        "initiator: FAILED: this node has no initiator name; see /etc/iscsi/initiatorname.iscsi",
+        "igroup: FAILED: ",
+    ]
+    states: list[tuple[AbstractContextManager[None], list[str]]] = [
+        (away(node, "/etc/iscsi/initiatorname.iscsi"), names[:1]),
+        (over_fibre_channel(node), ["initiator: FAILED: this node has no Fibre Channel port", names[1]]),
+        (without_iscsid(node), ["initiator: FAILED: iscsid does not run; systemctl enable"]),
+        (away(node, "/usr/sbin/iscsiadm"), ["initiator: FAILED: iscsiadm is not installed; apt install"]),
+        (without_multipathd(node), ["multipath: FAILED: multipathd does not run; systemctl enable"]),
+        (away(node, RULES), ["udev: FAILED: udev does not read 57-ganeti-extstorage-dataontap.rules"]),
+        (
+            storage.nobody_listening(),
+            ["portals: FAILED: cannot reach the portals 127.0.0.1:3260 (Connection refused)"],
+        ),
+    ]
+    assert told() == (0, [])
+    for state, expected in states:
+        with state:
+            status, failures = told()
+        assert status == 1, expected
+        assert len(failures) == len(expected), failures
+        for line, beginning in zip(failures, expected):
+            assert line.startswith(beginning)
+    assert told() == (0, [])
+
+
+def test_verify_asks_multipathd_what_it_goes_by(node: Machine) -> None:
+    with multipath_conf(node, "sed -i /find_multipaths/d /etc/multipath.conf"):
+        done = node.script("verify", "-")
+    assert done.status == 0, done.stdout
+    assert "\nmultipath: warning: find_multipaths is strict: only LUNs in" in done.stdout
+
+
+def test_verify_asks_lvm_what_it_looks_into(node: Machine) -> None:
+    """Debian's has no filter."""
+    conf = "/etc/lvm/lvmlocal.conf"
+    (line,) = [line for line in node.script("verify", "-").stdout.splitlines() if line.startswith("lvm: ")]
+    assert line.startswith("lvm: warning: LVM looks into guests' disks")
+    setting = line.partition("; ")[2].partition(" in /etc/lvm")[0]
+    kept = node.shell("cat $1", conf)
+    node.write_file(conf, f"devices {{\n  {setting}\n}}\n")
+    try:
+        assert "\nlvm: fine\n" in node.script("verify", "-").stdout
+    finally:
+        node.write_file(conf, kept)
