@@ -115,7 +115,9 @@ class Cleaner:
             said = ""
         known = said if _SCSI_ID.fullmatch(said) else self._host.map_identity(device)
         if known is None or not _SCSI_ID.fullmatch(known):
-            raise DeviceError(f"{device} stays: nothing tells its SCSI id, so DEVICE_CLEANUP_COMMAND was not run")
+            raise DeviceError(
+                "nothing tells its SCSI id, so DEVICE_CLEANUP_COMMAND was not run and its device stays"
+            )
         return known
 
 

@@ -29,10 +29,17 @@ def require_own_cluster(igroups: Igroups, lun: Lun, strange: Iterable[str]) -> N
     mark = tag.find(lun.comment)
     told = mark.cluster if mark else tag.UNKNOWN
     for igroup in strange:
-        way_out = f"lun mapping delete -igroup {igroup} -path {lun.path}"
-        LOG.warning("%s is mapped to %s, of no node of this cluster; its tag names %s", lun.path, igroup, told)
+        way_out = f"lun mapping delete -igroup {igroup}"
+        LOG.warning(
+            "the LUN is mapped to %s, of no node of this cluster, and its tag names %s; if it is not in use there:"
+            " %s -path %s",
+            igroup,
+            told,
+            way_out,
+            lun.path,
+        )
         if _may_be_logged_in(igroups, igroup):
-            raise VolumeError(f"a node outside this cluster may use its LUN (cluster {told}); if not: {way_out}")
+            raise VolumeError(f"a node outside this cluster may use its LUN; if not: {way_out}")
         if told not in igroups.clusters:
             raise VolumeError(f"its LUN is cluster {told}'s; if that is gone: FORMER_CLUSTERS, or {way_out}")
 

@@ -41,9 +41,8 @@ def twins(
         if {*called_after} & {*nodes} or _has_our_luns(client, group.name):
             yield failure(
                 "igroup",
-                f"IGROUP: {own} and {group.name} share an initiator",
-                "give each machine a name of its own in /etc/iscsi/initiatorname.iscsi, then lun igroup remove "
-                "the shared one",
+                f"IGROUP: cloned initiatorname.iscsi: {own} and {group.name} share an initiator",
+                "give each machine its own, then lun igroup remove the shared one",
             )
         else:
             yield warning(

@@ -89,7 +89,7 @@ def wrapper(filer: Filer, *, any_name: bool = False) -> Callable[..., ssl.SSLSoc
             rules.load_cert_chain(filer.cert_file, filer.key_file, password="")
         except (OSError, ssl.SSLError) as error:
             key = f" or KEY_FILE {filer.key_file} (if it is encrypted: it must not be)" if filer.key_file else ""
-            raise ConfigError(f"CERT_FILE: {filer.cert_file}{key}: {error.strerror or error}") from None
+            raise ConfigError(f"CERT_FILE: {error.strerror or error}: {filer.cert_file}{key}") from None
     return rules.wrap_socket
 
 

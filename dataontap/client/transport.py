@@ -295,5 +295,5 @@ def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> Tra
         transient = isinstance(error, (ConnectionError, http.client.IncompleteRead)) or tls.broke_off(error)
         why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
         if isinstance(error, ConnectionResetError) and not filer.tls:
-            why += "; is it https there? check PORT and TRANSPORT_TYPE"
+            why = f"{filer.address} reset the connection; is it https there? see TRANSPORT_TYPE and PORT"
     return TransportError(why, sent=sent, transient=transient)

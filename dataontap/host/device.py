@@ -155,7 +155,7 @@ class Host:
         try:
             return int((self._system(device) / "size").read_text(encoding="ascii")) * SECTOR
         except (OSError, ValueError) as error:
-            raise DeviceError(f"{device}: the kernel does not tell its size: {error}") from None
+            raise DeviceError(f"the kernel does not tell its size: {error}") from None
 
     def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
         """Whether ``device`` shows all ``size`` bytes of the LUN with one of these identities.
@@ -221,7 +221,7 @@ def _number(device: str) -> int:
     try:
         return os.stat(device).st_rdev
     except OSError as error:
-        raise DeviceError(f"{device} went away: {error.strerror}") from None
+        raise DeviceError(f"its device went away: {error.strerror}") from None
 
 
 def _fill_in(word: str, values: dict[str, str]) -> str:

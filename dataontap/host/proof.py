@@ -68,7 +68,7 @@ class Proof:
                 LOG.warning("%s does not answer: %s", path, answer.told)
             elif answer.naa != naa:
                 told = f"LUN 3{answer.naa}" if answer.naa else "no LUN"
-                raise DeviceError(f"{path}, a path of 3{naa}, leads to {told} by now: {self._held_by(name)}")
+                raise DeviceError(f"its path {path} leads to {told} by now: {self._held_by(name)}")
             elif size is not None and answer.size != size:
                 raise DeviceError(f"{path} has {answer.size} bytes, its LUN {size} according to the filer")
             else:

@@ -46,7 +46,7 @@ def brief(argv: Sequence[str]) -> str:
     """What to call a command in messages: its program, and what it was to do if that is short; never all of it."""
     words = []
     for word in argv[1 : 1 + _WORDS]:
-        if len(word) > _LONGEST_WORD:
+        if len(word) > _LONGEST_WORD or len(word.split()) > 1:
             break
         words.append(word)
     return " ".join([argv[0].rpartition("/")[2], *words])

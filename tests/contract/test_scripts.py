@@ -164,7 +164,7 @@ class TestAttach:
         assert outcome.status == 1
         assert outcome.message == (
             "dataontap: attach v: there is more than one device of this name: "
-            "in /run/disk/filer2/vol1, /run/disk/filer3/vol9"
+            "in /run/disk/filer2/vol1, /run/disk/filer3/vol9; its LUN may be left in vol1"
         )
         node.path(name).symlink_to(node.device("/run/disk/filer2/vol1/v"))
 

@@ -278,7 +278,7 @@ class TestALunThatIsNotInItsDisksPool:
         outcome = master.script("verify", "-", "orphans")
         assert outcome.status == 1
         assert outcome.message == (
-            f"dataontap: verify -: orphans: not in its disk's pool: {ELSEWHERE}; see the man page, UPGRADING"
+            f"dataontap: verify: orphans: not in its disk's pool: {ELSEWHERE}; see the man page, UPGRADING"
         )
         self.is_known_to_ganeti(master, pool="vol2")
         assert master.script("verify", "-", "orphans").status == 0
