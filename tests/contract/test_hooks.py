@@ -20,8 +20,8 @@ from dataontap.hooks import HOOKS
 from tests.contract.conftest import MakeNode
 from tests.simulator.process import Simulator
 from tests.testbed.hook_calls import CALLS, NAME, OTHER, OTHER_UUID, SECOND_DISK, UUID
-from tests.testbed.node import PYTHON, Node, Outcome
-from tests.testbed.product import PACKAGED, Product
+from tests.testbed.node import Node, Outcome
+from tests.testbed.product import Product
 
 PATH = f"/vol/vol1/{NAME}"
 LINK = f"/run/disk/127.0.0.1/vol1/{NAME}"
@@ -96,20 +96,11 @@ class Cluster:
         return [json.loads(line) for line in self._notes.read_text().splitlines()] if self._notes.exists() else []
 
 
-def install_for_all(node: Node, product: Product) -> None:
-    """Let the node's Python find the product by itself: what runs by way of ssh gets no variables of ours."""
-    packages = subprocess.run(
-        [PYTHON, "-c", "import site; print(site.getsitepackages()[0])"], capture_output=True, text=True, check=True
-    )
-    if product != PACKAGED:
-        assert node.run("mount", "--bind", str(product.library), packages.stdout.strip()).wait() == 0
-
-
 @pytest.fixture
 def cluster(nodes: tuple[Node, Node], installed: Product, tmp_path: Path) -> Cluster:
     """The cluster of both nodes, as gnt-cluster on the master sees it."""
     for node in nodes:
-        install_for_all(node, installed)
+        node.install_for_all(installed)
     cluster = Cluster(tmp_path / "sbin", nodes[0])
     cluster.consists_of({"node1.example": nodes[0], "node2.example": nodes[1]})
     return cluster

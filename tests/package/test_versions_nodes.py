@@ -28,7 +28,7 @@ TEXT = "originstname+inst1.example"
 OLD_TAG = f"dataontap:1:cluster.example:{UUID}:disk"
 # In the place of gnt-cluster: "gnt-cluster command --failure-only COMMAND" runs it on each node.
 GNT_CLUSTER = """#!/bin/sh
-on() {{ nsenter --target $1 --mount --uts --wd=/root -- env -i PATH={path} PYTHONPATH=$2 sh -c "$3" || exit 1; }}
+on() {{ nsenter --target $1 --mount --uts --wd=/root -- env -i PATH={path} sh -c "$2" || exit 1; }}
 {nodes}
 """
 # Verbs by their letters, as in tests/contract/test_sequences.py; h is the hook of a migration, on its target.
@@ -85,7 +85,9 @@ class Host:
         """Let this node's gnt-cluster reach these nodes, each with its own version."""
         programs = self.node.directory / "sbin"
         programs.mkdir()
-        nodes = [f'on {host.node.path("/").parts[2]} {host.product.library} "$3"' for host in hosts]
+        for host in hosts:
+            host.node.install_for_all(host.product)
+        nodes = [f'on {host.node.path("/").parts[2]} "$3"' for host in hosts]
         (programs / "gnt-cluster").write_text(GNT_CLUSTER.format(path=PROGRAMS, nodes="\n".join(nodes)))
         (programs / "gnt-cluster").chmod(0o755)
         assert self.node.run("mount", "--bind", str(programs), "/usr/local/sbin").wait() == 0

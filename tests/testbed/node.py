@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from tests.simulator.process import Simulator
-from tests.testbed.product import ROOT, Product
+from tests.testbed.product import PACKAGED, ROOT, Product
 
 PYTHON = "/usr/bin/python3"  # production's Python is the system's
 FABRIC = ROOT / "tests/simulator/fabric.py"
@@ -122,6 +122,14 @@ class Node:
         enter = ["nsenter", "--target", str(self._holder.pid), "--mount", "--uts", "--wd=/", "--"]
         environment = {"PATH": PATH, **(environ or {})}
         return subprocess.Popen([*enter, *argv], env=environment, text=True, start_new_session=True, **options)
+
+    def install_for_all(self, product: Product) -> None:
+        """Let the node's Python find the product by itself: what runs by way of ssh gets no variables of ours."""
+        if product == PACKAGED:
+            return
+        command = [PYTHON, "-c", "import site; print(site.getsitepackages()[0])"]
+        packages = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        assert self.run("mount", "--bind", str(product.library), packages).wait() == 0
 
     def fabric(self, verb: str, *arguments: str) -> None:
         """Run the fabric on this node: attach, detach or clear."""

@@ -132,8 +132,8 @@ VALUES = {
     "client.get_iscsi_service_details()": IQN,
     "odd[0]": "192.0.2.5:3260 is administratively down",
     "finding.sentence": (
-        f"IGROUP: cloned initiatorname.iscsi: {GROUP} and {GROUP} share an initiator; give each machine its own, then "
-        "lun igroup remove the shared one"
+        f"IGROUP: cloned initiatorname.iscsi: {GROUP} and {GROUP} share an initiator; "
+        "give each machine its own, then lun igroup remove the shared one"
     ),
     "_NO_INITIATORS[self._settings.storage_protocol]": (
         "this node has no Fibre Channel port with a WWPN; see /sys/class/fc_host"
@@ -178,7 +178,7 @@ TOO_LONG = {
     "if that is gone: FORMER_CLUSTERS, or lun mapping delete -igroup": "the option is the remedy",
     "'debian' is none of aix, hpux, ": "the types of LUNs are many; what was given stands first",
     "CERT_FILE: No space left on device: ": "two files are named after the reason",
-    "cloned initiatorname.iscsi: ": "both groups are named; that is the reason, and the remedy is at verify's standard output",
+    "cloned initiatorname.iscsi: ": "the remedy is whole at verify's standard output",
     "(qemu-system-x86); end that, then detach": "what multipath said stands last",
     "which is down; try again when all paths": "four paths are named",
     "--forcerescan failed with status 255: xxxxxxxxxx": "what a program says may be as long as it likes",

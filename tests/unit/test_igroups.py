@@ -126,7 +126,8 @@ class TestTwins:
         assert ("svm1", NODE2) not in cloned.filer.igroups
 
     def test_verify_tells(self, cloned: Stage) -> None:
-        with pytest.raises(VolumeError, match=f"^igroup: IGROUP: cloned initiatorname.iscsi: {NODE2} and {NODE1} share an initiator"):
+        told = f"^igroup: IGROUP: cloned initiatorname.iscsi: {NODE2} and {NODE1} share an initiator"
+        with pytest.raises(VolumeError, match=told):
             cloned.provider.verify(Verification({}, ("igroup",)))
 
     def test_whoever_clones_a_node_without_maps(self, stage: Stage) -> None:
