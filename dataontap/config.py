@@ -209,7 +209,8 @@ def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:
 def _misread(text: str, line: int, problem: str) -> str:
     """What is wrong with a line that cannot be read; the value, which may be a password, is not shown."""
     problem = problem.partition(" (")[0]
-    found = re.match(r"\s*([A-Za-z_]\w*)\s*=", text.split("\n")[line - 1])
+    lines = re.split(r"\r\n?|\n", text)  # as Python counts them
+    found = re.match(r"\s*([A-Za-z_]\w*)\s*=", lines[min(line, len(lines)) - 1])
     return (
         f"{found[1]}: {problem}; are there quotes around the value?" if found else f"not OPTION = value: {problem}"
     )

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataontap import config
@@ -221,6 +221,7 @@ def test_the_shipped_file_is_right_when_its_comments_are_taken_off(repository: P
 
 
 @given(st.text())
+@example("\r:")
 def test_any_text_is_settings_or_a_config_error(text: str) -> None:
     try:
         config.parse(text, "f")
