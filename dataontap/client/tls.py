@@ -74,8 +74,10 @@ def wrapper(filer: Filer, *, any_name: bool = False) -> Callable[..., ssl.SSLSoc
 
     try:
         rules = ssl.create_default_context(cafile=filer.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"CA_FILE: {filer.ca_file}: {error.strerror or error}") from None
+    except ssl.SSLError:
+        raise ConfigError(f"CA_FILE: no certificate in PEM form: {filer.ca_file}") from None
+    except OSError as error:
+        raise ConfigError(f"CA_FILE: {error.strerror}: {filer.ca_file}") from None
     # Python 3.13 made this strictness a default. Filers' own self-signed certificates may lack what it wants
     # (they were made for older rules), and a node's upgrade must not cut it off from its disks.
     rules.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -87,9 +89,12 @@ def wrapper(filer: Filer, *, any_name: bool = False) -> Callable[..., ssl.SSLSoc
         try:
             # A password for the key would be asked for on a terminal that is not there.
             rules.load_cert_chain(filer.cert_file, filer.key_file, password="")
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
+            what = (
+                "not a certificate and its key in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+            )
             key = f" or KEY_FILE {filer.key_file} (if it is encrypted: it must not be)" if filer.key_file else ""
-            raise ConfigError(f"CERT_FILE: {error.strerror or error}: {filer.cert_file}{key}") from None
+            raise ConfigError(f"CERT_FILE: {what}: {filer.cert_file}{key}") from None
     return rules.wrap_socket
 
 

@@ -132,7 +132,7 @@ class Transport:
             if size > ANSWER_LIMIT:
                 raise TransportError(f"{self._filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
         if response.length:
-            raise ConnectionResetError(f"the answer broke off, {response.length} bytes are missing")
+            raise ConnectionAbortedError(f"the answer broke off, {response.length} bytes are missing")
         response.close()  # read1 leaves a complete answer open, and the connection unusable for the next one
         return b"".join(chunks)
 

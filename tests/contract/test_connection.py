@@ -292,8 +292,15 @@ def test_no_such_vserver(node: Node) -> None:
     )
 
 
-@pytest.mark.parametrize("option", ["CA_FILE", "CERT_FILE"])
-@pytest.mark.parametrize(("content", "problem"), [(None, "No such file or directory"), (b"no PEM", "")])
+@pytest.mark.parametrize(
+    ("option", "content", "problem"),
+    [
+        ("CA_FILE", None, "No such file or directory"),
+        ("CA_FILE", b"no PEM", "no certificate in PEM form"),
+        ("CERT_FILE", None, "No such file or directory"),
+        ("CERT_FILE", b"no PEM", "not a certificate and its key in PEM form"),
+    ],
+)
 def test_files_that_are_not_right(
     node: Node, tmp_path: Path, option: str, content: bytes | None, problem: str
 ) -> None:
@@ -301,7 +308,7 @@ def test_files_that_are_not_right(
     if content is not None:
         file.write_bytes(content)
     outcome = attach(node, **{option: str(file)})
-    assert outcome.message.startswith(f"dataontap: attach v: {option}: {file}: {problem}")
+    assert outcome.message == f"dataontap: attach v: {option}: {problem}: {file}"
 
 
 def test_a_client_certificate_instead_of_a_password(node: Node, simulator: Simulator, admin: CmodeClient) -> None:
