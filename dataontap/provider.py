@@ -563,7 +563,7 @@ class DataOnTapProvider:
             raise VolumeError(f"there is a LUN {leftover.path} already, no snapshot of this volume; it stays")
         LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
         self._take_down(name)
-        self.luns.destroy(leftover.path, leftover)
+        self.luns.destroy(leftover.path)
         self._records.finish_clone(name)
 
     def _is_left_clone(self, name: str, source: Lun, leftover: Lun) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.sweep.lab import Lab
-from tests.sweep.scenarios import NEW_TAG, Scenario
+from tests.sweep.scenarios import NEW_TAG, TAG, Scenario
 from tests.sweep.trials import ENOUGH, Trial
 from tests.testbed.hook_calls import NAME
-from tests.testbed.inventory import View
+from tests.testbed.inventory import SERIAL, View
 from tests.testbed.node import Outcome
 
 MESSAGE_LIMIT = 200
+_OTHERS_SERIAL = re.compile(r"(?<=:disk:)[0-9a-f]{24}$")
 SLACK = 10.0  # seconds on a busy machine, for what the deadline does not count: the process itself
 LONGER = 15  # a TIMEOUT that suffices there until the fault strikes
 NEVER_STRUCK = "the fault never struck: the calls are not those of the clean run"
@@ -153,11 +154,9 @@ def _left_over(case: Case, state: View) -> bool:
         return False
     rest = {path: lun for path, lun in state.items() if path != made}
     others = {path: lun for path, lun in case.scenario.before.items() if path != made}
-    return rest == others and state[made].comment in {
-        "",
-        NEW_TAG,
-        case.scenario.after.get(made, state[made]).comment,
-    }
+    # A clone may have its source's comment until it gets its own.
+    comment = _OTHERS_SERIAL.sub(SERIAL, state[made].comment)
+    return rest == others and comment in {"", TAG, NEW_TAG, case.scenario.after.get(made, state[made]).comment}
 
 
 def _wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:
