@@ -145,9 +145,7 @@ class Igroups:
         return _fits(igroup, self._settings.former_igroup) and not self.are_ours(igroup)
 
     def are_known(self, igroup: str) -> bool:
-        """Whether LUNs may be mapped to it by this cluster's configuration, of this disk's or another one's
-        form.
-        """
+        """Whether this cluster's configuration lets LUNs be mapped to it, this disk's or another one's."""
         return self.are_ours(igroup) or self.are_former(igroup) or igroup in self._settings.allowed_igroups
 
     def strange(self, igroups: Iterable[str]) -> list[str]:

@@ -61,21 +61,20 @@ class Luns:
     def _found_elsewhere(self, name: str) -> Lun:
         found = self._client.get_lun_by_args(path=_anywhere(name))
         sorted_out = self.sort(found)
-        volume = self._only(sorted_out)
+        volume = _one(sorted_out.volumes)
         if volume is not None:
             return volume
         self._require_complete(found)
         raise self._none(sorted_out)
 
     def _none(self, there: Elsewhere) -> VolumeError:
-        for lun, what in (
-            *((lun, "may be a copy") for lun in there.unproven),
-            *((lun, "is a copy") for lun in there.copies),
-        ):
-            way = f"gnt-instance modify --disk N:pool={lun.pool} INSTANCE"
-            pool = self._settings.pool
-            return VolumeError(f"there is no LUN in {pool}, that in {lun.pool} {what}; if it is the disk's: {way}")
-        return NoLun(f"there is no LUN of this name in {self._settings.pool}; check POOL and CLUSTER_MODE_VSERVER")
+        lun = next(iter((*there.unproven, *there.copies)), None)
+        pool = self._settings.pool
+        if lun is None:
+            return NoLun(f"there is no LUN of this name in {pool}; check POOL and CLUSTER_MODE_VSERVER")
+        what = "is a copy" if is_copy(lun) else "may be a copy"
+        way = f"gnt-instance modify --disk N:pool={lun.pool} INSTANCE"
+        return VolumeError(f"there is no LUN in {pool}, that in {lun.pool} {what}; if it is the disk's: {way}")
 
     def _require_no_original(self, own: Lun) -> None:
         """VolumeError if the LUN at the volume's own path is a copy, and its original is elsewhere.
@@ -121,7 +120,7 @@ class Luns:
     def search(self, name: str) -> Lun | None:
         """The volume's LUN outside its own path, or None; two are a VolumeError."""
         found = self._client.get_lun_by_args(path=_anywhere(name))
-        volume = self._only(self.sort(found))
+        volume = _one(self.sort(found).volumes)
         if volume is None:
             self._require_complete(found)
         return volume
@@ -136,11 +135,9 @@ class Luns:
         known = [lun for lun in self._allowed(found) if not is_copy(lun)]
         proven = [lun for lun in known if names_itself(lun) and uuid_of(lun) == uuid]
         in_use = set() if proven else self.in_use(known)
-        chosen = proven or [lun for lun in known if lun.path in in_use]
-        if len(chosen) > 1:
-            raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(chosen)}")
-        if chosen:
-            return chosen[0]
+        chosen = _one(proven or [lun for lun in known if lun.path in in_use])
+        if chosen is not None:
+            return chosen
         self._require_complete(found)
         if not known:
             raise VolumeError(f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER")
@@ -153,22 +150,20 @@ class Luns:
         """
         found = self._client.get_lun_by_args(path=_anywhere(name))
         there = self._allowed(found)
-        proven = [lun for lun in there if is_disk(lun, self._cluster, uuid)]
-        if len(proven) > 1:
-            raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(proven)}")
-        if not proven:
+        proven = _one([lun for lun in there if is_disk(lun, self._cluster, uuid)])
+        if proven is None:
             self._require_complete(found)
         for copy in filter(is_copy, there):
             LOG.warning("%s is a copy of a LUN of the removed disk; it stays", copy.path)
-        others = [lun for lun in there if lun not in proven and not is_copy(lun)]
-        return (proven[0] if proven else None), only_originals(self._client, others)
+        others = [lun for lun in there if lun != proven and not is_copy(lun)]
+        return proven, only_originals(self._client, others)
 
     def shown_by(self, name: str, naas: Collection[str]) -> Lun:
         """The LUN that a device of the volume with one of these identities showed, or else the volume's LUN."""
         found = self._client.get_lun_by_args(path=_anywhere(name))
         shown = [lun for lun in self._allowed(found) if {*lun.naas} & {*naas}]
         own = [lun for lun in found if lun.path == self.path(name)]
-        volume = next(iter((*shown, *own)), None) or self._only(self.sort(found))
+        volume = next(iter((*shown, *own)), None) or _one(self.sort(found).volumes)
         if volume is None:
             self._require_complete(found)
             raise VolumeError("no LUN of this volume was found")
@@ -193,12 +188,6 @@ class Luns:
         paths = [lun.path for lun in luns if lun.mapped]
         maps = self._client.get_lun_map("|".join(paths)) if paths else []
         return {mapping.path for mapping in maps if self._igroups.are_known(mapping.igroup)}
-
-    @staticmethod
-    def _only(there: Elsewhere) -> Lun | None:
-        if len(there.volumes) > 1:
-            raise VolumeError(f"there is a LUN of this name in each of the pools {_pools(there.volumes)}")
-        return there.volumes[0] if there.volumes else None
 
     def _allowed(self, luns: Iterable[Lun]) -> list[Lun]:
         return [lun for lun in luns if lun.pool == self._settings.pool or self._settings.allows_pool(lun.pool)]
@@ -352,8 +341,12 @@ def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
     return [lun for lun in luns if pools[lun.volume].writable and not pools[lun.volume].is_clone]
 
 
-def _pools(luns: Iterable[Lun]) -> str:
-    return ", ".join(lun.pool for lun in luns)
+def _one(luns: Sequence[Lun]) -> Lun | None:
+    """The one of ``luns``, if there is any; VolumeError if there are two."""
+    if len(luns) > 1:
+        pools = ", ".join(lun.pool for lun in luns)
+        raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
+    return luns[0] if luns else None
 
 
 def _anywhere(name: str) -> str:
