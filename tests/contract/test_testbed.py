@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from dataontap.client.client_base import LunSpec
 from dataontap.client.client_cmode import CmodeClient
 from tests.simulator.process import Simulator
-from tests.testbed.node import loops
+from tests.testbed.node import loops_left
 from tests.testbed.product import ROOT
 
 # A node of a process that dies as one does whose time is up.
@@ -25,7 +24,6 @@ with Node(Path(directory), "node1", None, SimpleNamespace(state=state, port=int(
     print("attached", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
-SECONDS = 20
 
 
 def test_a_node_of_a_process_that_is_killed(tmp_path: Path, simulator: Simulator, admin: CmodeClient) -> None:
@@ -38,7 +36,4 @@ def test_a_node_of_a_process_that_is_killed(tmp_path: Path, simulator: Simulator
         [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (child.stdout, child.returncode) == ("attached\n", -9), child.stderr
-    end = time.monotonic() + SECONDS
-    while loops(str(tmp_path)) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert loops(str(tmp_path)) == []
+    assert loops_left(str(tmp_path)) == []

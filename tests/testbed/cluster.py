@@ -20,7 +20,7 @@ from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.lan import NETWORK, Lan, Space
 from tests.testbed.machine import REPOSITORY, Machine
-from tests.testbed.node import CONFIG, LINKS, PYTHON, Outcome, loops
+from tests.testbed.node import CONFIG, LINKS, PYTHON, Outcome, loops_left
 
 NAME = "cluster.example"
 FILER = "filer.example"  # the simulator's certificate is for it
@@ -256,7 +256,9 @@ class Cluster:
             left += [f"{node.name}: {path}" for path in found.splitlines()]
             found = node.run(*_INSTANCES, "-printf", "%f\\n").stdout
             left += [f"{node.name}: runs {instance}" for instance in found.splitlines()]
-        return left + [f"this computer: loop device on {file}" for file in loops(f"{STATE}/", f"{self.state}/")]
+        return left + [
+            f"this computer: loop device on {file}" for file in loops_left(f"{STATE}/", f"{self.state}/")
+        ]
 
     def logs(self, since: float) -> str:
         """What the provider has logged on the nodes since that time, for whoever looks into a failure."""

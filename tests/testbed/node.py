@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 from tests.simulator.process import Simulator
 from tests.testbed.product import PACKAGED, ROOT, Product
@@ -228,6 +228,26 @@ def loops(*below: str) -> list[str]:
         with contextlib.suppress(FileNotFoundError):  # it went while we looked
             files.append(backing.read_text(encoding="utf-8").strip())
     return [file for file in files if file.startswith(below)]
+
+
+def loops_left(*below: str) -> list[str]:
+    """What stays behind loop devices.
+
+    A detached loop device that another process has open just then (a losetup that was after the same free number)
+    goes when that process closes it: loop(4), LO_FLAGS_AUTOCLEAR.
+    """
+    soon(lambda: not loops(*below))
+    return loops(*below)
+
+
+def soon(look: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether this becomes true within ``seconds``."""
+    end = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def read(node: HasDevices, link: str, offset: int, size: int) -> bytes:
