@@ -14,11 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
-from dataontap import literals, present
+from dataontap import literals
 from dataontap.errors import ConfigError, ContractError
 from dataontap.literals import Commands, Reader
-
-CONFIG_FILE = present.CONFIG_FILE
+from dataontap.paths import CONFIG_FILE
 
 # The LUN types that ONTAP knows; igroups have a list of their own.
 OSTYPES = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dataontap.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dataontap.client.client_cmode import CmodeClient
+    from dataontap.client.zapi.cmode import CmodeClient
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
 
@@ -23,11 +23,11 @@ def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
     if settings.storage_family != "ontap_cluster":
         raise ConfigError(f"STORAGE_FAMILY: {settings.storage_family!r} is not supported yet; ontap_cluster is")
 
-    from dataontap.client.api import NaServer
-    from dataontap.client.client_cmode import CmodeClient
     from dataontap.client.retry import Patience
     from dataontap.client.transport import Filer, Transport
-    from dataontap.versions import RememberedVersion
+    from dataontap.client.zapi.api import NaServer
+    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.state.versions import RememberedVersion
 
     filer = Filer(
         hostname=settings.hostname,

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import CommandError, DeviceError, HostError
+from dataontap.host.children import outcomes_within
 from dataontap.host.iscsi_problems import Problems, reason
 from dataontap.host.iscsi_records import DEFAULT, Portal, Record, Records
 from dataontap.host.iscsi_sessions import Session, sessions
-from dataontap.host.limit import outcomes_within
 
 if TYPE_CHECKING:
     from dataontap.deadline import Deadline

@@ -22,7 +22,7 @@ from dataontap.host.run import ENVIRONMENT
 
 if TYPE_CHECKING:
     from dataontap.deadline import Deadline
-    from dataontap.memory import Memory
+    from dataontap.state.memory import Memory
 
 LOG = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Callable
 
 from dataontap import inquiry
 from dataontap.deadline import Deadline
+from dataontap.host.children import Key, each_within, outcomes_within
 from dataontap.host.holders import openers
-from dataontap.host.limit import Key, each_within, outcomes_within
 from dataontap.host.lun import Answer, from_words, in_words
 from dataontap.host.multipath import Multipath
 from dataontap.host.sysfs import RUNNING, Sysfs

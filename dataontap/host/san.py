@@ -11,13 +11,13 @@ from typing import Callable
 
 from dataontap.deadline import Deadline
 from dataontap.host import lun
-from dataontap.host.coming import Coming
-from dataontap.host.going import Going
+from dataontap.host.bring_up import Coming
+from dataontap.host.identity import Proof
 from dataontap.host.lun import FLAT_SPACE, Answer, Wanted
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Limits, Node
-from dataontap.host.proof import Proof
 from dataontap.host.sysfs import Nexus, Sysfs
+from dataontap.host.take_down import Going
 from dataontap.host.udev import Events, Names
 
 

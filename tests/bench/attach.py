@@ -37,7 +37,7 @@ def imports(stopwatch: Stopwatch, volume: dict[str, str]) -> str:
     """By the interpreter's own account of what it imports."""
     report = stopwatch.script("attach", volume, PYTHON, "-X", "importtime").stderr
     modules = {line.rpartition("|")[2].strip() for line in report.splitlines() if line.startswith("import time:")}
-    if "dataontap.present" not in modules:
+    if "dataontap.state.hotpath" not in modules:
         return "the interpreter does not say what it imports"
     heavy = {module for module in modules if any(f"{module}.".startswith(f"{name}.") for name in HEAVY)}
     return f"it imports {', '.join(sorted(heavy))}" if heavy else ""

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dataontap import present
+from dataontap import paths
 from tests.bench.figures import Counts, Times
 from tests.bench.relay import Relay
 from tests.bench.timing import Pair, Stopwatch
@@ -65,7 +65,7 @@ def variables(step: Step, volume: str) -> dict[str, str]:
 
 def forget_version(stopwatch: Stopwatch) -> None:
     """Make the node one that has not yet asked the filer for its version."""
-    shutil.rmtree(stopwatch.node.path(f"{present.DIRECTORY}/version"), ignore_errors=True)
+    shutil.rmtree(stopwatch.node.path(f"{paths.RUN}/version"), ignore_errors=True)
 
 
 def count(stopwatch: Stopwatch, volumes: Volumes, simulator: Simulator, relay: Relay) -> dict[str, Counts]:

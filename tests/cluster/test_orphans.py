@@ -11,10 +11,11 @@ import pytest
 
 from dataontap import config
 from dataontap.errors import VolumeError
-from dataontap.orphans import Orphans, known
+from dataontap.ganeti import ssconf
+from dataontap.volume.orphans import Orphans
 from tests.cluster.conftest import AddInstance, Make
 from tests.simulator.faults import Fault
-from tests.testbed.cluster import NAME, PER_NODE, Cluster, Node
+from tests.testbed.cluster import PER_NODE, Cluster, Node
 from tests.testbed.recorder import PACKAGED, recorded
 
 _SETTINGS = 'HOSTNAME = "filer"\nLOGIN = "admin"\nPASSWORD = "secret"\nPOOL = "vol1"\n'
@@ -65,14 +66,14 @@ def test_add_whose_script_does_not_run(
         pytest.raises(AssertionError, match="made to fail by a test"),
     ):
         make().add(node2, "16M")
-    ganeti = partial(known, str(cluster.master.path("/var/lib/ganeti")), is_master=lambda _: True)
-    (lost,) = set(cluster.luns()) - set(ganeti())
+    ganeti = ssconf.Cluster(str(cluster.master.path("/var/lib/ganeti")), is_own=lambda _: True)
+    (lost,) = set(cluster.luns()) - set(ganeti.volumes())
     path = cluster.luns()[lost].path
     said = cluster.master.run(f"{PACKAGED}/verify", "orphans").stdout
     assert said == "orphans: fine\n", "it could be in the making"
     with cluster.admin() as admin:
         settings = config.parse(_SETTINGS, "settings")
-        orphans = partial(Orphans, admin, settings, NAME, volumes=ganeti)
+        orphans = partial(Orphans, admin, settings, ganeti)
         orphans().check()
         with pytest.raises(VolumeError, match=f"knows no disk for {re.escape(path)};"):
             orphans(clock=lambda: time.time() + 90000).check()

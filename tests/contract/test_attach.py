@@ -10,13 +10,14 @@ from typing import Callable
 
 import pytest
 
-from dataontap import present
-from dataontap.client.client_cmode import CmodeClient
+from dataontap import paths
+from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.state import hotpath
 from tests.simulator.loopdevice import losetup
 from tests.simulator.process import Simulator
 from tests.testbed.node import Node, Outcome
 
-RUN = present.DIRECTORY
+RUN = paths.RUN
 DEVICE = "/run/disk/127.0.0.1/vol1/v"
 VOLUME = {"VOL_NAME": "v", "VOL_UUID": "u-1", "EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace"}
 CREATION = {**VOLUME, "VOL_SIZE": "16"}
@@ -38,7 +39,7 @@ def quick(outcome: Outcome) -> bool:
 
 
 def record(node: Node) -> Path:
-    return node.path(present.record_path(RUN, "v"))
+    return node.path(hotpath.record_path(RUN, "v"))
 
 
 def test_a_present_device_asks_nobody_and_logs_nothing(attached: Node, simulator: Simulator) -> None:
@@ -258,7 +259,7 @@ class TestLocks:
     @pytest.fixture
     def held(self, attached: Node) -> Iterator[Node]:
         """A node on which somebody has the volume's lock for himself alone."""
-        with open(attached.path(present.lock_path(RUN, "v"))) as lock:
+        with open(attached.path(hotpath.lock_path(RUN, "v"))) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield attached
 
@@ -272,7 +273,7 @@ class TestLocks:
         )
 
     def test_and_goes_on_when_it_is_free(self, attached: Node) -> None:
-        with open(attached.path(present.lock_path(RUN, "v"))) as lock:
+        with open(attached.path(hotpath.lock_path(RUN, "v"))) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             child = attached.start_script("detach", **VOLUME)
         assert child.communicate()[0] == ""
@@ -280,7 +281,7 @@ class TestLocks:
         assert not attached.path(DEVICE).exists()
 
     def test_hot_paths_share_it(self, attached: Node) -> None:
-        with open(attached.path(present.lock_path(RUN, "v"))) as lock:
+        with open(attached.path(hotpath.lock_path(RUN, "v"))) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             assert quick(attached.script("attach", **VOLUME))
 
@@ -304,14 +305,14 @@ class TestLocks:
         assert len(simulator.requests()) == before + 2
 
     def test_no_lock_file_outlives_its_volume(self, attached: Node) -> None:
-        assert attached.path(present.lock_path(RUN, "v")).exists()
+        assert attached.path(hotpath.lock_path(RUN, "v")).exists()
         for verb in ("detach", "attach", "remove"):
             attached.script(verb, **VOLUME)
-            assert attached.path(present.lock_path(RUN, "v")).exists() == (verb == "attach")
+            assert attached.path(hotpath.lock_path(RUN, "v")).exists() == (verb == "attach")
 
     def test_nothing_is_left_locked(self, attached: Node) -> None:
         for verb in ("attach", "detach", "attach"):
             attached.script(verb, **VOLUME)
-        for path in (present.lock_path(RUN, "v"), f"{RUN}/scan.lock"):
+        for path in (hotpath.lock_path(RUN, "v"), f"{RUN}/scan.lock"):
             with open(attached.path(path)) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,9 +13,9 @@ from typing import Callable
 
 import pytest
 
-from dataontap.client.api import NaServer
-from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.transport import ANSWER_LIMIT, Filer, Transport
+from dataontap.client.zapi.api import NaServer
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 from tests.contract.conftest import MakeNode

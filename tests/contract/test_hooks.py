@@ -15,8 +15,8 @@ from typing import Callable
 
 import pytest
 
-from dataontap.client.client_cmode import CmodeClient
-from dataontap.hooks import HOOKS
+from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.ganeti.hooks import HOOKS
 from tests.contract.conftest import MakeNode
 from tests.simulator.process import Simulator
 from tests.testbed.hook_calls import CALLS, NAME, OTHER, OTHER_UUID, SECOND_DISK, UUID
@@ -355,7 +355,7 @@ def test_the_cleanup_says_what_it_is(node: Node, installed: Product) -> None:
         (["a b"], 1, "dataontap: cleanup a b: VOLUME: 'a b' is no volume name"),
         (["v"], 0, ""),
     ):
-        command = ["/usr/bin/python3", "-m", "dataontap.cleanup", *arguments]
+        command = ["/usr/bin/python3", "-m", "dataontap.ganeti.cleanup", *arguments]
         child = node.run(*command, environ={"PYTHONPATH": str(installed.library)}, stderr=subprocess.PIPE)
         assert child.communicate()[1].startswith(said)
         assert child.returncode == status

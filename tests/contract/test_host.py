@@ -15,7 +15,7 @@ import pytest
 
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError, DeviceError
-from dataontap.host.device import Host
+from dataontap.host.commands import Host
 from dataontap.host.run import run
 
 MIB = 1024 * 1024

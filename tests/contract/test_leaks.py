@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.contract.conftest import MakeNode
 from tests.testbed.node import GanetiError, Node
 

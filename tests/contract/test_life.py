@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.candidates import serial_of
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.volume.candidates import serial_of
 from tests.contract.conftest import MakeNode
 from tests.testbed.node import GanetiError, Node, device_size, read, write
 

@@ -22,8 +22,9 @@ SHAPES = {
 MEASURED = """
 import resource, sys
 from lxml import etree
-from dataontap.client import api, transport
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client import transport
+from dataontap.client.zapi import api
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import OntapError
 
 def peak():

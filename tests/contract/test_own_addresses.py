@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dataontap import ssconf
+from dataontap.ganeti.ssconf import Cluster
+from dataontap.host.addresses import is_own_address
 from tests.testbed.lan import Space
 
 # RFC 5737, RFC 3849: nobody has these but the namespace.
@@ -37,7 +38,7 @@ def space() -> Iterator[Space]:
 def own(space: Space, *addresses: str) -> list[str]:
     """Those of ``addresses`` that are this machine's there."""
     with space.entered():
-        return [address for address in addresses if ssconf.is_own_address(address)]
+        return [address for address in addresses if is_own_address(address)]
 
 
 def allow_foreign_binds(space: Space) -> None:
@@ -60,10 +61,10 @@ def test_a_node_and_a_master_are_told_by_them(space: Space, tmp_path: Path) -> N
     (tmp_path / "ssconf_node_primary_ips").write_text("node1.example 192.0.2.1\nnode2.example 192.0.2.3\n")
     (tmp_path / "ssconf_master_ip").write_text("192.0.2.3\n")
     with space.entered():
-        assert ssconf.node_name(str(tmp_path), host_name="localhost") == "node1.example"
-        assert not ssconf.is_master(str(tmp_path))
+        assert Cluster(str(tmp_path), host_name="localhost").node == "node1.example"
+        assert not Cluster(str(tmp_path)).is_master
         (tmp_path / "ssconf_master_ip").write_text("198.51.100.1\n")
-        assert ssconf.is_master(str(tmp_path))
+        assert Cluster(str(tmp_path)).is_master
 
 
 def test_not_those_that_only_a_route_makes_local(space: Space) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client.client_base import LunSpec
-from dataontap.client.client_cmode import CmodeClient
-from dataontap.environ import PARAMETERS, REQUESTS, Verification
+from dataontap.client.zapi.base import LunSpec
+from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.ganeti.environ import REQUESTS
+from dataontap.volume.requests import PARAMETERS, Verification
 from tests.contract.conftest import MakeNode
 from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
@@ -189,7 +190,7 @@ class TestAttach:
         node.configure(ISCSI_ATTACH_COMMANDS=both)
         outcome = node.script("create", **CREATION)
         assert outcome.status == 0
-        assert "WARNING dataontap.host.device cannot run no-such-program: No such file" in outcome.stderr
+        assert "WARNING dataontap.host.commands cannot run no-such-program: No such file" in outcome.stderr
 
     def test_with_standard_error_closed(self, node: Node) -> None:
         outcome = node.shell('exec "$0" 2>&-', "attach", **CREATION)
@@ -220,7 +221,7 @@ class TestLog:
     def test_one_line_a_verb(self, node: Node) -> None:
         node.script("create", **CREATION)
         (line,) = node.log().splitlines()
-        assert " INFO dataontap.main create v: done in " in line
+        assert " INFO dataontap.ganeti.script create v: done in " in line
         assert (node.directory / "log/ganeti-extstorage-dataontap.log").stat().st_mode & 0o777 == 0o600
 
     def test_debug_shows_each_call_and_no_password(self, make_node: MakeNode) -> None:
@@ -253,7 +254,7 @@ class TestLog:
 
     def test_a_failure_is_in_it(self, node: Node) -> None:
         node.script("attach", **CREATION)
-        assert " ERROR dataontap.main attach v: failed after " in node.log()
+        assert " ERROR dataontap.ganeti.script attach v: failed after " in node.log()
 
     def test_what_the_filer_says_does_nothing_to_a_terminal(self, node: Node, simulator: Simulator) -> None:
         """XML has no escape, but the other control characters, and those that turn the text around."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import OntapError
 from tests.simulator import control
 from tests.simulator.control import NAME, ControlError

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dataontap.client.client_base import LunSpec
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.base import LunSpec
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.simulator.process import Simulator
 from tests.testbed.node import loops_left
 from tests.testbed.product import ROOT

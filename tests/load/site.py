@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from dataontap import present
+from dataontap import paths
 from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.inventory import Inventory
@@ -39,7 +39,7 @@ class Seat:
     def forget(self) -> None:
         """As after a reboot: no device, and nothing remembered."""
         self.node.fabric("clear")
-        shutil.rmtree(self.node.path(present.DIRECTORY), ignore_errors=True)
+        shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
 
 
 class Site:

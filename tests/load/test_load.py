@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client.api import NaServer
-from dataontap.client.client_base import Lun, LunSpec
-from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.transport import Filer, Transport
+from dataontap.client.zapi.api import NaServer
+from dataontap.client.zapi.base import Lun, LunSpec
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 from tests.testbed import filer

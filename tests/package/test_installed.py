@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.environ import Verification
+from dataontap.volume.requests import Verification
 from tests.package import readme
 from tests.package.root import Root
 from tests.simulator.process import Simulator
@@ -39,7 +39,7 @@ RIGHTS = {
     "/etc/logrotate.d/ganeti-extstorage-dataontap": PLAIN,
     "/lib/systemd/system/ganeti-extstorage-dataontap.service": PLAIN,
     "/lib/systemd/system/ganeti-extstorage-dataontap.timer": PLAIN,
-    "/usr/lib/python3/dist-packages/dataontap/main.py": PLAIN,
+    "/usr/lib/python3/dist-packages/dataontap/ganeti/script.py": PLAIN,
     "/usr/lib/udev/rules.d/57-ganeti-extstorage-dataontap.rules": PLAIN,
     "/usr/share/doc/ganeti-extstorage-dataontap/examples/lvm-global-filter.conf": PLAIN,
     "/usr/share/doc/ganeti-extstorage-dataontap/examples/multipath.conf": PLAIN,

@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.simulator.process import Simulator
 from tests.testbed import filer, package
 from tests.testbed.hook_calls import CALLS, NAME, UUID

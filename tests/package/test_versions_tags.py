@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataontap import tag
-from dataontap.candidates import BEING_REMOVED
-from dataontap.tag import COMMENT_LIMIT, DISK, SNAPSHOT, UNKNOWN, Tag
+from dataontap.volume import tag
+from dataontap.volume.candidates import BEING_REMOVED
+from dataontap.volume.tag import COMMENT_LIMIT, DISK, SNAPSHOT, UNKNOWN, Tag
 from tests.testbed import earlier
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from dataontap import present
+from dataontap import paths
 from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.inventory import MIB, Inventory, Lun, View
@@ -94,7 +94,7 @@ class Lab:
             self.inventory.ask("lun-destroy", path=path, force=True)
         if OWN_GROUP in self.inventory.exactly(OTHERS):
             self.inventory.ask("igroup-destroy", initiator_group_name=OWN_GROUP, force=True)
-        shutil.rmtree(self.node.path(present.DIRECTORY), ignore_errors=True)
+        shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
 
     def limit(self, seconds: int) -> None:
         """Give the next scripts this TIMEOUT."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.simulator import journal
 from tests.simulator.control import Control
 from tests.simulator.model import Lun

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dataontap.client.api import NaServer, never_again
-from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.retry import Patience
 from dataontap.client.transport import Filer, Transport
+from dataontap.client.zapi.api import NaServer, never_again
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.simulator.process import Simulator
 
 MIB = 1024 * 1024

@@ -27,7 +27,7 @@ from dataontap.errors import DataOntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Chap, Portal, Records
 from dataontap.host.run import run
-from dataontap.memory import Memory
+from dataontap.state.memory import Memory
 
 DAEMON = "\0ISCSIADM_ABSTRACT_NAMESPACE"
 DATABASES = ("/etc/iscsi", "/var/lib/iscsi")

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dataontap.present import DIRECTORY
+from dataontap.paths import RUN
 from tests.testbed.cluster import FILER, Cluster, Node
 from tests.testbed.node import LINKS
 
@@ -33,7 +33,7 @@ else
 fi
 here=none
 [ ! -e {LINKS}/{FILER}/vol1/$VOL_NAME ] || here=device
-[ ! -e {DIRECTORY}/closed/$VOL_NAME ] || here=closed
+[ ! -e {RUN}/closed/$VOL_NAME ] || here=closed
 echo "$began $(date +%s.%N) $verb $VOL_NAME $status ${{VOL_OPEN_EXCLUSIVE:--}} $here" >>{_STEPS}
 exit $status
 """

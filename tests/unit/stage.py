@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Callable, NoReturn
 
 from lxml import etree
 
 from dataontap import config
-from dataontap.checks import Checks
-from dataontap.client.api import Again, NaElement, NaServer
-from dataontap.client.client_cmode import CmodeClient
 from dataontap.client.retry import Patience
+from dataontap.client.zapi.api import Again, NaElement, NaServer
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
-from dataontap.devices import Devices
 from dataontap.errors import DeviceError, TransportError
-from dataontap.filer_checks import FilerChecks
-from dataontap.host.device import Host
+from dataontap.host.commands import Host
 from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
 from dataontap.host.san import San
 from dataontap.host.sysfs import Sysfs
 from dataontap.host.udev import Names
-from dataontap.igroups import Igroups
-from dataontap.locks import Locks
-from dataontap.memory import Memory
-from dataontap.node_checks import NodeChecks
-from dataontap.provider import DataOnTapProvider
-from dataontap.records import Records
-from dataontap.ssconf import Cluster, Templates
-from dataontap.versions import RememberedVersion
+from dataontap.state.locks import Locks
+from dataontap.state.memory import Memory
+from dataontap.state.records import Records
+from dataontap.state.versions import RememberedVersion
+from dataontap.volume.checks import Checks
+from dataontap.volume.cluster import Cluster, Templates
+from dataontap.volume.devices import Devices
+from dataontap.volume.filer_checks import FilerChecks
+from dataontap.volume.igroups import Igroups
+from dataontap.volume.node_checks import NodeChecks
+from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.site import Site
 from tests.simulator import provision
 from tests.simulator.filer import Filer
 from tests.unit.healthy import HealthyNode
@@ -178,12 +181,21 @@ class StageHost(Host):
         return self.held_by
 
 
-class StageCluster(Cluster):
-    """A cluster by its name, this node's name and all nodes'."""
+@dataclass(frozen=True)
+class StageCluster:
+    """A cluster by its name, this node's name, and all nodes'."""
 
-    def __init__(self, name: str, node: str, nodes: Collection[str]) -> None:
-        super().__init__("/nonexistent")
-        self.__dict__.update(name=name, node=node, nodes=frozenset({*nodes, node}))
+    name: str
+    node: str
+    nodes: frozenset[str]
+    templates: Templates | None = None
+    known: Callable[[], dict[str, str | None]] = dict
+
+    def disk_templates(self) -> Templates | None:
+        return self.templates
+
+    def volumes(self) -> dict[str, str | None]:
+        return self.known()
 
 
 class Stage:
@@ -263,6 +275,11 @@ class Stage:
     @property
     def provider(self) -> DataOnTapProvider:
         """A new provider, as each script makes one."""
+        return DataOnTapProvider(self.site)
+
+    @property
+    def site(self) -> Site:
+        """What the next verb works with."""
         settings = self.settings
         self.wire.calls.clear()
         clock = self.clock
@@ -272,42 +289,42 @@ class Stage:
         locks = Locks(Deadline(0.5), directory=f"{self.directory}/{self.node}/run")
         names = Names(f"{self.directory}/run/udev")
         san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
-        return DataOnTapProvider(
+        connect = lru_cache(maxsize=None)(lambda: self._client(patience) if patience else self.client)
+        devices = Devices(
             settings,
-            cluster=self.cluster,
-            deadline=deadline,
-            connect=lambda: self._client(patience) if patience else self.client,
-            devices=lambda client: Devices(
-                settings,
-                host=self.host,
-                san=san,
-                names=names,
-                connect=no_paths,
-                known=no_paths,
-                locks=locks,
-                deadline=deadline,
-            ),
-            igroups=lambda client: Igroups(
-                settings,
-                cluster=StageCluster(self.cluster, self.node, self.nodes),
-                client=client,
-                initiators=lambda: [self.initiator] if self.initiator else [],
-                memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
-            ),
-            checks=self._checks,
+            host=self.host,
+            san=san,
+            names=names,
+            connect=no_paths,
+            known=no_paths,
             locks=locks,
-            records=Records(
-                {},
-                directory=f"{self.directory}/{self.node}/run",
-                config_file=__file__,
-                creator=lambda: self.caller,
-            ),
+            deadline=deadline,
         )
+        cluster = self._ganeti
+        igroups = Igroups(
+            settings,
+            cluster=cluster,
+            client=connect,
+            initiators=lambda: [self.initiator] if self.initiator else [],
+            memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
+        )
+        records = Records(
+            {},
+            directory=f"{self.directory}/{self.node}/run",
+            config_file=__file__,
+            creator=lambda: self.caller,
+        )
+        checks = partial(self._checks, cluster, connect, igroups)
+        return Site(settings, cluster, deadline, connect, devices, igroups, locks, records, checks)
 
-    def _checks(self, client: Callable[[], CmodeClient], igroups: Igroups) -> Checks:
+    @property
+    def _ganeti(self) -> StageCluster:
+        return StageCluster(self.cluster, self.node, frozenset({*self.nodes, self.node}), self.templates)
+
+    def _checks(self, cluster: Cluster, client: Callable[[], CmodeClient], igroups: Igroups) -> Checks:
         facts = self.healthy.facts
-        of_node = NodeChecks(self.settings, igroups, facts, Lvm(facts), lambda: self.templates)
-        of_filer = FilerChecks(self.settings, client, igroups, lambda: self.portals, self.cluster)
+        of_node = NodeChecks(self.settings, cluster, igroups, facts, Lvm(facts))
+        of_filer = FilerChecks(self.settings, cluster, client, igroups, lambda: self.portals)
         return Checks(of_node.checks, of_filer.checks)
 
     def tag(self, path: str, uuid: str = "u-1", kind: str = "disk") -> str:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataontap.client.api import MARKUP_LIMIT, NaElement, NaServer
 from dataontap.client.transport import ANSWER_LIMIT
+from dataontap.client.zapi.api import MARKUP_LIMIT, NaElement, NaServer
 from dataontap.errors import NaApiError, OntapError
 
 # As clustered ONTAP frames it.

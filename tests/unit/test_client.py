@@ -10,9 +10,9 @@ from typing import Any, Callable
 import pytest
 
 from dataontap import client, config
-from dataontap.client.api import NaServer
-from dataontap.client.client_base import Found, LunMap, Pool, VolumeProblem
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.api import NaServer
+from dataontap.client.zapi.base import Found, LunMap, Pool, VolumeProblem
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.deadline import Deadline
 from dataontap.errors import ConfigError, NaApiError, OntapError
 from tests.simulator import provision

@@ -7,10 +7,10 @@ from typing import Callable
 
 import pytest
 
-from dataontap.candidates import is_copy, names_itself
-from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Volume
 from dataontap.errors import OntapError, TransportError, VolumeError
-from dataontap.provider import DataOnTapProvider
+from dataontap.volume.candidates import is_copy, names_itself
+from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.requests import Creation, Growth, Metadata, Opening, Snapshot, Volume
 from tests.simulator import copies
 from tests.unit.stage import Stage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dataontap
-from dataontap.hooks import HOOKS
+from dataontap.ganeti.hooks import HOOKS
 
 PACKAGE = "ganeti-extstorage-dataontap"
 HOOK_NAME = re.compile("[a-zA-Z0-9_-]+")  # Ganeti's EXT_PLUGIN_MASK; files of other names are silently skipped

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dataontap.deadline import Deadline
-from dataontap.environ import Creation, Metadata, Opening, Volume
 from dataontap.errors import DeadlineError, TransportError
-from dataontap.locks import Locks
+from dataontap.state.locks import Locks
+from dataontap.volume.requests import Creation, Metadata, Opening, Volume
 from tests.simulator import copies
 from tests.unit.stage import Stage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.errors import DeviceError
-from dataontap.host.device import Host
+from dataontap.host.commands import Host
 
 DEVICE = "/dev/null"
 NAA = "600a0980383054723324526c68717745"

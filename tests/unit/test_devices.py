@@ -8,13 +8,13 @@ import pytest
 
 from dataontap import config
 from dataontap.deadline import Deadline
-from dataontap.devices import Devices
 from dataontap.errors import DeviceError
-from dataontap.host.device import Host
+from dataontap.host.commands import Host
 from dataontap.host.lun import Wanted
 from dataontap.host.node import Limits
 from dataontap.host.udev import Names
-from dataontap.locks import Locks
+from dataontap.state.locks import Locks
+from dataontap.volume.devices import Devices
 from tests.unit.sysfs import NEXUSES, FakeNode
 
 MIB = 1024 * 1024

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataontap import environ
-from dataontap.environ import REQUESTS, Creation, Disk, Growth, Metadata, Opening, Snapshot, Verification, Volume
 from dataontap.errors import ContractError
+from dataontap.ganeti.environ import REQUESTS, read
+from dataontap.volume.requests import (
+    PARAMETERS,
+    Creation,
+    Disk,
+    Growth,
+    Metadata,
+    Opening,
+    Snapshot,
+    Verification,
+    Volume,
+)
 
 MIB = 1024 * 1024
 VOLUME = {
@@ -23,13 +33,13 @@ VOLUME = {
 
 
 def test_a_volume() -> None:
-    volume = Volume.from_environ(VOLUME)
+    volume = read(Volume, VOLUME)
     assert (volume.name, volume.uuid, volume.params) == (VOLUME["VOL_NAME"], VOLUME["VOL_UUID"], {})
 
 
 def test_a_snapshot_gets_no_uuid() -> None:
     variables = {"VOL_NAME": "v", "VOL_SNAPSHOT_NAME": "v.snap", "VOL_SNAPSHOT_SIZE": "5"}
-    assert Snapshot.from_environ(variables) == Snapshot({}, "v", None, "v.snap", 5 * MIB)
+    assert read(Snapshot, variables) == Snapshot({}, "v", None, "v.snap", 5 * MIB)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +53,7 @@ def test_a_snapshot_gets_no_uuid() -> None:
     ],
 )
 def test_what_else_a_verb_is_told(request_type: type[Disk], variables: dict[str, str], expected: Any) -> None:
-    request = request_type.from_environ({**VOLUME, **variables})
+    request = read(request_type, {**VOLUME, **variables})
     assert {name: getattr(request, name) for name in expected} == expected
 
 
@@ -82,7 +92,7 @@ def test_what_else_a_verb_is_told(request_type: type[Disk], variables: dict[str,
 )
 def test_errors_name_the_variable(request_type: type[Disk], variables: dict[str, str], message: str) -> None:
     with pytest.raises(ContractError) as caught:
-        request_type.from_environ(variables)
+        read(request_type, variables)
     assert str(caught.value) == message
 
 
@@ -91,52 +101,52 @@ def test_errors_name_the_variable(request_type: type[Disk], variables: dict[str,
 )
 def test_names_that_mean_something_elsewhere(name: str) -> None:
     with pytest.raises(ContractError):
-        Volume.from_environ({"VOL_NAME": name})
+        read(Volume, {"VOL_NAME": name})
 
 
 def test_unknown_parameters_reach_no_verb() -> None:
     evil = {**VOLUME, "EXTP_HOSTNAME": "evil", "EXTP_PASSWORD": "evil", "EXTP_POOL": "vol2"}
-    volume = Volume.from_environ(evil)
+    volume = read(Volume, evil)
     assert volume.params == {"pool": "vol2"}
 
 
 def test_an_unknown_parameter_without_a_value_is_one() -> None:
     with pytest.raises(ContractError, match="EXTP_HOSTNAME"):
-        Creation.from_environ({**VOLUME, "VOL_SIZE": "1", "EXTP_HOSTNAME": ""})
+        read(Creation, {**VOLUME, "VOL_SIZE": "1", "EXTP_HOSTNAME": ""})
 
 
 def test_parameters_of_creation_alone_are_heeded_there_alone() -> None:
     variables = {**VOLUME, "EXTP_LUN_OSTYPE": "nonsense", "EXTP_IGROUP": "g", "VOL_SIZE": "1", "EXTP_POOL": ""}
-    assert Volume.from_environ(variables).params == {"igroup": "g"}
-    assert Creation.from_environ(variables).params == {"igroup": "g", "lun_ostype": "nonsense"}
+    assert read(Volume, variables).params == {"igroup": "g"}
+    assert read(Creation, variables).params == {"igroup": "g", "lun_ostype": "nonsense"}
 
 
-@pytest.mark.parametrize("parameter", environ.PARAMETERS)
+@pytest.mark.parametrize("parameter", PARAMETERS)
 def test_a_null_from_the_remote_api_is_no_value(parameter: str) -> None:
     """Ganeti makes "None" of it. That was a pool called None, a group called None, ..."""
     variables = {**VOLUME, "VOL_SIZE": "1", f"EXTP_{parameter.upper()}": "None"}
-    assert {request.from_environ(variables).params == {} for request in (Creation, Volume, Verification)} == {True}
+    assert {read(request, variables).params == {} for request in (Creation, Volume, Verification)} == {True}
 
 
 def test_only_ganetis_way_of_writing_null_is_none() -> None:
     variables = {**VOLUME, "EXTP_POOL": "none", "EXTP_IGROUP": "None1"}
-    assert Volume.from_environ(variables).params == {"pool": "none", "igroup": "None1"}
+    assert read(Volume, variables).params == {"pool": "none", "igroup": "None1"}
 
 
 def test_an_unknown_parameter_is_one_even_if_it_is_null() -> None:
     with pytest.raises(ContractError, match="EXTP_HOSTNAME"):
-        Creation.from_environ({**VOLUME, "VOL_SIZE": "1", "EXTP_HOSTNAME": "None"})
+        read(Creation, {**VOLUME, "VOL_SIZE": "1", "EXTP_HOSTNAME": "None"})
 
 
 def test_verify_needs_no_volume() -> None:
-    assert Verification.from_environ({}).checks == Verification.usual
+    assert read(Verification, {}).checks == Verification.usual
     with pytest.raises(ContractError, match="EXTP_BOGUS"):
-        Verification.from_environ({"EXTP_BOGUS": "1"})
+        read(Verification, {"EXTP_BOGUS": "1"})
 
 
 def test_the_list_that_ganeti_is_given_is_the_list_we_take(repository: Any) -> None:
     listed = [line.split(" ", 1)[0] for line in (repository / "scripts/parameters.list").read_text().splitlines()]
-    assert tuple(listed) == environ.PARAMETERS
+    assert tuple(listed) == PARAMETERS
 
 
 NAMES = st.text("abcXYZ019._-", min_size=1, max_size=40)
@@ -148,7 +158,7 @@ NAMES = st.text("abcXYZ019._-", min_size=1, max_size=40)
 def test_any_environment_is_a_request_or_a_named_error(variables: dict[str, str]) -> None:
     for request_type in REQUESTS.values():
         try:
-            request_type.from_environ(variables)
+            read(request_type, variables)
         except ContractError as error:
             assert error.variable in str(error)
 
@@ -156,7 +166,7 @@ def test_any_environment_is_a_request_or_a_named_error(variables: dict[str, str]
 @given(NAMES, st.integers(1, 10**9))
 def test_what_is_taken_is_what_was_said(name: str, size: int) -> None:
     try:
-        creation = Creation.from_environ({"VOL_NAME": name, "VOL_SIZE": str(size)})
+        creation = read(Creation, {"VOL_NAME": name, "VOL_SIZE": str(size)})
     except ContractError as error:
         assert error.variable == "VOL_NAME"
         assert ".." in name or name[0] in ".-"

@@ -10,13 +10,13 @@ from typing import cast
 import pytest
 
 from dataontap import findings
-from dataontap.checks import Checks
-from dataontap.client.client_base import Pool
-from dataontap.client.client_cmode import CmodeClient
-from dataontap.environ import Verification
+from dataontap.client.zapi.base import Pool
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import ChecksFailed, DeadlineError, TransportError
-from dataontap.filer_checks import FilerChecks
 from dataontap.findings import Finding, failure, warning
+from dataontap.volume.checks import Checks
+from dataontap.volume.filer_checks import FilerChecks
+from dataontap.volume.requests import Verification
 from tests.unit.stage import Stage
 from tests.unit.test_node_checks import the_failure, the_warning, told
 
@@ -156,8 +156,8 @@ class TestPool:
             def get_pools(self, names: list[str]) -> list[Pool]:
                 return [pool]
 
-        igroups = stage.provider._igroups
-        checks = FilerChecks(stage.settings, lambda: cast(CmodeClient, Told()), igroups, dict, "c")
+        site = stage.site
+        checks = FilerChecks(site.settings, site.cluster, lambda: cast(CmodeClient, Told()), site.igroups, dict)
         assert [finding.severity.value for finding in checks.pool()] == expected
 
 

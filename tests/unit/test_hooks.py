@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Callable
 
 import pytest
 
-from dataontap import cleanup
-from dataontap.environ import Cleanup, Creation, HookCall, InstanceDisk, Metadata
 from dataontap.errors import CommandError, ContractError, DeviceError, VolumeError
-from dataontap.hooks import HOOKS, Site, post_remove, pre_move, seconds_for
+from dataontap.ganeti import cleanup
+from dataontap.ganeti.environ import Cleanup, HookCall, InstanceDisk
+from dataontap.ganeti.hooks import HOOKS, Run, post_remove, pre_move, seconds_for
+from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.requests import Creation, Metadata
 from tests.simulator import copies
 from tests.unit.stage import Stage, StageHost
 
@@ -61,8 +64,13 @@ def make(stage: Stage, disk: InstanceDisk) -> None:
     stage.provider.setinfo(Metadata({}, disk.name, disk.uuid, "originstname+inst1"))
 
 
-def site(stage: Stage, programs: Programs | None = None) -> Site:
-    return Site(stage.provider, programs or Programs())
+def act(
+    hook: Callable[[HookCall, DataOnTapProvider, Run], None],
+    call: HookCall,
+    stage: Stage,
+    programs: Programs | None = None,
+) -> None:
+    hook(call, stage.provider, programs or Programs())
 
 
 def test_the_time_is_for_all_disks_and_less_than_ganeti_waits() -> None:
@@ -130,7 +138,7 @@ class TestWhoseTurnItIs:
 
 class TestPreMove:
     def test_asks_the_filer_about_every_disk(self, made: Stage) -> None:
-        pre_move(CALL, site(made))
+        act(pre_move, CALL, made)
         assert made.wire.calls == ["lun-get-iter"] * 3
 
     def test_a_map_to_any_group_will_do(self, made: Stage) -> None:
@@ -138,12 +146,12 @@ class TestPreMove:
         made.ask("igroup-create", {"initiator-group-name": "other", "initiator-group-type": "iscsi"})
         made.ask("lun-unmap", {"path": "/vol/vol1/a", "initiator-group": "ganeti"})
         made.ask("lun-map", {"path": "/vol/vol1/a", "initiator-group": "other"})
-        pre_move(CALL, site(made))
+        act(pre_move, CALL, made)
         assert made.groups("/vol/vol1/a") == ["other"]
 
     def test_a_lun_without_a_map_gets_one(self, made: Stage) -> None:
         made.ask("lun-unmap", {"path": "/vol/vol1/a", "initiator-group": "ganeti"})
-        pre_move(CALL, site(made))
+        act(pre_move, CALL, made)
         assert made.groups("/vol/vol1/a") == ["ganeti"]
 
     def test_a_volume_in_another_pool_is_found(self, stage: Stage) -> None:
@@ -151,13 +159,13 @@ class TestPreMove:
         for disk in DISKS:
             make(stage, disk)
         stage.options["POOL"] = "vol1"
-        pre_move(CALL, site(stage))
+        act(pre_move, CALL, stage)
 
     def test_one_failing_disk_does_not_stop_the_rest(self, made: Stage) -> None:
         made.ask("lun-offline", {"path": "/vol/vol1/a"})
         made.ask("lun-unmap", {"path": "/vol/vol1/c", "initiator-group": "ganeti"})
         with pytest.raises(VolumeError, match=r"^disk 0: its LUN in vol1 is offline") as caught:
-            pre_move(CALL, site(made))
+            act(pre_move, CALL, made)
         assert "disk 1" not in str(caught.value)
         assert made.groups("/vol/vol1/c") == ["ganeti"]
 
@@ -165,25 +173,25 @@ class TestPreMove:
         for name in ("a", "c"):
             made.ask("lun-offline", {"path": f"/vol/vol1/{name}"})
         with pytest.raises(VolumeError, match=r"^disk 0: .*; disk 2: "):
-            pre_move(CALL, site(made))
+            act(pre_move, CALL, made)
 
 
 class TestPostRemove:
     def test_one_command_for_all_nodes_and_disks(self, stage: Stage) -> None:
         programs = Programs()
-        post_remove(CALL, site(stage, programs))
+        act(post_remove, CALL, stage, programs)
         command = "/usr/bin/python3 -I -m dataontap.cleanup a b c"
         assert programs.commands == [("gnt-cluster", "command", "--failure-only", command)]
 
     def test_luns_that_ganeti_left_are_removed(self, made: Stage) -> None:
-        post_remove(CALL, site(made))
+        act(post_remove, CALL, made)
         assert made.paths == []
 
     def test_a_lun_in_another_pool_is_found(self, stage: Stage) -> None:
         stage.options["POOL"] = "vol2"
         make(stage, DISKS[1])
         stage.options["POOL"] = "vol1"
-        post_remove(CALL, site(stage))
+        act(post_remove, CALL, stage)
         assert stage.paths == []
 
     @pytest.mark.parametrize(
@@ -203,7 +211,7 @@ class TestPostRemove:
         comment = comment.format(serial=made.tag("/vol/vol1/b").rpartition(":")[2])
         made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": comment})
         with pytest.raises(VolumeError, match=r"^disk 1: /vol/vol1/b is still there and not provably this"):
-            post_remove(CALL, site(made))
+            act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol1/b"]
         assert made.groups("/vol/vol1/b") == ["ganeti"]
 
@@ -211,25 +219,25 @@ class TestPostRemove:
         made.cluster = "-"
         made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": made.tag("/vol/vol1/b", "u-b")})
         with pytest.raises(VolumeError, match="not provably this cluster's disk"):
-            post_remove(CALL, site(made))
+            act(post_remove, CALL, made)
         assert "/vol/vol1/b" in made.paths
 
     def test_a_lun_that_others_see_stays(self, made: Stage) -> None:
         made.ask("igroup-create", {"initiator-group-name": "other", "initiator-group-type": "iscsi"})
         made.ask("lun-map", {"path": "/vol/vol1/a", "initiator-group": "other"})
         with pytest.raises(VolumeError, match=r"^disk 0: .* mapped to other too"):
-            post_remove(CALL, site(made))
+            act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol1/a"]
 
     def test_nodes_that_are_down_stop_nothing(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
-        post_remove(CALL, site(made, Programs("node: node3\nssh: no route to host\nreturn code = 255\n")))
+        act(post_remove, CALL, made, Programs("node: node3\nssh: no route to host\nreturn code = 255\n"))
         assert made.paths == []
         assert "are left on a node: node: node3" in caplog.text
 
     def test_luns_stay_when_no_node_could_be_asked(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
         before = made.paths
         with pytest.raises(VolumeError, match=r"^disk 0: /vol/vol1/a stays: its device may be in use on a node"):
-            post_remove(CALL, site(made, Programs(CommandError("gnt-cluster failed with status 1: no master"))))
+            act(post_remove, CALL, made, Programs(CommandError("gnt-cluster failed with status 1: no master")))
         assert made.paths == before
         assert "failed with status 1: no master" in caplog.text
 
@@ -237,7 +245,7 @@ class TestPostRemove:
         said = "-" * 48 + "\nnode: n2\ndataontap: cleanup 3 volumes: /etc/ganeti/x.conf: no\nreturn code = 1\n"
         before = made.paths
         with pytest.raises(VolumeError, match="disk 2: /vol/vol1/c stays"):
-            post_remove(CALL, site(made, Programs(said)))
+            act(post_remove, CALL, made, Programs(said))
         assert made.paths == before
 
     @pytest.mark.parametrize("mapped", [False, True], ids=["unmapped", "mapped"])
@@ -247,28 +255,20 @@ class TestPostRemove:
         if mapped:
             made.ask("lun-map", {"path": "/vol/vol2/b", "initiator-group": "ganeti"})
         for _ in range(2):
-            post_remove(CALL, site(made))
+            act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol2/b"]
         assert "/vol/vol2/b is a copy of a LUN of the removed disk; it stays" in caplog.text
 
     def test_a_disk_that_a_node_uses_stays(self, made: Stage) -> None:
         said = "node: node3\ndataontap: cleanup b: /dev/x is in use by process 1 (qemu)\nreturn code = 1\n"
         with pytest.raises(VolumeError, match=r"^disk 1: .* stays: its device may be in use on a node"):
-            post_remove(CALL, site(made, Programs(said)))
+            act(post_remove, CALL, made, Programs(said))
         assert made.paths == ["/vol/vol1/b"]
 
 
 class TestCleanup:
     def cleaner(self, stage: Stage, programs: Programs) -> cleanup.Cleaner:
-        provider = stage.provider
-        return cleanup.Cleaner(
-            provider._settings,
-            provider=provider,
-            host=stage.host,
-            locks=provider._locks,
-            deadline=provider._deadline,
-            run=programs,
-        )
+        return cleanup.Cleaner(stage.site, stage.host, programs)
 
     def test_a_name_that_is_none(self) -> None:
         with pytest.raises(ContractError, match="VOLUME: '-rf' is no volume name"):

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataontap import config
-from dataontap.environ import Creation, Metadata, Opening, Verification, Volume
 from dataontap.errors import ConfigError, DeviceError, NaApiError, VolumeError
-from dataontap.igroups import Igroups
+from dataontap.volume.igroups import Igroups
+from dataontap.volume.requests import Creation, Metadata, Opening, Verification, Volume
 from tests.unit.stage import Stage, StageCluster
 
 MIB = 1024 * 1024
@@ -52,7 +52,7 @@ def igroups(form: str, node: str, **options: object) -> Igroups:
     text += "".join(f"{name} = {value!r}\n" for name, value in options.items())
     return Igroups(
         config.parse(text, "test").with_params({}),
-        cluster=StageCluster("c.example", node, ["n1", "n2"]),
+        cluster=StageCluster("c.example", node, frozenset({node, "n1", "n2"})),
         client=lambda: pytest.fail("asked the filer"),
         initiators=lambda: pytest.fail("asked for initiators"),
         memory=lambda group: pytest.fail("asked the memory"),

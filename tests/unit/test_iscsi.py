@@ -16,7 +16,7 @@ from dataontap.host.iscsi import Iscsi, Target, initiators
 from dataontap.host.iscsi_problems import Problems
 from dataontap.host.iscsi_records import Chap, Portal, Record, Records
 from dataontap.host.sysfs import Nexus
-from dataontap.memory import Memory
+from dataontap.state.memory import Memory
 
 NAME = "iqn.1992-08.com.netapp:sn.c0ffee00:vs.3"
 FIRST, SECOND = Portal("192.0.2.1", 3260, 1028), Portal("2001:db8::2", 3260, 1029)

@@ -13,7 +13,7 @@ from typing import Callable
 import pytest
 
 from dataontap.errors import DeviceError
-from dataontap.host.limit import Outcome, each_within, outcomes_within, within
+from dataontap.host.children import Outcome, each_within, outcomes_within, within
 
 
 def wait_for_ever() -> str:

@@ -11,10 +11,10 @@ from typing import IO
 
 import pytest
 
-from dataontap import locks, present
 from dataontap.deadline import Deadline
 from dataontap.errors import DeadlineError
-from dataontap.locks import Locks
+from dataontap.state import hotpath, locks
+from dataontap.state.locks import Locks
 
 
 def locked(path: Path) -> IO[str]:
@@ -36,7 +36,7 @@ def is_held(path: Path) -> bool:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return Path(present.lock_path(str(tmp_path), "v"))
+    return Path(hotpath.lock_path(str(tmp_path), "v"))
 
 
 @pytest.mark.parametrize("is_attached", [True, False])
@@ -44,7 +44,7 @@ def test_a_lock_file_stays_with_the_record_only(tmp_path: Path, path: Path, is_a
     with Locks(Deadline(5), directory=str(tmp_path)).volume("v"):
         assert is_held(path)
         if is_attached:
-            record = Path(present.record_path(str(tmp_path), "v"))
+            record = Path(hotpath.record_path(str(tmp_path), "v"))
             record.parent.mkdir()
             record.touch()
     assert path.exists() == is_attached

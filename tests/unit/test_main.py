@@ -9,9 +9,9 @@ from typing import NoReturn
 import pytest
 
 from dataontap.config import Settings
-from dataontap.environ import Disk
 from dataontap.errors import OntapError
-from dataontap.main import Process, attempt
+from dataontap.ganeti.script import Process, attempt
+from dataontap.volume.requests import Disk
 
 CONFIG = """HOSTNAME = 'filer.example'
 LOGIN = 'admin'

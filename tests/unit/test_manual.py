@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dataontap.config import Settings
-from dataontap.environ import Verification
-from dataontap.hooks import HOOKS
+from dataontap.ganeti.hooks import HOOKS
+from dataontap.volume.requests import Verification
 
 TEXT = 20  # characters: less than that explains nothing
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.environ import Creation, Metadata, Opening, Snapshot, Volume
 from dataontap.errors import ConfigError, DeviceError, TransportError, VolumeError
-from dataontap.masking import spread
+from dataontap.volume.masking import spread
+from dataontap.volume.requests import Creation, Metadata, Opening, Snapshot, Volume
 from tests.unit.stage import Stage
 
 MIB = 1024 * 1024

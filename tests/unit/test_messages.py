@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.main import MESSAGE_LIMIT
+from dataontap.ganeti.script import MESSAGE_LIMIT
 from tests.unit.messages import TOO_LONG, VALUES
 
 PREFIX = "dataontap: snapshot 1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f.ext.disk0: "

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.environ import Verification
 from dataontap.errors import ChecksFailed
+from dataontap.ganeti.ssconf import Cluster
 from dataontap.host.lvm import passes
-from dataontap.ssconf import Templates, disk_templates
+from dataontap.volume.cluster import Templates
+from dataontap.volume.requests import Verification
 from tests.unit.healthy import LVM, RULES, UNIX
 from tests.unit.stage import Stage
 
@@ -110,15 +111,15 @@ class TestGaneti:
         assert told(stage, "ganeti") == ["ganeti: fine"]
 
     def test_what_ganeti_tells(self, tmp_path: Path) -> None:
-        assert disk_templates(str(tmp_path)) is None
+        assert Cluster(str(tmp_path)).disk_templates() is None
         file = tmp_path / "config.data"
         for text in ("", "[]", '{"cluster": {}}', '{"cluster": null}', '{"cluster": {"ipolicy": []}}'):
             file.write_text(text)
-            assert disk_templates(str(tmp_path)) is None
+            assert Cluster(str(tmp_path)).disk_templates() is None
         file.write_text(
             '{"cluster": {"enabled_disk_templates": ["ext"], "ipolicy": {"disk-templates": ["drbd"]}}}'
         )
-        assert disk_templates(str(tmp_path)) == Templates(frozenset({"ext"}), frozenset({"drbd"}))
+        assert Cluster(str(tmp_path)).disk_templates() == Templates(frozenset({"ext"}), frozenset({"drbd"}))
 
 
 def test_run_is_not_writable(stage: Stage) -> None:

@@ -9,7 +9,8 @@ from typing import Callable
 import pytest
 
 from dataontap.errors import HostError, OntapError, VolumeError
-from dataontap.orphans import Orphans, known
+from dataontap.ganeti.ssconf import Cluster
+from dataontap.volume.orphans import Orphans
 from tests.simulator import copies
 from tests.unit.stage import Stage
 
@@ -30,8 +31,15 @@ def directory(tmp_path: Path) -> str:
         "u-3": disk("other", "c"),
         "u-4": disk("xenvg", "d", dev_type="plain"),
     }
+    (tmp_path / "ssconf_cluster_name").write_text("cluster.example\n")
+    (tmp_path / "ssconf_master_ip").write_text("192.0.2.9\n")
     (tmp_path / "config.data").write_text(json.dumps({"cluster": {}, "disks": disks}), encoding="ascii")
     return str(tmp_path)
+
+
+def ganeti(directory: str, *, is_master: bool = True) -> Cluster:
+    """What this node knows of the cluster."""
+    return Cluster(directory, is_own=lambda address: is_master)
 
 
 def make(stage: Stage, name: str, comment: str) -> None:
@@ -44,8 +52,7 @@ def orphans(stage: Stage, directory: str, *, later: float) -> Orphans:
     return Orphans(
         stage.client,
         stage.settings,
-        "cluster.example",
-        volumes=lambda: known(directory, is_master=lambda _: True),
+        ganeti(directory),
         clock=lambda: now,
     )
 
@@ -63,7 +70,7 @@ def stocked(stage: Stage) -> Stage:
 
 
 def test_the_volumes_that_ganeti_knows(directory: str) -> None:
-    assert known(directory, is_master=lambda _: True) == {"a": None, "b": "vol2"}
+    assert ganeti(directory).volumes() == {"a": None, "b": "vol2"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"disks": []}', '{"disks": {"u": {"dev_type": "ext"}}}'])
@@ -71,13 +78,13 @@ def test_a_configuration_that_cannot_be_read(directory: str, text: str) -> None:
     """Not one LUN is an orphan for that."""
     Path(directory, "config.data").write_text(text, encoding="ascii")
     with pytest.raises(HostError, match="config.data cannot be read: "):
-        known(directory, is_master=lambda _: True)
+        ganeti(directory).volumes()
 
 
 def test_another_node_than_the_master(directory: str) -> None:
     """A candidate has a configuration, too, and it may be an old one."""
     with pytest.raises(HostError, match="master address is not on this node; run it on the master"):
-        known(directory, is_master=lambda _: False)
+        ganeti(directory, is_master=False).volumes()
 
 
 def test_all_is_known(stocked: Stage, directory: str) -> None:
@@ -158,7 +165,6 @@ def test_a_list_that_lacks_a_volume(stocked: Stage, directory: str) -> None:
 
 def test_a_machine_in_no_cluster(stage: Stage, directory: str) -> None:
     """The tag of such machines tells nothing of who made the LUN."""
+    Path(directory, "ssconf_cluster_name").unlink()
     with pytest.raises(HostError, match="in no Ganeti cluster"):
-        Orphans(
-            stage.client, stage.settings, "-", volumes=lambda: known(directory, is_master=lambda _: True)
-        ).check()
+        Orphans(stage.client, stage.settings, ganeti(directory)).check()

@@ -12,7 +12,6 @@ from typing import Callable
 import pytest
 
 from dataontap.deadline import Deadline
-from dataontap.environ import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
 from dataontap.errors import (
     ConfigError,
     DataOntapError,
@@ -23,8 +22,9 @@ from dataontap.errors import (
     TransportError,
     VolumeError,
 )
-from dataontap.provider import DataOnTapProvider
-from dataontap.records import caller
+from dataontap.state.records import caller
+from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.requests import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
 from tests.simulator import copies
 from tests.unit.stage import Clock, Stage, StageHost
 

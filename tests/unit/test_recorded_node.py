@@ -13,7 +13,7 @@ from dataontap.deadline import Deadline
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal, Records
 from dataontap.host.sysfs import RUNNING, Nexus, ScsiPath, Sysfs
-from dataontap.memory import Memory
+from dataontap.state.memory import Memory
 from tests.testbed.product import ROOT
 
 RECORDED: dict[str, Any] = json.loads((ROOT / "tests/data/node.json").read_text(encoding="utf-8"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dataontap.client.api import NaServer
-from dataontap.client.client_base import BaseClient
 from dataontap.client.retry import SILENCE_SECONDS, Patience
+from dataontap.client.zapi.api import NaServer
+from dataontap.client.zapi.base import BaseClient
 from dataontap.deadline import Deadline
 from dataontap.errors import NaApiError, OntapError, TransportError
 

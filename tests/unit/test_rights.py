@@ -8,26 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client import rights
-from dataontap.environ import (
-    Creation,
-    Growth,
-    HookCall,
-    InstanceDisk,
-    Metadata,
-    Opening,
-    Snapshot,
-    Verification,
-    Volume,
-)
+from dataontap.client.zapi import rights
 from dataontap.errors import NaApiError, VolumeError
-from dataontap.hooks import Site, post_remove, pre_move
+from dataontap.ganeti.environ import HookCall, InstanceDisk
+from dataontap.ganeti.hooks import post_remove, pre_move
+from dataontap.volume.requests import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
 from tests.simulator import provision, typed
 from tests.simulator.commands import COMMANDS
 from tests.simulator.filer import Filer
 from tests.simulator.model import MIB, Role
 from tests.simulator.rights import allows
-from tests.unit.stage import Stage
+from tests.unit.stage import Stage, no_programs
 from tests.unit.zapi import Refused, ask, texts
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc/ontap-account-zapi.txt"
@@ -66,7 +57,7 @@ def stage(tmp_path: Path) -> Stage:
 
 def test_the_list_is_what_the_client_calls(repository: Path) -> None:
     made: set[str] = set()
-    for file in (repository / "dataontap/client").glob("*.py"):
+    for file in (repository / "dataontap/client").rglob("*.py"):
         made.update(_calls(ast.parse(file.read_text(encoding="utf-8"))))
     assert made == EVERYTHING
 
@@ -135,11 +126,10 @@ def test_every_verb_and_hook_works_with_it(stage: Stage, igroup: str) -> None:
     provider.close(VOLUME)
     provider.detach(VOLUME)
     call = HookCall({}, "instance-migrate", "pre", "node1", "inst", "node1", (InstanceDisk(0, "v", "u-1"),))
-    site = Site(stage.provider, lambda *argv, timeout: "")
-    pre_move(call, site)
+    pre_move(call, stage.provider, no_programs)
     provider.remove(Volume(PARAMS, "v.snap", None))
     stage.host.devices.clear()
-    post_remove(call, site)
+    post_remove(call, stage.provider, lambda *argv, timeout: "")
     assert stage.paths == []
 
 

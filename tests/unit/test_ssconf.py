@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dataontap import ssconf
+from dataontap.ganeti.ssconf import Cluster
+from dataontap.host.addresses import is_own_address
 
 NODES = "node1.example\nnode2.example\n"
 ADDRESSES = "node1.example 192.0.2.1\nnode2.example 2001:db8::2\n"
@@ -21,17 +22,17 @@ def directory(tmp_path: Path) -> Path:
 
 
 def node_name(directory: Path, host_name: str, *own: str) -> str:
-    return ssconf.node_name(str(directory), is_own=lambda address: address in own, host_name=host_name)
+    return Cluster(str(directory), is_own=lambda address: address in own, host_name=host_name).node
 
 
 def test_the_clusters_name(directory: Path) -> None:
-    assert ssconf.cluster_name(str(directory)) == "cluster.example"
+    assert Cluster(str(directory)).name == "cluster.example"
 
 
 @pytest.mark.parametrize("content", [b"", b"two words\n", b"a\nb\n", "ümlaut\n".encode(), b"a:b\n"])
 def test_what_is_no_name_does_not_get_into_tags(directory: Path, content: bytes) -> None:
     (directory / "ssconf_cluster_name").write_bytes(content)
-    assert ssconf.cluster_name(str(directory)) == "-"
+    assert Cluster(str(directory)).name == "-"
 
 
 @pytest.mark.parametrize(("own", "is_master"), [("192.0.2.9", True), ("192.0.2.1", False)])
@@ -39,15 +40,15 @@ def test_the_master_has_the_masters_address(directory: Path, own: str, is_master
     """A node that was the master may still take itself for it, by its old files."""
     (directory / "ssconf_master_node").write_text("node1.example\n")
     (directory / "ssconf_master_ip").write_text("192.0.2.9\n")
-    assert ssconf.is_master(str(directory), is_own=own.__eq__) == is_master
+    assert Cluster(str(directory), is_own=own.__eq__).is_master == is_master
 
 
 def test_no_master_outside_a_cluster(tmp_path: Path) -> None:
-    assert not ssconf.is_master(str(tmp_path), is_own=lambda address: True)
+    assert not Cluster(str(tmp_path), is_own=lambda address: True).is_master
 
 
 def test_outside_a_cluster(tmp_path: Path) -> None:
-    assert ssconf.cluster_name(str(tmp_path)) == "-"
+    assert Cluster(str(tmp_path)).name == "-"
     assert node_name(tmp_path, "host") == "host"
 
 
@@ -88,7 +89,7 @@ def test_a_damaged_list_of_addresses(directory: Path) -> None:
 def test_own_addresses() -> None:
     """127/8 is every machine's; 192.0.2.0/24 and 2001:db8::/32 are nobody's (RFC 5737, 3849)."""
     addresses = ("127.0.0.1", "192.0.2.1", "2001:db8::1", "no address")
-    assert [ssconf.is_own_address(address) for address in addresses] == [True, False, False, False]
+    assert [is_own_address(address) for address in addresses] == [True, False, False, False]
     interfaces = Path("/proc/net/if_inet6")
     has_loopback = interfaces.exists() and "0" * 31 + "1 " in interfaces.read_text()
-    assert ssconf.is_own_address("::1") == has_loopback
+    assert is_own_address("::1") == has_loopback

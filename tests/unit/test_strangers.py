@@ -7,9 +7,9 @@ from typing import Callable
 
 import pytest
 
-from dataontap.environ import Creation, Metadata, Opening, Volume
 from dataontap.errors import NaApiError, VolumeError
-from dataontap.provider import DataOnTapProvider
+from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.requests import Creation, Metadata, Opening, Volume
 from tests.unit.stage import Stage
 
 MIB = 1024 * 1024

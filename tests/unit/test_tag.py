@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataontap import tag
-from dataontap.tag import COMMENT_LIMIT, DISK, SNAPSHOT, Tag
+from dataontap.volume import tag
+from dataontap.volume.tag import COMMENT_LIMIT, DISK, SNAPSHOT, Tag
 
 # The names of these arguments that Debian 12's hypothesis knows, too: the package is built with that.
 WORDS = st.text(st.characters(blacklist_characters=": ", blacklist_categories=["Cs"]), min_size=1, max_size=60)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.environ import Creation, Metadata, Opening, Volume
 from dataontap.errors import NaApiError, TransportError, VolumeError
+from dataontap.volume.requests import Creation, Metadata, Opening, Volume
 from tests.unit.stage import Clock, Stage
 
 MIB = 1024 * 1024

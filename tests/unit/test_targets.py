@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client.api import NaServer
-from dataontap.client.client_base import IscsiPortal
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.api import NaServer
+from dataontap.client.zapi.base import IscsiPortal
+from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import DeviceError, OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
 from dataontap.host.sysfs import Nexus
-from dataontap.memory import Memory
-from dataontap.targets import IscsiTarget
+from dataontap.state.memory import Memory
+from dataontap.volume.targets import IscsiTarget
 from tests.unit.stage import Stage
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.memory import DAY
-from dataontap.versions import RememberedVersion
+from dataontap.state.memory import DAY
+from dataontap.state.versions import RememberedVersion
 
 
 @pytest.fixture

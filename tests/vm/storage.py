@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataontap.client.client_base import LunSpec
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.base import LunSpec
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.simulator import journal
 from tests.simulator.identity import naa
 from tests.simulator.lio import portal_group

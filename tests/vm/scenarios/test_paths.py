@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from dataontap.present import DIRECTORY
+from dataontap.paths import RUN
 from tests.simulator.process import Simulator
 from tests.vm.machine import LOG, Machine
 from tests.vm.storage import MIB, Storage
@@ -16,7 +16,7 @@ from tests.vm.storage import MIB, Storage
 NAME = "volume-a"
 AT = 5
 # Where it is noted that the second portal did not let us in.
-FAILURE = f"{DIRECTORY}/portal/127.0.0.2:3260"
+FAILURE = f"{RUN}/portal/127.0.0.2:3260"
 
 
 @contextmanager

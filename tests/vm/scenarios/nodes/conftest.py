@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dataontap.client.client_cmode import CmodeClient
+from dataontap.client.zapi.cmode import CmodeClient
 from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.vm import machine

@@ -1,0 +1,133 @@
+"""The one place where the parts are put together: settings in, the ``Site`` that a verb works with out.
+
+Each part is imported where it is made: a verb pays for what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Callable
+
+from dataontap.paths import CONFIG_FILE, RUN
+from dataontap.volume.site import Site
+
+if TYPE_CHECKING:
+    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.config import Settings
+    from dataontap.deadline import Deadline
+    from dataontap.host.iscsi import Iscsi
+    from dataontap.state.locks import Locks
+    from dataontap.volume.checks import Checks
+    from dataontap.volume.cluster import Cluster
+    from dataontap.volume.devices import Devices
+    from dataontap.volume.igroups import Igroups
+    from dataontap.volume.targets import IscsiTarget
+
+Connect = Callable[[], "CmodeClient"]
+
+
+def assemble(
+    settings: Settings,
+    cluster: Cluster,
+    deadline: Deadline,
+    environ: Mapping[str, str],
+    config_file: str = CONFIG_FILE,
+) -> Site:
+    """The site of a verb that was called with the ext-params in ``environ``."""
+    from dataontap import client
+    from dataontap.state.locks import Locks
+    from dataontap.state.records import Records
+
+    array = lru_cache(maxsize=None)(partial(client.connect, settings, deadline))
+    locks = Locks(deadline)
+    igroups = _igroups(settings, cluster, array)
+    return Site(
+        settings,
+        cluster,
+        deadline,
+        array,
+        devices=_devices(settings, deadline, array, locks),
+        igroups=igroups,
+        locks=locks,
+        records=Records(environ, enabled=not settings.debug, config_file=config_file),
+        checks=partial(_checks, settings, cluster, deadline, array, igroups),
+    )
+
+
+def _devices(settings: Settings, deadline: Deadline, array: Connect, locks: Locks) -> Devices:
+    """This node's devices."""
+    from dataontap.host import run as programs
+    from dataontap.host.commands import Host
+    from dataontap.host.multipath import Multipath
+    from dataontap.host.san import San
+    from dataontap.host.sysfs import Sysfs
+    from dataontap.host.udev import Names
+    from dataontap.volume.devices import Devices
+
+    names = Names()
+    san = San(Sysfs(), Multipath(programs.run, deadline), names, deadline, wants_maps=settings.multipath)
+    target = _target(settings, deadline, array)
+    return Devices(
+        settings,
+        host=Host(),
+        san=san,
+        names=names,
+        connect=target.connect,
+        known=target.known,
+        locks=locks,
+        deadline=deadline,
+    )
+
+
+def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
+    """The initiator groups."""
+    from dataontap.host import fc, iscsi
+    from dataontap.state.memory import Memory
+    from dataontap.volume.igroups import Igroups
+
+    identity = (settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
+    return Igroups(
+        settings,
+        cluster=cluster,
+        client=array,
+        initiators=fc.initiators if settings.storage_protocol == "fc" else iscsi.initiators,
+        memory=partial(Memory, "igroup", *identity),
+    )
+
+
+def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Connect, igroups: Igroups) -> Checks:
+    """What verify looks at."""
+    from dataontap.host.facts import Facts
+    from dataontap.host.lvm import Lvm
+    from dataontap.volume.checks import Checks
+    from dataontap.volume.filer_checks import FilerChecks
+    from dataontap.volume.node_checks import NodeChecks
+
+    facts = Facts(deadline)
+    of_node = NodeChecks(settings, cluster, igroups, facts, Lvm(facts))
+    of_filer = FilerChecks(settings, cluster, array, igroups, _target(settings, deadline, array).reached)
+    return Checks(of_node.checks, of_filer.checks)
+
+
+def _target(settings: Settings, deadline: Deadline, array: Connect) -> IscsiTarget:
+    """The SVM's iSCSI target."""
+    from dataontap.state.memory import Memory
+    from dataontap.volume.targets import IscsiTarget
+
+    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
+    return IscsiTarget(array, _iscsi(settings, deadline), memory)
+
+
+def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
+    """This node's iSCSI initiator."""
+    from dataontap.host import run as programs
+    from dataontap.host.iscsi import Iscsi
+    from dataontap.host.iscsi_records import Chap, Records
+    from dataontap.state.memory import Memory
+
+    chap = None
+    if settings.iscsi_chap_user and settings.iscsi_chap_password:
+        chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
+    records = Records(programs.run, deadline, chap=chap, memory=partial(Memory, "iscsi-records"))
+    return Iscsi(programs.run, deadline, records, failures=f"{RUN}/portal")

@@ -1,0 +1,1 @@
+"""ONTAP's XML API."""

@@ -1,0 +1,300 @@
+"""ZAPI, NetApp's XML over HTTP: elements, calls and errnos. The only importer of lxml and six.
+
+lxml and not the standard library's parser, because a filer's answer is an outsider's document: here it is
+read without entities, without its DTD and without the network. six says at each edge which side is bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, Union
+
+from dataontap.client.zapi import codes
+from dataontap.errors import DataOntapError, NaApiError, OntapError, TransportError
+
+__all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send", "one_line"]
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = "http://www.netapp.com/filer/admin"
+# What any filer understands; calls that need more are made after asking for its version.
+OLDEST_VERSION = (1, 15)
+
+# ONTAP lets some control characters slip into its answers (netapp-lib and Ansible strip them too).
+_NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
+# As many elements and attributes an answer may have. They take up to 200 bytes of memory each. The largest answer
+# there can be, a page of 100 igroups with 256 initiators each, has 103,000 marks.
+MARKUP_LIMIT = 250_000
+# The room of a message with a hint, after "dataontap: snapshot NAME: ", and the least that is left of a reason.
+_REASON_LIMIT = 120
+_ROOM = 132
+_LEAST_REASON = 30
+_HINTS = {
+    codes.EAPIPRIVILEGE: "verify credentials tells what LOGIN lacks",
+    codes.ESUSPENDED: "system services web ontapi modify -suspended false",
+    codes.NO_SUCH_VOLUME: "see POOL, or the disk's pool",
+    codes.ENOSPC: "the pool is full, see volume show",
+    **dict.fromkeys(codes.SEEN_BY_ANOTHER_GROUP, "initiator in two igroups? see lun igroup show -initiator"),
+}
+
+Send = Callable[[bytes], bytes]
+Again = Callable[[DataOntapError, int], None]
+# A list holds several elements, each a one-entry mapping: lists in ZAPI are repeated names in a container.
+Arguments = Mapping[str, Union[str, int, bool, "Arguments", "list[Arguments]", None]]
+
+
+class NaElement:
+    """An element of a ZAPI document: a name, attributes, and either text or children."""
+
+    __slots__ = ("_element",)
+
+    def __init__(self, element: Any) -> None:
+        self._element = element
+
+    @classmethod
+    def build(cls, name: str, arguments: Arguments | None = None) -> NaElement:
+        """A new element with ``arguments`` as children; those that are None are left out.
+
+        Raises ValueError for text that XML cannot carry.
+        """
+        from lxml import etree
+
+        element = etree.Element(name)
+        _append(element, arguments or {})
+        return cls(element)
+
+    @property
+    def name(self) -> str:
+        """The name without its namespace."""
+        return str(self._element.tag).rpartition("}")[2]
+
+    def get_attr(self, name: str) -> str | None:
+        """The attribute ``name``, or None."""
+        value = self._element.get(name)
+        return None if value is None else str(value)
+
+    def get_content(self) -> str:
+        """The text, without the white space around it that some filers add."""
+        return (self._element.text or "").strip()
+
+    def get_text_length(self) -> int:
+        """How many characters of text there are in the element and all that is below it."""
+        return sum(map(len, self._element.itertext()))
+
+    def get_children(self) -> Iterator[NaElement]:
+        """The child elements, in order."""
+        return (NaElement(child) for child in self._element if isinstance(child.tag, str))
+
+    def get_child_by_name(self, name: str) -> NaElement | None:
+        """The first child ``name``, or None."""
+        return next((child for child in self.get_children() if child.name == name), None)
+
+    def get_child_content(self, name: str, default: str = "") -> str:
+        """The text of the first child ``name``, or ``default`` where there is no such child."""
+        child = self.get_child_by_name(name)
+        return default if child is None else child.get_content()
+
+    def get_int(self, name: str, default: int | None = None) -> int:
+        """The whole number in the child ``name``; raises OntapError if there is none and no ``default``."""
+        text = self.get_child_content(name)
+        try:
+            return int(text)
+        except ValueError:
+            if default is not None and not text:
+                return default
+            raise OntapError(f"the filer's {self.name} has no usable {name}: {text[:40]!r}") from None
+
+    def to_string(self) -> bytes:
+        """The element as a document, in UTF-8."""
+        from lxml import etree
+
+        return bytes(etree.tostring(self._element, xml_declaration=True, encoding="utf-8"))
+
+    @classmethod
+    def from_string(cls, document: bytes) -> NaElement:
+        """The root of ``document``; raises OntapError when it is not plain, harmless XML."""
+        import six
+        from lxml import etree
+
+        document = six.ensure_binary(document)
+        # Each element, comment and instruction begins with the one, each attribute has the other.
+        if document.count(b"<") + document.count(b"=") > MARKUP_LIMIT:
+            raise OntapError(f"the answer has more than {MARKUP_LIMIT} elements; is HOSTNAME an ONTAP filer?")
+        parser = etree.XMLParser(
+            resolve_entities=False, load_dtd=False, dtd_validation=False, no_network=True, huge_tree=False
+        )
+        try:
+            tree = etree.fromstring(document.translate(None, _NOT_XML), parser)
+        except etree.XMLSyntaxError as error:
+            raise OntapError(f"the answer is not XML: {error.msg}; is HOSTNAME an ONTAP filer?") from None
+        dtd: Any = tree.getroottree().docinfo.internalDTD
+        if dtd is not None and any(True for _ in dtd.iterentities()):
+            raise OntapError("the answer declares XML entities, as no filer does")
+        return cls(tree)
+
+
+def one_line(text: str, limit: int) -> str:
+    """A text of the filer's as a message can hold it: printable, on one line, ``limit`` characters at most."""
+    printable = (character if character.isprintable() else "?" for character in " ".join(text.split()))
+    return "".join(printable)[:limit].rstrip()
+
+
+def never_again(error: DataOntapError, tries: int) -> None:
+    """No request is repeated."""
+    raise error
+
+
+class NaServer:
+    """One filer, spoken to over ``send`` (an HTTPS POST in production), tunnelled to one vserver or vfiler.
+
+    ``again`` is asked before a request is repeated: it waits a growing while, or raises the error it is given.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        version: tuple[int, int] = OLDEST_VERSION,
+        tunnel: str | None = None,
+        again: Again = never_again,
+    ) -> None:
+        self._send = send
+        self._tunnel = tunnel
+        self.again = again
+        self.version = version
+
+    def send_request(
+        self,
+        api: str,
+        arguments: Arguments | None = None,
+        *,
+        enable_tunneling: bool = True,
+        repeatable: bool = True,
+        once: bool = False,
+    ) -> NaElement:
+        """Call ``api``; returns and raises as ``invoke_successfully`` does."""
+        element = NaElement.build(api, arguments)
+        return self.invoke_successfully(
+            element, enable_tunneling=enable_tunneling, repeatable=repeatable, once=once
+        )
+
+    def invoke_successfully(
+        self,
+        element: NaElement,
+        *,
+        enable_tunneling: bool = False,
+        repeatable: bool = True,
+        once: bool = False,
+    ) -> NaElement:
+        """The ``results`` of a call that passed.
+
+        A call that the filer was too busy for is repeated, and so is one whose answer was lost, unless it is not
+        ``repeatable``: one that makes something, which would then be there already. One that is to be sent
+        ``once`` is never repeated here: what it depends on has to be looked at again first. Raises NaApiError with
+        the filer's errno when it failed, TransportError when no answer came, and OntapError for an answer that is
+        none of ZAPI's.
+        """
+        tries = 0
+        lost = False
+        while True:
+            try:
+                return self._invoke(element, enable_tunneling)
+            except TransportError as error:
+                if once or not (error.transient and repeatable):
+                    raise
+                failure: OntapError = error
+                lost = True
+            except NaApiError as error:
+                error.after_lost_answer = lost
+                if once or not error.transient:
+                    raise
+                failure = error
+            self.again(failure, tries)
+            tries += 1
+
+    def _invoke(self, element: NaElement, tunnelled: bool) -> NaElement:
+        began = time.monotonic()
+        outcome = "no answer"
+        try:
+            results = self._results(self._send(self._envelope(element, tunnelled)), element.name)
+            outcome = "passed" if results.get_attr("status") == "passed" else f"errno {results.get_attr('errno')}"
+        except TransportError as error:
+            if error.sent and error.status is None:
+                raise error.during(element.name) from error
+            raise
+        finally:
+            LOG.debug("%s: %s in %.3f s", _describe(element), outcome, time.monotonic() - began)
+        if outcome != "passed":
+            raise self._failure(element.name, results)
+        return results
+
+    def _envelope(self, element: NaElement, tunnelled: bool) -> bytes:
+        """The request around ``element``. SVMs are named in the attribute ``vfiler``, as vFilers are."""
+        from lxml import etree
+
+        major, minor = self.version
+        root = etree.Element("netapp", {"version": f"{major}.{minor}", "xmlns": NAMESPACE})
+        if tunnelled and self._tunnel:
+            root.set("vfiler", self._tunnel)
+        root.append(element._element)
+        return NaElement(root).to_string()
+
+    @staticmethod
+    def _results(answer: bytes, api: str) -> NaElement:
+        root = NaElement.from_string(answer)
+        results = root.get_child_by_name("results") if root.name == "netapp" else None
+        if results is None or results.get_attr("status") is None:
+            raise OntapError(f"the answer to {api} is XML, but none of ONTAP's; is HOSTNAME an ONTAP filer?")
+        return results
+
+    def _failure(self, api: str, results: NaElement) -> NaApiError:
+        code = results.get_attr("errno") or results.get_child_content("errorno") or "unknown"
+        reason = results.get_attr("reason") or results.get_child_content("reason") or "no reason given"
+        hint = self._hint(code, reason)
+        room = _ROOM - len(f"{api} failed:  (errno {code}); {hint}")
+        limit = max(_LEAST_REASON, room) if hint else _REASON_LIMIT
+        busy = code in codes.BUSY or (api == "clone-create" and codes.BUSY_CLONE_REASON in reason)
+        return NaApiError(api, code, one_line(reason, limit), hint=hint, transient=busy)
+
+    def _hint(self, code: str, reason: str) -> str:
+        """What the admin can do about it, where that is known."""
+        if code == codes.EVSERVERNOTFOUND:
+            return f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
+        if code == codes.EAPIERROR and not self._tunnel and "vserver" in reason.lower():
+            return "is CLUSTER_MODE_VSERVER missing?"
+        return _HINTS.get(code, "")
+
+
+def _append(parent: Any, arguments: Arguments) -> None:
+    """The arguments as child elements; ZAPI's booleans are ``true`` and ``false``."""
+    import six
+    from lxml import etree
+
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        child = etree.SubElement(parent, name)
+        if isinstance(value, Mapping):
+            _append(child, value)
+        elif isinstance(value, list):
+            for item in value:
+                _append(child, item)
+        elif isinstance(value, bool):
+            child.text = "true" if value else "false"
+        else:
+            child.text = six.ensure_text(str(value))
+
+
+def _describe(element: NaElement) -> str:
+    """A call with its arguments, for the log."""
+    return f"{element.name}({', '.join(_leaves(element))})"
+
+
+def _leaves(element: NaElement) -> Iterator[str]:
+    for child in element.get_children():
+        if any(True for _ in child.get_children()):
+            yield from _leaves(child)
+        elif child.get_content():
+            yield f"{child.name}={child.get_content()}"

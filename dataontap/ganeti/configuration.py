@@ -1,0 +1,38 @@
+"""What Ganeti's configuration says of disks: the one reader of config.data, which master candidates alone have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dataontap.errors import HostError
+from dataontap.ganeti.environ import PROVIDER
+from dataontap.volume.cluster import Templates
+
+
+def disk_templates(directory: str) -> Templates | None:
+    """The cluster's disk templates, None where this node is not told.
+
+    A node that was a master candidate once may have an old copy.
+    """
+    try:
+        cluster = json.loads(Path(directory, "config.data").read_bytes())["cluster"]
+        enabled = frozenset(map(str, cluster["enabled_disk_templates"]))
+        return Templates(enabled, frozenset(map(str, cluster["ipolicy"]["disk-templates"])))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def volumes(directory: str) -> dict[str, str | None]:
+    """All volumes of ours, those without an instance among them: name -> ``pool``.
+
+    The pool is the disk's ext-param, None where it has none. Raises HostError where the configuration cannot be
+    read.
+    """
+    path = Path(directory, "config.data")
+    try:
+        disks = [disk for disk in json.loads(path.read_bytes())["disks"].values() if disk["dev_type"] == "ext"]
+        ours = [disk for disk in disks if disk["logical_id"][0] == PROVIDER]
+        return {disk["logical_id"][1]: (disk.get("params") or {}).get("pool") for disk in ours}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise HostError(f"{path} cannot be read: {type(error).__name__}: {error}") from None

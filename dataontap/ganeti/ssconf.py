@@ -1,0 +1,94 @@
+"""What Ganeti says of its cluster on this node: the one reader of its ssconf files."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Callable
+
+from dataontap.errors import HostError
+from dataontap.ganeti import configuration
+from dataontap.host.addresses import is_own_address
+from dataontap.volume.cluster import Templates
+
+DIRECTORY = "/var/lib/ganeti"
+
+# A cluster's name is a host name (Ganeti 3.0.2, netutils: _VALID_NAME_RE, which allows lower case only): what is
+# none does not get into a LUN's tag.
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
+
+class Cluster:
+    """The cluster that this node is in, read from ``directory`` when it is asked for.
+
+    ``is_own`` tells whether an IP address is this machine's, which is called ``host_name``.
+    """
+
+    def __init__(
+        self,
+        directory: str = DIRECTORY,
+        *,
+        is_own: Callable[[str], bool] = is_own_address,
+        host_name: str | None = None,
+    ) -> None:
+        self._directory = directory
+        self._is_own = is_own
+        self._host_name = host_name or os.uname().nodename
+
+    @cached_property
+    def name(self) -> str:
+        """The cluster's name, or ``-`` on a node that is in no cluster (yet)."""
+        text = "\n".join(self._lines("cluster_name")).strip()
+        return text if _NAME.fullmatch(text) else "-"
+
+    @cached_property
+    def node(self) -> str:
+        """This node's name, as Ganeti knows it.
+
+        The host name may be another one (short, in another domain), so the node whose primary address is this
+        machine's wins. Where that is none or several, it is the node with the host name, or with its first label;
+        the host name itself if Ganeti knows none such.
+        """
+        addresses = [line.split() for line in self._lines("node_primary_ips")]
+        here = {words[0] for words in addresses if len(words) == 2 and self._is_own(words[1])}
+        if len(here) == 1:
+            return here.pop()
+        nodes = [line.strip() for line in self._lines("node_list")]
+        alike = [node for node in nodes if node.partition(".")[0] == self._host_name.partition(".")[0]]
+        return alike[0] if len(alike) == 1 else self._host_name
+
+    @cached_property
+    def nodes(self) -> frozenset[str]:
+        """The names of the cluster's nodes, this one's among them also where Ganeti's list cannot be read."""
+        return frozenset({line.strip() for line in self._lines("node_list")} | {self.node})
+
+    @property
+    def is_master(self) -> bool:
+        """Whether this node is the cluster's master: it has the master's address.
+
+        A former master that was down when another node took over has old files, which still name it.
+        """
+        addresses = self._lines("master_ip")
+        return len(addresses) == 1 and self._is_own(addresses[0].strip())
+
+    def disk_templates(self) -> Templates | None:
+        """See ``configuration.disk_templates``."""
+        return configuration.disk_templates(self._directory)
+
+    def volumes(self) -> dict[str, str | None]:
+        """See ``configuration.volumes``. Raises HostError unless this node is the master.
+
+        Another node that was away for a while may have an old configuration.
+        """
+        if not self.is_master:
+            raise HostError("the cluster's master address is not on this node; run it on the master")
+        return configuration.volumes(self._directory)
+
+    def _lines(self, key: str) -> list[str]:
+        """The lines of one of ssconf's files; none where there is no such file (yet)."""
+        try:
+            return Path(self._directory, f"ssconf_{key}").read_text(encoding="ascii").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []

@@ -1,0 +1,148 @@
+"""A LUN's devices leave this node, in the order that never waits for a dead LUN."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection
+from functools import partial
+from typing import Callable
+
+from dataontap.errors import DeadlineError, DeviceError
+from dataontap.host.children import within
+from dataontap.host.holders import is_claimed
+from dataontap.host.node import Node, kernel_name
+from dataontap.host.sysfs import RUNNING, Map
+from dataontap.host.udev import Events
+
+LOG = logging.getLogger(__name__)
+
+_WAY_OUT = "end that, then detach"
+_MULTIPATHD = "multipathd"
+
+
+class Going:
+    """The way down: nobody holds it, the map goes, then its paths, then what is remembered of it."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._sysfs = node.sysfs
+        self._multipath = node.multipath
+        self._names = node.names
+        self._limits = node.limits
+
+    def take_down(self, naas: Collection[str]) -> None:
+        """Let no map and no path of these LUNs be on this node; refuse (DeviceError) while somebody holds one.
+
+        Idempotent, and never waits for a dead LUN. Call with the node's lock of scans.
+        """
+        self._take_down(naas)
+        for naa in naas:
+            self._multipath.forget(naa)
+            self._names.take(naa)
+
+    def drop(self, path: str) -> None:
+        """Take down a path that is not what it was: alone if its map has others that are well, or with its map."""
+        for above in self._sysfs.maps_on(path):
+            others = self._node.ask([other for other in above.paths if other != path])
+            if not any(answer.naa == above.naa for answer in others.values()):
+                self._take_down([above.naa])
+        with self._node.events([self._sysfs.identity(path) or path]) as events:
+            # While it is in a map multipathd has it open, and lets go when it is gone.
+            self._require_free(path, events, ignoring=_MULTIPATHD)
+            self._delete([path])
+
+    def queue(self, device: str, wait: bool) -> None:
+        """Whether I/O on a map shall ``wait`` when it has no paths; for another device there is nothing to do."""
+        found = self._sysfs.map(kernel_name(device))
+        if found is not None:
+            (self._multipath.restore_queueing if wait else self._multipath.stop_queueing)(found.title)
+
+    def _take_down(self, naas: Collection[str]) -> None:
+        maps = self._sysfs.maps_of(naas)
+        paths = {path.name for path in self._sysfs.paths_of(naas)} | {path for one in maps for path in one.paths}
+        with self._node.events([*naas, *(one.naa for one in maps)]) as events:
+            for one in maps:
+                self._flush(one, events)
+            for path in sorted(paths):
+                self._require_free(path, events)
+            self._delete(paths)
+            seconds = self._node.seconds(self._limits.gone, "the device to go")
+            if not events.until(lambda: not self._node.is_known(naas), seconds):
+                raise DeviceError("its paths came back while they were taken down; something else scans this node")
+
+    def _flush(self, found: Map, events: Events) -> None:
+        """Take a map away. Nothing of ours opens it here: its last close would wait for a dead LUN."""
+        held = self._await_free(partial(self._node.holders, found.name), events)
+        if held:
+            self._tell_how_to_end_it(found)
+            raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}")
+        stopped = not self._lives(found)
+        if stopped:
+            self._multipath.stop_queueing(found.title)
+        problems: list[str] = []
+
+        def gone() -> bool:
+            problem = self._multipath.flush(found.title) if self._sysfs.map(found.name) else None
+            problems.append(problem or "")
+            return problem is None
+
+        if not events.until(gone, self._patience):
+            if stopped:
+                self._multipath.restore_queueing(found.title)
+            held = self._node.holders(found.name) or ["the kernel (a mount, swap or the like)"]
+            raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}: {problems[-1]}")
+
+    def _await_free(self, look: Callable[[], list[str]], events: Events) -> list[str]:
+        """Who holds something by ``look`` although we waited for it to be free; [] if it is."""
+        held: list[str] = []
+
+        def free() -> bool:
+            held[:] = look()
+            return not held
+
+        events.until(free, self._patience)
+        return held
+
+    def _lives(self, found: Map) -> bool:
+        """Whether a path of a map still leads to its LUN."""
+        answers = self._node.ask(found.paths, self._limits.ask_last)
+        return any(answer.naa == found.naa for answer in answers.values())
+
+    def _tell_how_to_end_it(self, found: Map) -> None:
+        """Whoever waits for a dead LUN dies only when its I/O fails. The message is not to be that long."""
+        with contextlib.suppress(DeadlineError):
+            if not self._lives(found):
+                LOG.warning(
+                    "no path leads to its LUN; if that is another node's by now, kill -9 the holder and then:"
+                    " multipathd disablequeueing map %s",
+                    found.title,
+                )
+
+    def _require_free(self, path: str, events: Events, *, ignoring: str | None = None) -> None:
+        """DeviceError if a path is in use: by what is built upon it, but for a map, or by who has it open.
+
+        The program called ``ignoring`` may have it open.
+        """
+        above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
+        if above:
+            raise DeviceError(f"{path} is in use by {', '.join(above)}")
+        held = self._await_free(partial(self._node.openers, path, ignoring=ignoring), events)
+        if held:
+            raise DeviceError(f"{path} is in use by {', '.join(held)}; {_WAY_OUT}")
+        if not self._node.wants_maps and self._sysfs.state(path) == RUNNING:
+            # Of a map multipath says so. Whoever claims a disk in the kernel (a mount, swap) is seen by asking.
+            claimed = within(self._limits.ask_last, lambda: str(is_claimed(f"/dev/{path}")))
+            if claimed == "True" and not self._sysfs.holders(path):
+                raise DeviceError(f"{path} is in use by the kernel (a mount, swap or the like); {_WAY_OUT}")
+
+    def _delete(self, paths: Collection[str]) -> None:
+        """Let the kernel forget paths; how that went is for the caller to see."""
+        works = {path: partial(self._sysfs.delete, path) for path in paths if self._sysfs.number(path)}
+        done = self._node.each(works, self._node.seconds(self._limits.gone, "deleting paths"))
+        for path in sorted(set(works) - done):
+            LOG.warning("deleting %s failed or is still going on", path)
+
+    @property
+    def _patience(self) -> float:
+        return self._node.seconds(self._limits.release, "the device to be free")

@@ -1,0 +1,1 @@
+"""What is kept on this node between scripts, below /run."""

@@ -1,0 +1,167 @@
+"""What ``verify`` asks the filer: that it answers, knows the account, has room for LUNs and shows them here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Callable
+
+from dataontap.client.zapi import codes, rights
+from dataontap.errors import NaApiError, TransportError
+from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
+from dataontap.volume.orphans import Orphans
+
+if TYPE_CHECKING:
+    from dataontap.client.zapi.base import Pool
+    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.config import Settings
+    from dataontap.host.reach import Place
+    from dataontap.volume.cluster import Cluster
+    from dataontap.volume.igroups import Igroups
+
+_ROLE = "see ontap-account-zapi.txt"
+# ONTAP's own threshold for "nearly full" (space-nearly-full-threshold-percent), of a hundred.
+_NEARLY_FULL = 95
+# Less than the smallest LUN, with which Ganeti's sizes begin.
+_NO_ROOM = 1 << 20
+
+
+class FilerChecks:
+    """One method a check; ``checks`` has them by name.
+
+    ``client`` connects at its first call; ``portals`` tells where the SVM's LUNs are served over iSCSI,
+    and why this node does not get there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        client: Callable[[], CmodeClient],
+        igroups: Igroups,
+        portals: Callable[[], Mapping[Place, str]],
+    ) -> None:
+        self._settings = settings
+        self._connect = client
+        self._igroups = igroups
+        self._portals = portals
+        self._cluster = cluster
+        self._refusal: TransportError | None = None
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """All of them, in the order in which the first failure tells most."""
+        return {
+            "connection": self.connection,
+            "credentials": self.credentials,
+            "pool": self.pool,
+            "igroup": self.igroup,
+            "portals": self.portals,
+            "orphans": self.orphans,
+        }
+
+    def _client(self) -> CmodeClient:
+        """The filer; raises its refusal again instead of logging in again, for accounts are locked after a few."""
+        if self._refusal is not None:
+            raise self._refusal
+        return self._connect()
+
+    def connection(self) -> Iterable[Finding]:
+        """The filer answers. A refusal is an answer, be it an HTTP status or an errno, whatever it says of us."""
+        try:
+            self._client().get_ontapi_version()
+        except TransportError as error:
+            if error.status is None:
+                raise
+            self._refusal = error
+        except NaApiError as error:
+            if error.code != codes.EAPIPRIVILEGE:
+                raise
+        return ()
+
+    def credentials(self) -> Iterator[Finding]:
+        """The filer knows the account, which has every right it needs, and it is clear for which SVM."""
+        yield from self._rights()
+        self._client().get_ontapi_version()
+        if self._settings.cluster_mode_vserver is None and self._client().get_admin_vservers():
+            what = "LOGIN is an account of the whole cluster: CLUSTER_MODE_VSERVER must name the SVM"
+            yield failure("credentials", what)
+
+    def _rights(self) -> Iterator[Finding]:
+        """The calls that the filer does not list among those that the account may make.
+
+        Only asked for, not tried out: half of them change something.
+        """
+        needed = rights.needed(self._settings.storage_protocol, per_node=self._igroups.is_per_node)
+        try:
+            granted = self._client().get_capabilities()
+        except NaApiError as error:
+            if error.code != codes.EAPIPRIVILEGE:
+                raise
+            yield failure("credentials", f"LOGIN may not ask for its rights ({error.api})", _ROLE)
+            return
+        if granted is None:
+            yield warning("credentials", "this filer is too old to tell which rights LOGIN has", _ROLE)
+        elif missing := sorted(needed - granted):
+            yield failure("credentials", f"LOGIN may not call {', '.join(missing)}", _ROLE)
+
+    def pool(self) -> Iterator[Finding]:
+        """The SVM has the volume that new LUNs go to, and LUNs can be made in it."""
+        name = self._settings.pool.partition("/")[0]
+        found = next(iter(self._client().get_pools([name])), None)
+        if found is None:
+            yield failure("pool", f"POOL: the SVM has no volume {name!r}", "see volume show")
+            return
+        if not found.writable:
+            what = f"POOL: {name} is a mirror's destination (type {found.type}), in which nothing can be made"
+            yield failure("pool", what, "name another volume, or snapmirror break")
+        if not found.online:
+            yield failure("pool", f"POOL: {name} is {found.state}", f"volume online -volume {name}")
+        else:
+            yield from self._room(found)
+
+    def _room(self, pool: Pool) -> Iterator[Finding]:
+        """Without room a reserved LUN is refused at once, so ``create`` fails. Not so a thin one (it is its guest
+        that gets I/O errors), nor any in a volume that grows by itself.
+        """
+        if pool.available is None or pool.size is None:
+            return
+        remedy = f"volume size -volume {pool.name}, or remove snapshots; see df"
+        if pool.available < _NO_ROOM:
+            fails = self._settings.lun_space_reservation and not pool.grows
+            yield problem("pool", f"POOL: {pool.name} is full", remedy, fails=fails)
+        elif pool.available * 100 <= pool.size * (100 - _NEARLY_FULL):
+            what = f"POOL: {pool.name} is nearly full: {pool.available >> 20} of {pool.size >> 20} MiB are left"
+            yield warning("pool", what, remedy)
+
+    def igroup(self) -> Iterator[Finding]:
+        """The SVM has the initiator group that LUNs are mapped to, or can be given it, and this node is in it."""
+        self._igroups.own  # noqa: B018 - raises when IGROUP is missing, which is told before the filer is asked
+        self._client()
+        yield from self._igroups.check()
+
+    def portals(self) -> Iterator[Finding]:
+        """This node reaches the SVM's iSCSI portals. One will do; without any there is no login."""
+        if self._settings.storage_protocol != "iscsi":
+            yield unchecked("portals", "STORAGE_PROTOCOL is fc")
+            return
+        if self._settings.attach_commands is not None:
+            yield unchecked("portals", "LUNs come by configured commands")
+            return
+        self._client()
+        portals = self._portals()
+        lost = {place: why for place, why in portals.items() if why}
+        if lost:
+            what = "the portals " if len(lost) > 1 else "the portal "
+            what += ", ".join(f"{_written(place)} ({why})" for place, why in lost.items())
+            remedy = "check this node's storage network"
+            yield problem("portals", f"cannot reach {what}", remedy, fails=len(lost) == len(portals))
+
+    def orphans(self) -> Iterable[Finding]:
+        """Ganeti knows every LUN that this cluster made. Told by the master node only."""
+        Orphans(self._client(), self._settings, self._cluster).check()
+        return ()
+
+
+def _written(place: Place) -> str:
+    address, port = place
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,74 @@
+"""Whether an initiator group is fit for this node: by its protocol and its members. Pure decisions.
+
+Findings are about the option that names the group. Initiators of this node are in lower case, as filers keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from dataontap.findings import Finding, failure, problem, warning
+
+if TYPE_CHECKING:
+    from dataontap.client.zapi.base import Igroup
+
+CHECK = "igroup"
+# The type of host, whatever is on the LUNs: nodes are Linux.
+OSTYPE = "linux"
+
+
+def wrong_protocol(group: Igroup, wanted: str, *, fails: bool) -> Iterator[Finding]:
+    """Whether LUNs are shown to its members over the ``wanted`` protocol: iscsi or fcp."""
+    if group.protocol not in {wanted, "mixed"}:
+        yield problem(
+            CHECK,
+            f"IGROUP: {group.name} is a group for {group.protocol}, not for {wanted}",
+            "see STORAGE_PROTOCOL",
+            fails=fails,
+        )
+
+
+def strangers(group: Igroup, initiators: Collection[str], former: Collection[str]) -> Iterator[Finding]:
+    """Members of a group that is to be this node's alone and that are not its own.
+
+    ``former`` are those that this node had before: which machine has them now is not known, and LUNs that are in
+    use may be mapped by them.
+    """
+    others = _members(group) - {*initiators}
+    remedy = f"see lun igroup remove -igroup {group.name}"
+    if unknown := others - {*former}:
+        first, *more = sorted(unknown)
+        names = f"{first} and {len(more)} more" if more else first
+        what = f"IGROUP: another machine's initiator is in {group.name}"
+        yield failure(CHECK, what, f"take it out (lun igroup remove): {names}")
+    elif others:
+        names = ", ".join(sorted(others))
+        yield warning(CHECK, f"{group.name} still has {names}, which this node had before", remedy)
+
+
+def for_all_nodes(
+    name: str, found: Igroup | None, wanted: str, initiators: Collection[str], *, fails: bool
+) -> Iterator[Finding]:
+    """Whether the group ``name`` that all nodes share is there, with this node in it.
+
+    One of its initiators in the group will do: the others are further paths. Nothing but the group's absence
+    ``fails`` where this node may have initiators that nobody here knows of.
+    """
+    if found is None:
+        remedy = f"lun igroup create -igroup {name} -protocol {wanted} -ostype {OSTYPE}"
+        yield failure(CHECK, f"IGROUP: the SVM has no initiator group {name!r}", remedy)
+        return
+    yield from wrong_protocol(found, wanted, fails=fails)
+    lacking = sorted({*initiators} - _members(found))
+    for initiator in lacking:
+        yield problem(
+            CHECK,
+            f"IGROUP: {name} lacks an initiator of this node",
+            f"lun igroup add -igroup {name} -initiator {initiator}",
+            fails=fails and len(lacking) == len(initiators),
+        )
+
+
+def _members(group: Igroup) -> set[str]:
+    return {name.lower() for name in group.initiators}

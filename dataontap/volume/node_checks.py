@@ -1,0 +1,185 @@
+"""What ``verify`` looks at on this node: that the verbs will find here what they need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dataontap import paths
+from dataontap.errors import CommandError, DeviceError
+from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
+
+if TYPE_CHECKING:
+    from dataontap.config import Settings
+    from dataontap.host.facts import Facts
+    from dataontap.host.lvm import Lvm
+    from dataontap.volume.cluster import Cluster
+    from dataontap.volume.igroups import Igroups
+
+LOG_DIRECTORY = "/var/log/ganeti/extstorage"
+RULES = "57-ganeti-extstorage-dataontap.rules"
+# With these multipathd makes maps of LUNs that it has never been told of.
+_MAKES_ALL_MAPS = frozenset({"no", "off", "greedy"})
+# A LUN for example, as LVM would see its map, or its disk. The disks that are in a map it leaves alone by itself.
+_NAA = "600a0980383054723324526c68717745"
+_WWN = f"/dev/disk/by-id/wwn-0x{_NAA}"
+_MAP = (f"/dev/mapper/3{_NAA}", "/dev/dm-7", f"/dev/disk/by-id/dm-uuid-mpath-3{_NAA}", _WWN)
+_DISK = ("/dev/sdq", f"/dev/disk/by-id/scsi-3{_NAA}", _WWN)
+# Folders that have others' devices in them, too.
+_SHARED = re.compile("/dev/(disk/(by-[^/]*/)?|mapper/|block/)?")
+
+
+class NodeChecks:
+    """One method a check; ``checks`` has them by name. Nothing is asked of the filer."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        igroups: Igroups,
+        facts: Facts,
+        lvm: Lvm,
+    ) -> None:
+        self._settings = settings
+        self._igroups = igroups
+        self._facts = facts
+        self._lvm = lvm
+        self._cluster = cluster
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """All of them."""
+        return {
+            "params": self.params,
+            "config": self.config,
+            "ganeti": self.ganeti,
+            "run": self.run,
+            "initiator": self.initiator,
+            "multipath": self.multipath,
+            "udev": self.udev,
+            "lvm": self.lvm,
+        }
+
+    def params(self) -> Iterable[Finding]:
+        """The ext-params are right: wrong ones were refused before any check could run."""
+        return ()
+
+    def config(self) -> Iterator[Finding]:
+        """The file is right, for the same reason; what its options need of each other, and what is imprudent."""
+        settings = self._settings
+        if settings.transport_type == "http":
+            what = "TRANSPORT_TYPE: with http everybody on the way can read the password and change answers"
+            yield warning("config", what, 'set TRANSPORT_TYPE = "https"')
+        elif not settings.verify_cert:
+            what = "VERIFY_CERT: without it any machine may answer in the filer's place, and gets the password"
+            yield warning("config", what, "put the filer's certificate into CA_FILE")
+        # Without KEY_FILE the key is in CERT_FILE.
+        option, key = ("KEY_FILE", settings.key_file) if settings.key_file else ("CERT_FILE", settings.cert_file)
+        if key and self._facts.is_open_to_others(key):
+            what = f"{option}: others can read or change the private key"
+            yield warning("config", what, f"chown root {key} && chmod 600 {key}")
+        self._igroups.own  # noqa: B018 - raises when IGROUP is missing
+
+    def ganeti(self) -> Iterator[Finding]:
+        """Ganeti can run the scripts, and make instances on their volumes."""
+        if not self._facts.exists(LOG_DIRECTORY):
+            what = f"{LOG_DIRECTORY} is missing: without it Ganeti runs no script but attach"
+            yield failure("ganeti", what, f"install -d -m 0750 {LOG_DIRECTORY}")
+        templates = self._cluster.disk_templates()
+        if templates is None:
+            return
+        modify = "gnt-cluster modify"
+        # No script is run for it: Ganeti refuses the instance before.
+        if "ext" not in templates.enabled:
+            what = "the cluster does not have the disk template ext enabled"
+            enabled = ",".join(sorted({*templates.enabled, "ext"}))
+            yield warning("ganeti", what, f"{modify} --enabled-disk-templates={enabled}")
+        if "ext" not in templates.allowed:
+            what = "the cluster's instance policy does not allow the disk template ext"
+            allowed = ",".join(sorted({*templates.allowed, "ext"}))
+            yield warning("ganeti", what, f"{modify} --ipolicy-disk-templates={allowed}")
+
+    def run(self) -> Iterator[Finding]:
+        """Locks can be made. What else is kept there only saves time."""
+        why = self._facts.why_unwritable(paths.RUN)
+        if why:
+            yield failure("run", f"no lock can be made in {paths.RUN}: {why}", "see mount, df -i /run")
+
+    def initiator(self) -> Iterator[Finding]:
+        """The node has a name on the SAN, and what brings LUNs by it."""
+        settings = self._settings
+        by_commands = settings.attach_commands is not None
+        try:
+            self._igroups.require_initiators()
+        except DeviceError as error:  # a group per node is made of them, however LUNs come
+            yield problem("initiator", str(error), fails=not by_commands or self._igroups.is_per_node)
+        if by_commands:
+            return
+        if settings.storage_protocol == "fc":
+            if not self._facts.has_program("rescan-scsi-bus.sh"):
+                yield failure("initiator", "rescan-scsi-bus.sh is not installed", "apt install sg3-utils")
+        elif not self._facts.has_program("iscsiadm"):
+            yield failure("initiator", "iscsiadm is not installed", "apt install open-iscsi")
+        elif not self._facts.has_iscsid():
+            fails = not self._facts.can_start_iscsid()
+            what = "iscsid does not run" if fails else "iscsid does not run until iscsiadm starts it"
+            yield problem("initiator", what, "systemctl enable --now iscsid.socket", fails=fails)
+
+    def multipath(self) -> Iterator[Finding]:
+        """multipathd runs, and makes maps of LUNs that are new to it."""
+        settings = self._settings
+        if settings.attach_commands is not None:
+            yield unchecked("multipath", "LUNs come by configured commands")
+            return
+        if not settings.multipath:
+            yield unchecked("multipath", "MULTIPATH is False")
+            return
+        # The commands for Fibre Channel need it later: when paths fail and come back.
+        fails = settings.storage_protocol == "iscsi"
+        if not self._facts.has_program("multipathd"):
+            what, remedy = "multipathd is not installed", "apt install multipath-tools"
+            yield problem("multipath", what, remedy, fails=fails)
+            return
+        try:
+            found = self._facts.find_multipaths()
+        except CommandError:
+            yield problem("multipath", "multipathd does not run", "systemctl enable --now multipathd", fails=fails)
+            return
+        if found and found not in _MAKES_ALL_MAPS:
+            # No failure: attach puts each LUN there before it scans for it. The other ways to a LUN do not.
+            what = f"find_multipaths is {found}: only LUNs in /etc/multipath/wwids have maps"
+            yield warning(
+                "multipath", what, "set find_multipaths no in /etc/multipath.conf, then multipathd reconfigure"
+            )
+
+    def udev(self) -> Iterator[Finding]:
+        """Our rules are in force: they name the devices, and keep the node's tools off them."""
+        settings = self._settings
+        if settings.attach_commands is not None:
+            yield unchecked("udev", "LUNs come by configured commands")
+        elif not self._facts.has_rules(RULES):
+            # Fibre Channel's devices may have their names by rules of the admin's, as in the first version.
+            fails = settings.lun_device_path_format.startswith("/dev/") and settings.storage_protocol == "iscsi"
+            remedy = "reinstall the package, or put the file into /etc/udev/rules.d; then udevadm control --reload"
+            yield problem("udev", f"udev does not read {RULES}", remedy, fails=fails)
+
+    def lvm(self) -> Iterator[Finding]:
+        """What a guest makes of its disk is no volume group of this node's."""
+        settings = self._settings
+        names = settings.lun_device_path_format
+        link = names.format(hostname=settings.hostname, pool=settings.pool, name="x")
+        try:
+            accepts = self._lvm.accepts((link, *(_MAP if settings.multipath else _DISK)))
+        except CommandError as error:
+            yield unchecked("lvm", str(error))
+            return
+        if accepts:
+            what = "LVM looks into guests' disks, and takes a guest's volume group for the node's"
+            folder = names.partition("{pool}")[0].partition("{name}")[0].format(hostname=settings.hostname)
+            remedy = (
+                "give lvm.conf a global_filter that rejects the names of LUN_DEVICE_PATH_FORMAT, and no others"
+            )
+            if folder.startswith("/dev/") and folder.endswith("/") and not _SHARED.fullmatch(folder):
+                remedy = f'global_filter = [ "r|^{folder}|" ] in /etc/lvm/lvm.conf'
+            yield warning("lvm", what, remedy)

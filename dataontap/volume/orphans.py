@@ -1,0 +1,110 @@
+"""LUNs that this cluster made and does not know any more, and LUNs that it will not find any more.
+
+Ganeti forgets a volume when a script of its creation is killed, or cannot reach the filer to the end, and when
+attach fails as an instance is removed. Nobody asks for its LUN after that, and it takes up space for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING, Callable
+
+from dataontap.errors import HostError, OntapError, VolumeError
+from dataontap.volume import tag
+from dataontap.volume.candidates import is_copy, names_itself
+from dataontap.volume.luns import only_originals
+
+if TYPE_CHECKING:
+    from dataontap.client.zapi.base import Lun
+    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.config import Settings
+    from dataontap.volume.cluster import Cluster
+
+LOG = logging.getLogger(__name__)
+
+# A volume gets into Ganeti's configuration some time after its LUN was made: when all disks of the instance are
+# there, 900 s each at most, or all are copied of one that is converted, 3600 s each at most (3.0.2, rpc_defs). An
+# export's snapshot never does, and is removed at its end.
+_AGE = 86400
+
+
+class Orphans:
+    """The LUNs of an SVM that are not where Ganeti's volumes are."""
+
+    def __init__(
+        self,
+        client: CmodeClient,
+        settings: Settings,
+        cluster: Cluster,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._cluster = cluster
+        self._clock = clock
+
+    def check(self) -> None:
+        """VolumeError naming the LUNs that the admin has to see to; copies are only named in the log.
+
+        These are LUNs that have this cluster's tag and are no volume of Ganeti's, though by the filer's clock they
+        ought to be by now; and LUNs outside their volume's own path that nothing proves to be the volume: once
+        they are mapped to no node, they will not be found.
+        """
+        if self._cluster.name == tag.UNKNOWN:
+            raise HostError("this node is in no Ganeti cluster")
+        volumes = self._cluster.volumes()  # first: what is removed meanwhile is on no list then
+        found = self._client.get_lun_by_args()
+        luns = [lun for lun in found if self._settings.allows_pool(lun.pool)]
+        for problem in found.problems:
+            if self._settings.allows_pool(problem.volume) or not problem.volume:
+                raise OntapError(f"{problem}; so whether it holds orphans cannot be told")
+        self._tell_copies(luns, volumes)
+        suspects = [lun for lun in luns if not is_copy(lun)]
+        lost = self._originals([lun for lun in suspects if self._is_lost(lun, volumes)])
+        astray = self._originals([lun for lun in suspects if self._is_astray(lun, volumes)])
+        for path in lost:
+            LOG.warning("%s has this cluster's tag, and is no disk of Ganeti's", path)
+        for path in astray:
+            LOG.warning("%s is not in its disk's pool, and nothing proves that it is the disk's LUN", path)
+        self._complain(lost, astray)
+
+    def _originals(self, luns: list[Lun]) -> list[str]:
+        return sorted(lun.path for lun in only_originals(self._client, luns))
+
+    @staticmethod
+    def _complain(lost: list[str], astray: list[str]) -> None:
+        problems = []
+        if lost:
+            problems.append(
+                f"Ganeti knows no disk for {', '.join(lost)}; see the man page, LUNS THAT GANETI FORGOT"
+            )
+        if astray:
+            problems.append(f"not in its disk's pool: {', '.join(astray)}; see the man page, UPGRADING")
+        if problems:
+            raise VolumeError("; ".join(problems))
+
+    def _tell_copies(self, luns: list[Lun], volumes: Container[str]) -> None:
+        for lun in filter(is_copy, luns):
+            if _name(lun) in volumes or self._is_ours(lun):
+                LOG.warning("%s is a copy: its tag was written for another LUN", lun.path)
+
+    def _is_ours(self, lun: Lun) -> bool:
+        mark = tag.find(lun.comment)
+        return mark is not None and mark.cluster == tag.cluster_word(self._cluster.name)
+
+    def _is_lost(self, lun: Lun, volumes: Container[str]) -> bool:
+        """Whether it has this cluster's tag, and Ganeti does not know it although it is old enough."""
+        return self._is_ours(lun) and _name(lun) not in volumes and self._clock() - lun.created >= _AGE
+
+    def _is_astray(self, lun: Lun, volumes: Mapping[str, str | None]) -> bool:
+        """Whether it has a volume's name and is not at its path, and its tag does not prove that it is its LUN."""
+        name = _name(lun)
+        pool = volumes.get(name) or self._settings.pool
+        return name in volumes and lun.pool != pool and not names_itself(lun)
+
+
+def _name(lun: Lun) -> str:
+    return lun.path.rpartition("/")[2]
