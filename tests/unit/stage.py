@@ -234,12 +234,13 @@ class Stage:
         """This node's name for the SAN; "" is none."""
         return self.initiators.get(self.node, f"iqn.1993-08.org.debian:01:{self.node}")
 
-    def become(self, node: str) -> None:
+    def become(self, node: str) -> Stage:
         """Act as another node, with devices and records of its own, from now on."""
         self._hosts[self.node] = self.host
         self.node = node
         self.host = self._hosts.get(node) or StageHost(self.filer)
         self.host.node = node
+        return self
 
     def remember(self, version: tuple[int, int]) -> None:
         """What this node takes the filer's version for."""

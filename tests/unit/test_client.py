@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import count, repeat
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -19,13 +18,6 @@ from tests.simulator import provision
 from tests.unit.stage import Stage
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(tmp_path)
-    yield stage
-    stage.filer.close()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -10,45 +9,36 @@ import pytest
 from dataontap.errors import OntapError, TransportError, VolumeError
 from dataontap.volume.candidates import is_copy, names_itself
 from dataontap.volume.provider import DataOnTapProvider
-from dataontap.volume.requests import Creation, Growth, Metadata, Opening, Snapshot, Volume
+from dataontap.volume.requests import Volume
 from tests.simulator import copies
 from tests.unit.stage import Stage
+from tests.unit.volume import (
+    CREATION,
+    EXCLUSIVE,
+    METADATA,
+    MIB,
+    NODE1,
+    PATH,
+    RESET,
+    SNAPSHOT,
+    VOLUME,
+    growth,
+)
 
-MIB = 1024 * 1024
-CREATION = Creation({}, "v", "u-1", 64 * MIB)
-METADATA = Metadata({}, "v", "u-1", "originstname+a")
-SNAPSHOT = Snapshot({}, "v", None, "v.snap", 64 * MIB)
-VOLUME = Volume({}, "v", "u-1")
-OPENING = Opening({}, "v", "u-1", True)
-PATH, ELSEWHERE = "/vol/vol1/v", "/vol/vol2/v"
-NODE1 = "g-node1.example"
+pytestmark = pytest.mark.usefixtures("group_per_node")
+
+ELSEWHERE = "/vol/vol2/v"
 OLD = "dataontap:1:cluster.example:u-1:disk"
-RESET = TransportError("reset by peer", transient=True)
 
 Verb = Callable[[DataOnTapProvider], object]
 VERBS: dict[str, Verb] = {
     "attach": lambda provider: provider.attach(VOLUME),
-    "open": lambda provider: provider.open(OPENING),
+    "open": lambda provider: provider.open(EXCLUSIVE),
     "setinfo": lambda provider: provider.setinfo(METADATA),
-    "grow": lambda provider: provider.grow(Growth({}, "v", "u-1", 64 * MIB, 96 * MIB)),
+    "grow": lambda provider: provider.grow(growth(64, 96)),
     "snapshot": lambda provider: provider.snapshot(SNAPSHOT),
 }
 every_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    stage = Stage(tmp_path)
-    stage.options["IGROUP"] = "g-{node}"
-    return stage
-
-
-@pytest.fixture
-def made(stage: Stage) -> Stage:
-    """A volume, from create to setinfo."""
-    stage.provider.create(CREATION)
-    stage.provider.setinfo(METADATA)
-    return stage
 
 
 def stop(stage: Stage) -> None:
@@ -114,7 +104,7 @@ class TestACopyElsewhere:
 
     def test_does_not_hinder_the_volume(self, copied: Stage) -> None:
         copied.provider.attach(VOLUME)
-        copied.provider.open(OPENING)
+        copied.provider.open(EXCLUSIVE)
         assert (copied.groups(PATH), copied.groups(ELSEWHERE)) == ([NODE1], [])
 
     def test_does_not_hinder_a_creation(self, orphaned: Stage) -> None:
@@ -162,7 +152,7 @@ class TestACopyAtItsOwnPath:
         there.provider.detach(VOLUME)
         there.provider.attach(VOLUME)
         assert "lun-set-comment" not in there.wire.calls
-        there.provider.open(OPENING)
+        there.provider.open(EXCLUSIVE)
         there.provider.remove(VOLUME)
         assert there.paths == []
 

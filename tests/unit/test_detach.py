@@ -9,24 +9,13 @@ import pytest
 from dataontap.deadline import Deadline
 from dataontap.errors import DeadlineError, TransportError
 from dataontap.state.locks import Locks
-from dataontap.volume.requests import Creation, Metadata, Opening, Volume
 from tests.simulator import copies
 from tests.unit.stage import Stage
+from tests.unit.volume import EXCLUSIVE, MIB, NODE1, NODE2, PATH, VOLUME
 
-MIB = 1024 * 1024
-VOLUME = Volume({}, "v", "u-1")
-PATH, ELSEWHERE = "/vol/vol1/v", "/vol/vol2/v"
-NODE1, NODE2 = "g-node1.example", "g-node2.example"
+pytestmark = pytest.mark.usefixtures("group_per_node")
 
-
-@pytest.fixture
-def made(tmp_path: Path) -> Stage:
-    """A volume that is attached; this stage's devices are none that a record could be kept of."""
-    stage = Stage(tmp_path)
-    stage.options["IGROUP"] = "g-{node}"
-    stage.provider.create(Creation({}, "v", "u-1", 64 * MIB))
-    stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
-    return stage
+ELSEWHERE = "/vol/vol2/v"
 
 
 class TestWithoutARecord:
@@ -105,7 +94,7 @@ class TestWithARecord:
     def test_it_was_fenced_meanwhile(self, recorded: Stage) -> None:
         """The usual case, in each migration: one request, and no search."""
         recorded.become("node2.example")
-        recorded.provider.open(Opening({}, "v", "u-1", True))
+        recorded.provider.open(EXCLUSIVE)
         recorded.become("node1.example")
         recorded.provider.detach(VOLUME)
         assert (recorded.groups(PATH), recorded.wire.calls) == ([NODE2], ["lun-unmap"])

@@ -13,31 +13,13 @@ from hypothesis import strategies as st
 from dataontap import config
 from dataontap.errors import ConfigError, DeviceError, NaApiError, VolumeError
 from dataontap.volume.igroups import Igroups
-from dataontap.volume.requests import Creation, Metadata, Opening, Verification, Volume
+from dataontap.volume.requests import Creation, Verification
 from tests.unit.stage import Stage, StageCluster
+from tests.unit.volume import CREATION, EXCLUSIVE, METADATA, MIB, NODE1, NODE2, PATH, VOLUME
 
-MIB = 1024 * 1024
-CREATION = Creation({}, "v", "u-1", 64 * MIB)
-METADATA = Metadata({}, "v", "u-1", "originstname+a")
-VOLUME = Volume({}, "v", "u-1")
-EXCLUSIVE = Opening({}, "v", "u-1", True)
-PATH = "/vol/vol1/v"
-NODE1, NODE2 = "g-node1.example", "g-node2.example"
+pytestmark = pytest.mark.usefixtures("group_per_node")
+
 IQN1, IQN2 = "iqn.1993-08.org.debian:01:node1.example", "iqn.1993-08.org.debian:01:node2.example"
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    stage = Stage(tmp_path)
-    stage.options["IGROUP"] = "g-{node}"
-    return stage
-
-
-@pytest.fixture
-def made(stage: Stage) -> Stage:
-    stage.provider.create(CREATION)
-    stage.provider.setinfo(METADATA)
-    return stage
 
 
 def make_group(stage: Stage, name: str, *initiators: str) -> None:

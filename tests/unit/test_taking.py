@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from dataontap.errors import NaApiError, TransportError, VolumeError
-from dataontap.volume.requests import Creation, Metadata, Opening, Volume
 from tests.unit.stage import Clock, Stage
+from tests.unit.volume import EXCLUSIVE, MIB, NODE1, NODE2, PATH, VOLUME, make
 
-MIB = 1024 * 1024
-VOLUME = Volume({}, "v", "u-1")
-EXCLUSIVE = Opening({}, "v", "u-1", True)
-PATH = "/vol/vol1/v"
+pytestmark = pytest.mark.usefixtures("group_per_node")
+
 NODES = ("node1.example", "node2.example", "node3.example")
-NODE1, NODE2, NODE3 = (f"g-{node}" for node in NODES)
+NODE3 = "g-node3.example"
 BUSY = TransportError("HTTP status 503", status=503, transient=True)
 BUSY_ERRNO = NaApiError("lun-unmap", "16", "Device busy", transient=True)
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Stage:
+def shared(stage: Stage) -> Stage:
     """Attached on three nodes, of which node1 acts."""
-    stage = Stage(tmp_path)
     stage.clock = Clock()
-    stage.options["IGROUP"] = "g-{node}"
-    stage.provider.create(Creation({}, "v", "u-1", 64 * MIB))
-    stage.provider.setinfo(Metadata({}, "v", "u-1", "originstname+a"))
+    make(stage)
     for node in NODES:
         stage.become(node)
         stage.provider.attach(VOLUME)

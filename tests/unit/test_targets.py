@@ -47,11 +47,6 @@ def target(stage: Stage, initiator: Initiator, tmp_path: Path) -> IscsiTarget:
     return IscsiTarget(lambda: client, initiator, Memory("target", "filer", directory=str(tmp_path)))
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
-
-
 def test_the_filer_names_target_and_portals(stage: Stage, target: IscsiTarget, initiator: Initiator) -> None:
     assert target.connect() == [Nexus(2, 0, 0)]
     (told,) = initiator.told
