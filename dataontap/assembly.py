@@ -13,7 +13,7 @@ from dataontap.paths import CONFIG_FILE, RUN
 from dataontap.volume.site import Site
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
     from dataontap.host.iscsi import Iscsi
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dataontap.volume.igroups import Igroups
     from dataontap.volume.targets import IscsiTarget
 
-Connect = Callable[[], "CmodeClient"]
+Connect = Callable[[], "Array"]
 
 
 def assemble(
@@ -89,8 +89,8 @@ def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
     identity = (settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
     return Igroups(
         settings,
-        cluster=cluster,
-        client=array,
+        cluster,
+        array,
         initiators=fc.initiators if settings.storage_protocol == "fc" else iscsi.initiators,
         memory=partial(Memory, "igroup", *identity),
     )

@@ -8,7 +8,10 @@
     |   `-- ChecksFailed    verify found what would fail a verb
     |-- OntapError          the filer could not be understood
     |   |-- TransportError  no usable answer: name, connection, TLS, timeout, HTTP status
-    |   `-- NaApiError      an answer with an errno
+    |   `-- Refusal         the filer said no
+    |       |-- LunExists, NoSuchLun, NoSuchIgroup
+    |       |-- LunIdTaken, MapConflict
+    |       `-- NotAllowed
     `-- HostError           this node said no
         |-- CommandError    a program could not be run, exited non-zero or ran out of time
         `-- DeviceError     a block device did not appear, vanish or resize, or is in use
@@ -93,21 +96,44 @@ class TransportError(OntapError):
         return TransportError(f"{step}: {self}", sent=self.sent, transient=self.transient, status=self.status)
 
 
-class NaApiError(OntapError):
-    """The filer answered a call with an errno; ``code`` is that errno as it came over the wire.
+class Refusal(OntapError):
+    """The filer refused a ``call``. ``code`` is its own word for why; classes say what the policy decides by.
 
     ``transient`` is whether the filer was only busy.
-    ``after_lost_answer`` is whether the same request went out before and got no answer: an errno that says "done
+    ``after_lost_answer`` is whether the same request went out before and got no answer: a refusal that says "done
     already" then means that it was.
     """
 
-    def __init__(self, api: str, code: str, reason: str, *, hint: str = "", transient: bool = False) -> None:
-        super().__init__(f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}")
-        self.api = api
+    def __init__(self, message: str, *, call: str = "", code: str = "", transient: bool = False) -> None:
+        super().__init__(message)
+        self.call = call
         self.code = code
-        self.reason = reason
         self.transient = transient
         self.after_lost_answer = False
+
+
+class LunExists(Refusal):
+    """There is a LUN of this name already."""
+
+
+class NoSuchLun(Refusal):
+    """There is no such LUN."""
+
+
+class NoSuchIgroup(Refusal):
+    """There is no such initiator group."""
+
+
+class LunIdTaken(Refusal):
+    """The LUN id is another LUN's in this group."""
+
+
+class MapConflict(Refusal):
+    """An initiator of the group sees this LUN, or another one under this id, by way of another group."""
+
+
+class NotAllowed(Refusal):
+    """The account may not make this call."""
 
 
 class HostError(DataOntapError):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from dataontap.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
 
 
-def connect(settings: Settings, deadline: Deadline) -> CmodeClient:
+def connect(settings: Settings, deadline: Deadline) -> Array:
     """A client for the filer that ``settings`` describe; warns if that is to be trusted blindly.
 
     Nothing is sent before its first call.

@@ -7,7 +7,7 @@ import time
 from typing import Callable
 
 from dataontap.deadline import Deadline
-from dataontap.errors import DataOntapError, TransportError
+from dataontap.errors import DataOntapError, OntapError, TransportError
 
 LOG = logging.getLogger(__name__)
 
@@ -49,3 +49,25 @@ class Patience:
         self._sleep(pause)
         if self._deadline.is_over():  # a busy node sleeps longer than it wants to
             raise error
+
+
+class Tries:
+    """The attempts at one thing, which is decided anew before each of them. ``wait`` is a ``Patience``, say."""
+
+    def __init__(self, wait: Callable[[DataOntapError, int], None]) -> None:
+        self._wait = wait
+        self._number = 0
+
+    def again(self, error: DataOntapError) -> None:
+        """Return, after a pause, if the filer was only busy or its answer was lost, and time is left.
+
+        Raises ``error`` otherwise.
+        """
+        if not (isinstance(error, OntapError) and error.transient):
+            raise error
+        self.insist(error)
+
+    def insist(self, error: DataOntapError) -> None:
+        """The same, whatever the error."""
+        self._wait(error, self._number)
+        self._number += 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dataontap.volume import tag
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Lun
+    from dataontap.client.array import Lun
 
 # In the place of Ganeti's text, in the comment of a LUN in another pool while it is being removed.
 BEING_REMOVED = "being removed"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Callable
 
-from dataontap.client.zapi import codes, rights
-from dataontap.errors import NaApiError, TransportError
+from dataontap.errors import NotAllowed, TransportError
 from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
 from dataontap.volume.orphans import Orphans
 
+LOG = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Pool
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array, Pool
     from dataontap.config import Settings
     from dataontap.host.reach import Place
     from dataontap.volume.cluster import Cluster
@@ -28,7 +29,7 @@ _NO_ROOM = 1 << 20
 class FilerChecks:
     """One method a check; ``checks`` has them by name.
 
-    ``client`` connects at its first call; ``portals`` tells where the SVM's LUNs are served over iSCSI,
+    ``array`` connects at its first call; ``portals`` tells where the SVM's LUNs are served over iSCSI,
     and why this node does not get there.
     """
 
@@ -36,12 +37,12 @@ class FilerChecks:
         self,
         settings: Settings,
         cluster: Cluster,
-        client: Callable[[], CmodeClient],
+        array: Callable[[], Array],
         igroups: Igroups,
         portals: Callable[[], Mapping[Place, str]],
     ) -> None:
         self._settings = settings
-        self._connect = client
+        self._connect = array
         self._igroups = igroups
         self._portals = portals
         self._cluster = cluster
@@ -59,7 +60,7 @@ class FilerChecks:
             "orphans": self.orphans,
         }
 
-    def _client(self) -> CmodeClient:
+    def _array(self) -> Array:
         """The filer; raises its refusal again instead of logging in again, for accounts are locked after a few."""
         if self._refusal is not None:
             raise self._refusal
@@ -68,46 +69,40 @@ class FilerChecks:
     def connection(self) -> Iterable[Finding]:
         """The filer answers. A refusal is an answer, be it an HTTP status or an errno, whatever it says of us."""
         try:
-            self._client().get_ontapi_version()
+            self._array().check_connection()
         except TransportError as error:
             if error.status is None:
                 raise
             self._refusal = error
-        except NaApiError as error:
-            if error.code != codes.EAPIPRIVILEGE:
-                raise
+        except NotAllowed as error:
+            LOG.info("the filer answers: %s", error)
         return ()
 
     def credentials(self) -> Iterator[Finding]:
         """The filer knows the account, which has every right it needs, and it is clear for which SVM."""
         yield from self._rights()
-        self._client().get_ontapi_version()
-        if self._settings.cluster_mode_vserver is None and self._client().get_admin_vservers():
+        self._array().check_connection()
+        if self._settings.cluster_mode_vserver is None and self._array().is_whole_cluster():
             what = "LOGIN is an account of the whole cluster: CLUSTER_MODE_VSERVER must name the SVM"
             yield failure("credentials", what)
 
     def _rights(self) -> Iterator[Finding]:
-        """The calls that the filer does not list among those that the account may make.
-
-        Only asked for, not tried out: half of them change something.
-        """
-        needed = rights.needed(self._settings.storage_protocol, per_node=self._igroups.is_per_node)
+        """The calls that the filer does not list among those that the account may make."""
+        protocol, per_node = self._settings.storage_protocol, self._igroups.is_per_node
         try:
-            granted = self._client().get_capabilities()
-        except NaApiError as error:
-            if error.code != codes.EAPIPRIVILEGE:
-                raise
-            yield failure("credentials", f"LOGIN may not ask for its rights ({error.api})", _ROLE)
+            missing = self._array().get_missing_rights(protocol, per_node=per_node)
+        except NotAllowed as error:
+            yield failure("credentials", f"LOGIN may not ask for its rights ({error.call})", _ROLE)
             return
-        if granted is None:
+        if missing is None:
             yield warning("credentials", "this filer is too old to tell which rights LOGIN has", _ROLE)
-        elif missing := sorted(needed - granted):
+        elif missing:
             yield failure("credentials", f"LOGIN may not call {', '.join(missing)}", _ROLE)
 
     def pool(self) -> Iterator[Finding]:
         """The SVM has the volume that new LUNs go to, and LUNs can be made in it."""
         name = self._settings.pool.partition("/")[0]
-        found = next(iter(self._client().get_pools([name])), None)
+        found = next(iter(self._array().get_pools([name])), None)
         if found is None:
             yield failure("pool", f"POOL: the SVM has no volume {name!r}", "see volume show")
             return
@@ -136,7 +131,7 @@ class FilerChecks:
     def igroup(self) -> Iterator[Finding]:
         """The SVM has the initiator group that LUNs are mapped to, or can be given it, and this node is in it."""
         self._igroups.own  # noqa: B018 - raises when IGROUP is missing, which is told before the filer is asked
-        self._client()
+        self._array()
         yield from self._igroups.check()
 
     def portals(self) -> Iterator[Finding]:
@@ -147,7 +142,7 @@ class FilerChecks:
         if self._settings.attach_commands is not None:
             yield unchecked("portals", "LUNs come by configured commands")
             return
-        self._client()
+        self._array()
         portals = self._portals()
         lost = {place: why for place, why in portals.items() if why}
         if lost:
@@ -158,7 +153,7 @@ class FilerChecks:
 
     def orphans(self) -> Iterable[Finding]:
         """Ganeti knows every LUN that this cluster made. Told by the master node only."""
-        Orphans(self._client(), self._settings, self._cluster).check()
+        Orphans(self._array(), self._settings, self._cluster).check()
         return ()
 
 

@@ -1,4 +1,4 @@
-"""The volumes' LUNs on the filer: found, tagged, destroyed only if nobody else sees them."""
+"""The volumes' LUNs on the filer: found, and tagged. Which of several is the volume, ``candidates`` decides."""
 
 from __future__ import annotations
 
@@ -7,28 +7,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dataontap.client.zapi import codes
-from dataontap.errors import DataOntapError, NaApiError, OntapError, VolumeError
+from dataontap.errors import DataOntapError, OntapError, VolumeError
 from dataontap.volume import tag
-from dataontap.volume.candidates import (
-    BEING_REMOVED,
-    Elsewhere,
-    is_copy,
-    is_disk,
-    names_itself,
-    serial_of,
-    uuid_of,
-)
-from dataontap.volume.requests import Snapshot
-from dataontap.volume.strangers import require_own_cluster
+from dataontap.volume.candidates import Elsewhere, is_copy, is_disk, names_itself, serial_of, uuid_of
 from dataontap.volume.tag import Tag
-from dataontap.volume.taking import take
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Found, Lun, LunMap, VolumeProblem
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array, Found, Lun, LunRef, VolumeProblem
     from dataontap.config import Settings
     from dataontap.volume.igroups import Igroups
+    from dataontap.volume.requests import Snapshot
 
 LOG = logging.getLogger(__name__)
 
@@ -42,37 +30,37 @@ class NoLun(VolumeError):
 
 
 class Luns:
-    """The LUNs that ``settings`` point to, as ``client`` sees them."""
+    """The LUNs that ``settings`` point to, as ``array`` sees them. ``cluster`` is this cluster as tags name it."""
 
-    def __init__(self, client: CmodeClient, settings: Settings, igroups: Igroups, cluster: str) -> None:
-        self._client = client
+    def __init__(self, array: Array, settings: Settings, igroups: Igroups, cluster: str) -> None:
+        self._array = array
         self._settings = settings
         self._igroups = igroups
-        self._cluster = tag.cluster_word(cluster)
+        self._cluster = cluster
 
-    def path(self, name: str) -> str:
+    def own(self, name: str) -> LunRef:
         """Where the volume ``name`` belongs: its own path."""
-        return f"/vol/{self._settings.pool}/{name}"
+        return self._array.place(self._settings.pool, name)
 
     def existing(self, name: str) -> Lun:
         """The volume's LUN: what is at its own path, or else what proves to be it elsewhere.
 
         VolumeError where there is none, several, or none that is provably the volume.
         """
-        own = self._client.get_lun_by_args(path=self.path(name))
+        own = self._array.get_luns(self.own(name))
         if not own:
-            self._require_complete(own)
+            self.require_complete(own)
             return self._found_elsewhere(name)
         self._require_no_original(own[0])
         return own[0]
 
     def _found_elsewhere(self, name: str) -> Lun:
-        found = self._client.get_lun_by_args(path=_anywhere(name))
-        sorted_out = self.sort(found)
+        found = self._array.get_luns_called(name)
+        sorted_out = self._sort(found)
         volume = _one(sorted_out.volumes)
         if volume is not None:
             return volume
-        self._require_complete(found)
+        self.require_complete(found)
         raise self._none(sorted_out)
 
     def _none(self, there: Elsewhere) -> VolumeError:
@@ -92,18 +80,17 @@ class Luns:
         if not is_copy(own):
             return
         LOG.warning("%s is a copy: its tag was written for another LUN", own.path)
-        name = own.path.rpartition("/")[2]
-        found = self._client.get_lun_by_args(path=_anywhere(name))
-        self._require_complete(found)
+        found = self._array.get_luns_called(own.name)
+        self.require_complete(found)
         originals = [lun for lun in self._allowed(found) if names_itself(lun)]
         if originals:
             raise VolumeError(
-                f"its LUN in {own.pool} is a copy of that in {originals[0].pool}: remove or rename one"
+                f"its LUN in {own.where} is a copy of that in {originals[0].where}: remove or rename one"
             )
 
-    def at(self, path: str) -> Lun:
-        """The LUN at this path, which was there a moment ago."""
-        found = self._client.get_lun_by_args(path=path)
+    def at(self, place: LunRef) -> Lun:
+        """The LUN at this place, which was there a moment ago."""
+        found = self._array.get_luns(place)
         if len(found) != 1:
             raise VolumeError(
                 "its LUN was there a moment ago, and is not any more; is another program removing it?"
@@ -113,24 +100,24 @@ class Luns:
     def in_the_way(self, name: str) -> Lun | None:
         """The LUN for which no other one of this name may be made: the volume's, or what may be that.
 
-        Copies are named in the log. Volumes that the filer cannot list now stop nothing: who makes a LUN in one is
-        told by the filer whether it is there.
+        Copies are named in the log. Volumes that the filer cannot list now stop nothing: when a LUN is made in
+        one, the filer tells whether it is there.
         """
-        found = self._client.get_lun_by_args(path=_anywhere(name))
+        found = self._array.get_luns_called(name)
         for problem in self._problems(found):
             LOG.warning("whether there is a LUN of this name already is not quite certain: %s", problem)
-        own = [lun for lun in found if lun.path == self.path(name)]
+        own = [lun for lun in found if self._is_own(lun)]
         if own:
             return own[0]
-        there = self.sort(found)
-        return next(iter((*there.volumes, *only_originals(self._client, there.unproven))), None)
+        there = self._sort(found)
+        return next(iter((*there.volumes, *only_originals(self._array, there.unproven))), None)
 
     def search(self, name: str) -> Lun | None:
         """The volume's LUN outside its own path, or None; two are a VolumeError."""
-        found = self._client.get_lun_by_args(path=_anywhere(name))
-        volume = _one(self.sort(found).volumes)
+        found = self._array.get_luns_called(name)
+        volume = _one(self._sort(found).volumes)
         if volume is None:
-            self._require_complete(found)
+            self.require_complete(found)
         return volume
 
     def to_move(self, name: str, uuid: str | None) -> Lun:
@@ -139,16 +126,16 @@ class Luns:
         It is the one whose tag proves it, or else the one that is mapped to a group of ours. NotInUse where there
         is neither, but a LUN of this name; VolumeError if there is none, or if there are two.
         """
-        found = self._client.get_lun_by_args(path=_anywhere(name))
+        found = self._array.get_luns_called(name)
         known = [lun for lun in self._allowed(found) if not is_copy(lun)]
         proven = [lun for lun in known if names_itself(lun) and uuid_of(lun) == uuid]
-        in_use = set() if proven else self.in_use(known)
+        in_use = set() if proven else self._in_use(known)
         chosen = _one(proven or [lun for lun in known if lun.path in in_use])
         if chosen is not None:
             return chosen
-        self._require_complete(found)
+        self.require_complete(found)
         if not known:
-            raise VolumeError(f"there is no LUN {self.path(name)}; check POOL and CLUSTER_MODE_VSERVER")
+            raise VolumeError(f"there is no LUN {self.own(name).path}; check POOL and CLUSTER_MODE_VSERVER")
         raise NotInUse(f"{known[0].path} is in use nowhere, and its tag does not prove that it is the disk's")
 
     def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
@@ -156,60 +143,45 @@ class Luns:
 
         Copies, mirrors and FlexClones are not among the latter. VolumeError if two are provably the disk's.
         """
-        found = self._client.get_lun_by_args(path=_anywhere(name))
+        found = self._array.get_luns_called(name)
         there = self._allowed(found)
         proven = _one([lun for lun in there if is_disk(lun, self._cluster, uuid)])
         if proven is None:
-            self._require_complete(found)
+            self.require_complete(found)
         for copy in filter(is_copy, there):
             LOG.warning("%s is a copy of a LUN of the removed disk; it stays", copy.path)
         others = [lun for lun in there if lun != proven and not is_copy(lun)]
-        return proven, only_originals(self._client, others)
+        return proven, only_originals(self._array, others)
 
     def shown_by(self, name: str, naas: Collection[str]) -> Lun:
         """The LUN that a device of the volume with one of these identities showed, or else the volume's LUN."""
-        found = self._client.get_lun_by_args(path=_anywhere(name))
+        found = self._array.get_luns_called(name)
         shown = [lun for lun in self._allowed(found) if {*lun.naas} & {*naas}]
-        own = [lun for lun in found if lun.path == self.path(name)]
-        volume = next(iter((*shown, *own)), None) or _one(self.sort(found).volumes)
+        own = [lun for lun in found if self._is_own(lun)]
+        volume = next(iter((*shown, *own)), None) or _one(self._sort(found).volumes)
         if volume is None:
-            self._require_complete(found)
+            self.require_complete(found)
             raise VolumeError("no LUN of this volume was found")
         return volume
 
-    def sort(self, luns: Iterable[Lun]) -> Elsewhere:
-        """The LUNs in allowed pools outside the volume's own path, by what they are; what is not it is logged."""
-        others = [lun for lun in self._allowed(luns) if lun.pool != self._settings.pool]
-        there = Elsewhere.of(others, self.in_use(lun for lun in others if not (is_copy(lun) or names_itself(lun))))
-        for lun in there.copies:
-            LOG.warning("%s is a copy: its tag was written for another LUN; it is left alone", lun.path)
-        for lun in there.unproven:
-            LOG.warning(
-                "%s has this name, too, but nothing proves that it is the volume; it is left alone", lun.path
-            )
-        # A mirror's or a FlexClone's LUNs are copies, whatever their tags say.
-        originals = only_originals(self._client, there.volumes)
-        return replace(there, volumes=tuple(originals))
-
-    def in_use(self, luns: Iterable[Lun]) -> set[str]:
-        """The paths of those that are mapped to a group of ours."""
-        paths = [lun.path for lun in luns if lun.mapped]
-        maps = self._client.get_lun_map("|".join(paths)) if paths else []
-        return {mapping.path for mapping in maps if self._igroups.are_known(mapping.igroup)}
-
-    def _allowed(self, luns: Iterable[Lun]) -> list[Lun]:
-        return [lun for lun in luns if lun.pool == self._settings.pool or self._settings.allows_pool(lun.pool)]
-
-    def _problems(self, found: Found[Lun]) -> tuple[VolumeProblem, ...]:
-        """The volumes that ``found`` lacks, of those that may have the volume's LUN."""
-        own, allows = self._settings.pool.partition("/")[0], self._settings.allows_pool
-        return tuple(one for one in found.problems if one.volume in {"", own} or allows(one.volume))
-
-    def _require_complete(self, found: Found[Lun]) -> None:
-        """OntapError where a list lacks volumes: that it has no LUN does not prove that there is none."""
-        problems = self._problems(found)
-        if problems:
-            raise OntapError(f"{problems[0]}; so whether there is a LUN of this name cannot be told")
+    def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
+        """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
+        source_place, clone_place = self.own(volume.name), self.own(volume.snapshot_name)
+        listed = self._array.get_luns(source_place, clone_place)
+        found = {lun.path: lun for lun in listed}
+        source, other = found.get(source_place.path), found.get(clone_place.path)
+        if source is not None:
+            self._require_no_original(source)
+            return source, other
+        self.require_complete(listed)
+        source = self._found_elsewhere(volume.name)
+        beside = self._array.place(source.pool, volume.snapshot_name)
+        other = other or self.search(volume.snapshot_name)
+        if other is not None and other.path != beside.path:
+            # The clone would be asked for by its name, and that one would be found.
+            raise VolumeError(f"there is a LUN {other.path} already, in another pool than the volume; it stays")
+        leftover = self._array.get_luns(beside)
+        return source, leftover[0] if leftover else None
 
     def mark(self, lun: Lun, uuid: str | None) -> Tag:
         """The tag that the LUN ought to have, for the disk with this VOL_UUID if Ganeti told one.
@@ -238,125 +210,69 @@ class Luns:
         if is_copy(lun):
             LOG.warning("%s is taken for the volume from now on, since it is at its path", lun.path)
         try:
-            self._client.set_lun_comment(lun.path, tag.compose(text, mark))
+            self._array.set_lun_comment(lun, tag.compose(text, mark))
         except DataOntapError as error:
-            if needed and lun.pool != self._settings.pool and not names_itself(lun):
+            if needed and not self._is_own(lun) and not names_itself(lun):
                 raise VolumeError(f"{error}; its LUN, which is not in its disk's pool, needs a tag") from error
             LOG.warning("the tag of %s stays as it was: %s", lun.path, error)
 
-    def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
-        """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
-        paths = (self.path(volume.name), self.path(volume.snapshot_name))
-        listed = self._client.get_lun_by_args(path="|".join(paths))
-        found = {lun.path: lun for lun in listed}
-        if paths[0] in found:
-            self._require_no_original(found[paths[0]])
-            return found[paths[0]], found.get(paths[1])
-        self._require_complete(listed)
-        source = self._found_elsewhere(volume.name)
-        beside = f"/vol/{source.pool}/{volume.snapshot_name}"
-        other = found.get(paths[1]) or self.search(volume.snapshot_name)
-        if other is not None and other.path != beside:
-            # Whoever asks for the clone by its name would get that one.
-            raise VolumeError(f"there is a LUN {other.path} already, in another pool than the volume; it stays")
-        leftover = self._client.get_lun_by_args(path=beside)
-        return source, leftover[0] if leftover else None
+    def require_complete(self, found: Found[Lun]) -> None:
+        """OntapError where a list lacks volumes: that it has no LUN does not prove that there is none."""
+        problems = self._problems(found)
+        if problems:
+            raise OntapError(f"{problems[0]}; so whether there is a LUN of this name cannot be told")
 
-    def destroy(self, path: str, lun: Lun | None = None) -> bool:
-        """Unmap the LUN at ``path`` from our groups and destroy it; False if there was none.
+    def _problems(self, found: Found[Lun]) -> tuple[VolumeProblem, ...]:
+        """The volumes that ``found`` lacks, of those that may have the volume's LUN."""
+        own, allows = self._settings.pool.partition("/")[0], self._settings.allows_pool
+        return tuple(one for one in found.problems if one.volume in {"", own} or allows(one.volume))
 
-        VolumeError if others see it, or if it may be another cluster's. ``lun`` is the LUN as it was found outside
-        its own path.
-        """
-        maps = self._client.get_lun_map(path)
-        self._require_ours(path, maps, lun)
-        uuid = maps[0].uuid if maps else ""
-        if maps:
-            self._mark_if_elsewhere(lun)
-        else:
-            # Asked before: a destruction that is repeated after a lost answer cannot tell.
-            found = self._client.get_lun_by_args(path=path)
-            if not found:
-                self._require_complete(found)
-                return False
-            uuid = found[0].uuid
+    def _sort(self, luns: Iterable[Lun]) -> Elsewhere:
+        """The LUNs in allowed pools outside the volume's own path, by what they are; what is not it is logged."""
+        others = [lun for lun in self._allowed(luns) if not self._is_own(lun)]
+        there = Elsewhere.of(
+            others, self._in_use(lun for lun in others if not (is_copy(lun) or names_itself(lun)))
+        )
+        for lun in there.copies:
+            LOG.warning("%s is a copy: its tag was written for another LUN; it is left alone", lun.path)
+        for lun in there.unproven:
+            LOG.warning(
+                "%s has this name, too, but nothing proves that it is the volume; it is left alone", lun.path
+            )
+        # A mirror's or a FlexClone's LUNs are copies, whatever their tags say.
+        return replace(there, volumes=tuple(only_originals(self._array, there.volumes)))
 
-        def left(now: Sequence[LunMap]) -> list[str]:
-            self._require_ours(path, now, lun)
-            groups = {mapping.igroup for mapping in now if mapping.uuid == uuid}
-            # This node's own last: its device is gone, and no other node can have taken what is its.
-            return sorted(groups, key=lambda igroup: (igroup in self._igroups.mine, igroup))
+    def _in_use(self, luns: Iterable[Lun]) -> set[str]:
+        """The paths of those that are mapped to a group of ours."""
+        maps = self._array.get_lun_map(*(lun for lun in luns if lun.mapped))
+        return {mapping.path for mapping in maps if self._igroups.are_known(mapping.igroup)}
 
-        try:
-            take(self._client, path, maps, left)
-        except NaApiError as error:
-            if error.code not in codes.NO_SUCH_LUN:  # somebody else has removed it just now
-                raise
-            return True
-        self._destroy(path, uuid)
-        return True
+    def _allowed(self, luns: Iterable[Lun]) -> list[Lun]:
+        allows = self._settings.allows_pool
+        return [lun for lun in luns if self._is_own(lun) or (lun.pool is not None and allows(lun.pool))]
 
-    def _require_ours(self, path: str, maps: Sequence[LunMap], lun: Lun | None) -> None:
-        """VolumeError if the LUN is mapped to a group that is not ours, or to a node outside this cluster."""
-        groups = sorted({mapping.igroup for mapping in maps})
-        others = [igroup for igroup in groups if not self._igroups.are_known(igroup)]
-        if others:
-            raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
-        strange = self._igroups.strange(groups)
-        if strange:
-            require_own_cluster(self._igroups, lun or self.at(path), strange)
-
-    def _destroy(self, path: str, uuid: str) -> None:
-        """Destroy the LUN with this uuid; before the request is repeated, it is looked what is there."""
-        tries = 0
-        while True:
-            try:
-                self._client.destroy_lun(path, once=True)
-            except OntapError as error:
-                if not error.transient:
-                    raise
-                self._client.server.again(error, tries)
-                tries += 1
-            else:
-                return
-            found = self._client.get_lun_by_args(path=path)
-            if found and found[0].uuid != uuid:
-                LOG.warning("%s is another LUN by now, which stays", path)
-                return
-            if not found:
-                self._require_complete(found)
-                return
-
-    def _mark_if_elsewhere(self, lun: Lun | None) -> None:
-        """Let ``search`` find the LUN also when it is unmapped and the destruction fails."""
-        if lun is not None and not names_itself(lun) and not lun.comment.startswith(BEING_REMOVED):
-            mark = tag.find(lun.comment)
-            self._client.set_lun_comment(lun.path, tag.compose(BEING_REMOVED, mark) if mark else BEING_REMOVED)
+    def _is_own(self, lun: Lun) -> bool:
+        """Whether the LUN is at its volume's own path."""
+        return lun.path == self.own(lun.name).path
 
 
-def only_originals(client: CmodeClient, luns: Sequence[Lun]) -> list[Lun]:
+def only_originals(array: Array, luns: Sequence[Lun]) -> list[Lun]:
     """Those of ``luns`` that are not in a FlexClone or a mirror of their volume.
 
     OntapError where the filer does not tell of one's volume: it may be the original.
     """
-    if not luns:
-        return []
-    volumes = sorted({lun.volume for lun in luns})
-    pools = {pool.name: pool for pool in client.get_pools(volumes)}
+    volumes = sorted({lun.volume for lun in luns if lun.pool is not None})
+    pools = {pool.name: pool for pool in array.get_pools(volumes)} if volumes else {}
     for volume in volumes:
         if volume not in pools:
             raise OntapError(f"the filer does not list the volume {volume}, which has a LUN of this name")
-    return [lun for lun in luns if pools[lun.volume].writable and not pools[lun.volume].is_clone]
+    copies = {name for name, pool in pools.items() if pool.is_clone or not pool.writable}
+    return [lun for lun in luns if lun.volume not in copies]
 
 
 def _one(luns: Sequence[Lun]) -> Lun | None:
     """The one of ``luns``, if there is any; VolumeError if there are two."""
     if len(luns) > 1:
-        pools = ", ".join(lun.pool for lun in luns)
+        pools = ", ".join(lun.where for lun in luns)
         raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")
     return luns[0] if luns else None
-
-
-def _anywhere(name: str) -> str:
-    """What a query has to say for a LUN of this name in whichever pool, or in a pool's qtree."""
-    return f"/vol/*/{name}"

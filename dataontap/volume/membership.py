@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dataontap.findings import Finding, failure, problem, warning
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Igroup
+    from dataontap.client.array import Igroup
 
 CHECK = "igroup"
 # The type of host, whatever is on the LUNs: nodes are Linux.

@@ -17,8 +17,7 @@ from dataontap.volume.candidates import is_copy, names_itself
 from dataontap.volume.luns import only_originals
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Lun
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array, Lun
     from dataontap.config import Settings
     from dataontap.volume.cluster import Cluster
 
@@ -35,13 +34,13 @@ class Orphans:
 
     def __init__(
         self,
-        client: CmodeClient,
+        array: Array,
         settings: Settings,
         cluster: Cluster,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
+        self._array = array
         self._settings = settings
         self._cluster = cluster
         self._clock = clock
@@ -56,8 +55,8 @@ class Orphans:
         if self._cluster.name == tag.UNKNOWN:
             raise HostError("this node is in no Ganeti cluster")
         volumes = self._cluster.volumes()  # first: what is removed meanwhile is on no list then
-        found = self._client.get_lun_by_args()
-        luns = [lun for lun in found if self._settings.allows_pool(lun.pool)]
+        found = self._array.get_lun_list()
+        luns = [lun for lun in found if lun.pool is None or self._settings.allows_pool(lun.pool)]
         for problem in found.problems:
             if self._settings.allows_pool(problem.volume) or not problem.volume:
                 raise OntapError(f"{problem}; so whether it holds orphans cannot be told")
@@ -72,7 +71,7 @@ class Orphans:
         self._complain(lost, astray)
 
     def _originals(self, luns: list[Lun]) -> list[str]:
-        return sorted(lun.path for lun in only_originals(self._client, luns))
+        return sorted(lun.path for lun in only_originals(self._array, luns))
 
     @staticmethod
     def _complain(lost: list[str], astray: list[str]) -> None:
@@ -88,7 +87,7 @@ class Orphans:
 
     def _tell_copies(self, luns: list[Lun], volumes: Container[str]) -> None:
         for lun in filter(is_copy, luns):
-            if _name(lun) in volumes or self._is_ours(lun):
+            if lun.name in volumes or self._is_ours(lun):
                 LOG.warning("%s is a copy: its tag was written for another LUN", lun.path)
 
     def _is_ours(self, lun: Lun) -> bool:
@@ -97,14 +96,10 @@ class Orphans:
 
     def _is_lost(self, lun: Lun, volumes: Container[str]) -> bool:
         """Whether it has this cluster's tag, and Ganeti does not know it although it is old enough."""
-        return self._is_ours(lun) and _name(lun) not in volumes and self._clock() - lun.created >= _AGE
+        return self._is_ours(lun) and lun.name not in volumes and self._clock() - lun.created >= _AGE
 
     def _is_astray(self, lun: Lun, volumes: Mapping[str, str | None]) -> bool:
         """Whether it has a volume's name and is not at its path, and its tag does not prove that it is its LUN."""
-        name = _name(lun)
+        name = lun.name
         pool = volumes.get(name) or self._settings.pool
-        return name in volumes and lun.pool != pool and not names_itself(lun)
-
-
-def _name(lun: Lun) -> str:
-    return lun.path.rpartition("/")[2]
+        return name in volumes and lun.pool not in {None, pool} and not names_itself(lun)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
+from dataontap.volume import tag
+from dataontap.volume.luns import Luns
+from dataontap.volume.making import Making
+from dataontap.volume.masking import Masking
+from dataontap.volume.moving import Moving
+from dataontap.volume.removal import Removal
+
 if TYPE_CHECKING:
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
     from dataontap.state.locks import Locks
@@ -21,16 +29,50 @@ if TYPE_CHECKING:
 class Site:
     """This node, its cluster and its filer, for one verb.
 
-    ``array`` connects to the filer at its first call, because many an attach needs none. ``checks`` makes what
-    verify runs.
+    ``connect`` is the way to the filer, taken at the first use of ``array``, because many an attach needs none.
+    ``checks`` makes what verify runs.
     """
 
     settings: Settings
     cluster: Cluster
     deadline: Deadline
-    array: Callable[[], CmodeClient]
+    connect: Callable[[], Array]
     devices: Devices
     igroups: Igroups
     locks: Locks
     records: Records
     checks: Callable[[], Checks]
+
+    @cached_property
+    def array(self) -> Array:
+        """The filer; nothing is sent before its first call."""
+        return self.connect()
+
+    @cached_property
+    def luns(self) -> Luns:
+        """The volumes' LUNs on it."""
+        return Luns(self.array, self.settings, self.igroups, tag.cluster_word(self.cluster.name))
+
+    @cached_property
+    def removal(self) -> Removal:
+        """How LUNs are removed."""
+        return Removal(self.array, self.luns, self.igroups)
+
+    @cached_property
+    def making(self) -> Making:
+        """How LUNs are made."""
+        return Making(self.array, self.deadline, self.removal)
+
+    @cached_property
+    def masking(self) -> Masking:
+        """How LUNs are mapped."""
+        return Masking(self.array, self.settings, self.igroups, self.deadline)
+
+    def masking_of(self, form: str) -> Masking:
+        """The same for a disk whose ext-param ``igroup`` is ``form``."""
+        return Masking(self.array, self.settings, self.igroups.of_form(form), self.deadline)
+
+    @cached_property
+    def moving(self) -> Moving:
+        """How LUNs change their groups."""
+        return Moving(self.array, self.igroups, self.masking, self.deadline)

@@ -14,7 +14,7 @@ from dataontap.errors import OntapError, VolumeError
 from dataontap.volume import tag
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Lun
+    from dataontap.client.array import Lun
     from dataontap.volume.igroups import Igroups
 
 LOG = logging.getLogger(__name__)

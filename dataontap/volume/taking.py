@@ -8,18 +8,22 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable
 
-from dataontap.errors import OntapError
+from dataontap.errors import OntapError, VolumeError
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import LunMap
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array, LunMap, LunRef
 
 LOG = logging.getLogger(__name__)
 
 
+def not_alone() -> VolumeError:
+    """The reason to stop for a verb that has lost."""
+    return VolumeError("another node opens it at the same time; this one does not have it alone")
+
+
 def take(
-    client: CmodeClient,
-    path: str,
+    array: Array,
+    lun: LunRef,
     maps: Sequence[LunMap],
     left: Callable[[Sequence[LunMap]], list[str]],
     *,
@@ -32,21 +36,18 @@ def take(
     So no request is repeated by the transport. With ``done``, which gets the groups that the LUN was unmapped
     from, they are read once more at the end; without it, not after the last group.
     """
-    tries = 0
+    tries = array.tries()
     while groups := left(maps):
         igroup = groups[0]
-        LOG.info("taking %s away from %s", path, igroup)
+        LOG.info("taking %s away from %s", lun.path, igroup)
         try:
-            client.unmap_lun(path, igroup, once=True)
+            array.unmap_lun(lun, igroup, once=True)
         except OntapError as error:
-            if not error.transient:
-                raise
-            client.server.again(error, tries)
-            tries += 1
+            tries.again(error)
         else:
-            tries = 0
+            tries = array.tries()
             if done is not None:
                 done.add(igroup)
             elif len(groups) == 1:
                 return
-        maps = client.get_lun_map(path)
+        maps = array.get_lun_map(lun)

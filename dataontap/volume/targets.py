@@ -15,8 +15,7 @@ from dataontap.host.iscsi_records import Portal
 from dataontap.host.reach import reached
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import IscsiPortal
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array, IscsiPortal
     from dataontap.host.reach import Place
     from dataontap.host.sysfs import Nexus
     from dataontap.state.memory import Memory
@@ -33,7 +32,7 @@ _REACH_SECONDS = 2.0
 class IscsiTarget:
     """The SVM's iSCSI target, and this node's sessions to it."""
 
-    def __init__(self, client: Callable[[], CmodeClient], iscsi: Iscsi, memory: Memory) -> None:
+    def __init__(self, client: Callable[[], Array], iscsi: Iscsi, memory: Memory) -> None:
         self._client = client
         self._iscsi = iscsi
         self._memory = memory

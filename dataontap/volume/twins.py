@@ -13,15 +13,14 @@ from dataontap.findings import Finding, failure, warning
 from dataontap.volume import tag
 
 if TYPE_CHECKING:
-    from dataontap.client.zapi.base import Igroup
-    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.array import Array, Igroup
 
 # How many LUNs are asked for at a time: a query has to name each.
 _AT_A_TIME = 50
 
 
 def twins(
-    client: CmodeClient,
+    array: Array,
     own: str,
     initiators: Collection[str],
     others: Iterable[tuple[Igroup, Collection[str]]],
@@ -38,7 +37,7 @@ def twins(
         shared = sorted({name.lower() for name in group.initiators} & {*initiators})
         if not (shared and called_after):
             continue
-        if {*called_after} & {*nodes} or _has_our_luns(client, group.name):
+        if {*called_after} & {*nodes} or _has_our_luns(array, group.name):
             yield failure(
                 "igroup",
                 f"IGROUP: cloned initiatorname.iscsi: {own} and {group.name} share an initiator",
@@ -52,11 +51,12 @@ def twins(
             )
 
 
-def _has_our_luns(client: CmodeClient, igroup: str) -> bool:
+def _has_our_luns(array: Array, igroup: str) -> bool:
     """Whether a LUN that has a tag of this provider's, of whatever cluster, is mapped to the group."""
-    paths = sorted({mapping.path for mapping in client.get_igroup_maps(igroup)})
-    for at in range(0, len(paths), _AT_A_TIME):
-        luns = client.get_lun_by_args(path="|".join(paths[at : at + _AT_A_TIME]))
+    maps = {mapping.path: mapping for mapping in array.get_igroup_maps(igroup)}
+    mapped = [array.recall(path, mapping.uuid) for path, mapping in sorted(maps.items())]
+    for at in range(0, len(mapped), _AT_A_TIME):
+        luns = array.get_luns(*mapped[at : at + _AT_A_TIME])
         if any(tag.find(lun.comment) for lun in luns):
             return True
     return False

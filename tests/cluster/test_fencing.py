@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dataontap.client.zapi.luns import lun_at
 from tests.cluster.conftest import AddInstance, Make, RecordProperty
 from tests.testbed import filer
 from tests.testbed.cluster import FIXED, PER_NODE, RUNNING, Cluster, Node
@@ -201,7 +202,7 @@ def test_started_on_two_nodes_by_mistake(
         for turn in range(8):
             if turn % 2:  # a stopped instance's is mapped to nobody
                 for node in (node2, node3):
-                    admin.unmap_lun(path, node.group)
+                    admin.unmap_lun(lun_at(path), node.group)
             statuses = list(pool.map(start, (node2, node3)))
             mapped = told.mapped(float("inf"))
             told.lines.append(

@@ -12,6 +12,7 @@ import pytest
 
 from dataontap import paths
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from dataontap.state import hotpath
 from tests.simulator.loopdevice import losetup
 from tests.simulator.process import Simulator
@@ -145,9 +146,9 @@ def give_the_number_anew(node: Node, admin: CmodeClient, other: Path) -> tuple[s
     for _ in range(5):
         kept, loop = record(node).read_text(), node.device(DEVICE)
         node.script("detach", **VOLUME)
-        admin.unmap_lun("/vol/vol1/v", "ganeti")
+        admin.unmap_lun(lun_at("/vol/vol1/v"), "ganeti")
         if complaint := losetup(loop, str(other)):
-            admin.map_lun("/vol/vol1/v", "ganeti")
+            admin.map_lun(lun_at("/vol/vol1/v"), "ganeti")
             assert node.script("attach", **VOLUME).status == 0
         else:
             return loop, kept
@@ -168,7 +169,7 @@ def test_a_device_number_that_was_given_to_another_device(
         record(attached).write_text(kept)
         record(attached).chmod(0o600)
         assert "diskseq -" not in kept, "this kernel counts its devices (5.15 and later)"
-        admin.map_lun("/vol/vol1/v", "ganeti")
+        admin.map_lun(lun_at("/vol/vol1/v"), "ganeti")
         assert not quick(attached.script("attach", **VOLUME))
         attached.path(DEVICE).unlink()
     finally:
@@ -193,8 +194,8 @@ def test_a_device_that_is_another_one_while_the_filer_is_away(attached: Node, si
 
 def test_a_record_that_proved_wrong_is_forgotten(attached: Node, admin: CmodeClient) -> None:
     """The LUN was removed elsewhere; whoever finds that out tells the hot path."""
-    admin.unmap_lun("/vol/vol1/v", "ganeti")
-    admin.destroy_lun("/vol/vol1/v")
+    admin.unmap_lun(lun_at("/vol/vol1/v"), "ganeti")
+    admin.destroy_lun(lun_at("/vol/vol1/v"))
     for parameters in ({"EXTP_POOL": "vol1"}, {}):
         outcome = attached.script("attach", **VOLUME, **parameters)
         assert (outcome.status, outcome.stdout) == (1, "")

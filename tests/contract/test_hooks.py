@@ -355,7 +355,7 @@ def test_the_cleanup_says_what_it_is(node: Node, installed: Product) -> None:
         (["a b"], 1, "dataontap: cleanup a b: VOLUME: 'a b' is no volume name"),
         (["v"], 0, ""),
     ):
-        command = ["/usr/bin/python3", "-m", "dataontap.ganeti.cleanup", *arguments]
+        command = ["/usr/bin/python3", "-m", "dataontap.cleanup", *arguments]
         child = node.run(*command, environ={"PYTHONPATH": str(installed.library)}, stderr=subprocess.PIPE)
         assert child.communicate()[1].startswith(said)
         assert child.returncode == status

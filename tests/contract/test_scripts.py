@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client.zapi.base import LunSpec
+from dataontap.client.array import LunSpec
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from dataontap.ganeti.environ import REQUESTS
 from dataontap.volume.requests import PARAMETERS, Verification
 from tests.contract.conftest import MakeNode
@@ -25,8 +26,8 @@ CREATION = {**GANETIS, "VOL_NAME": "v", "VOL_SIZE": "16"}
 
 def make_lun(admin: CmodeClient, name: str = "v") -> None:
     """A LUN of the first implementation's: mapped, and no word in its comment."""
-    admin.create_lun("vol1", name, 16 * MIB, LunSpec("linux", space_reserved=True, comment=""))
-    admin.map_lun(f"/vol/vol1/{name}", "ganeti")
+    admin.create_lun(lun_at(f"/vol/vol1/{name}"), 16 * MIB, LunSpec("linux", space_reserved=True, comment=""))
+    admin.map_lun(lun_at(f"/vol/vol1/{name}"), "ganeti")
 
 
 def calls_of_scripts(simulator: Simulator) -> list[str | None]:
@@ -101,7 +102,7 @@ def test_parameters_of_the_disk(node: Node, admin: CmodeClient) -> None:
     assert node.script("create", **CREATION, **parameters).status == 0
     (lun,) = admin.get_lun_by_args(path="/vol/vol2/v", **{"multiprotocol-type": "xen"})
     assert not lun.space_reserved
-    assert [mapping.igroup for mapping in admin.get_lun_map("/vol/vol2/v")] == ["other"]
+    assert [mapping.igroup for mapping in admin.get_lun_map(lun_at("/vol/vol2/v"))] == ["other"]
     outcome = node.script("create", **{**CREATION, "VOL_NAME": "w"}, EXTP_LUN_OSTYPE="plan9")
     assert outcome.message.startswith("dataontap: create w: EXTP_LUN_OSTYPE: 'plan9' is none of aix, hpux")
 
@@ -307,7 +308,7 @@ class TestMessages:
         admin.server.send_request(
             "igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"}
         )
-        admin.map_lun(f"/vol/vol1/{self.NAME}", "backup")
+        admin.map_lun(lun_at(f"/vol/vol1/{self.NAME}"), "backup")
         assert self.message(node, "remove").startswith("its LUN is mapped to backup too; it stays until")
 
     def test_nothing_gets_through_that_a_terminal_would_obey(self, node: Node) -> None:

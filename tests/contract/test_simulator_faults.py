@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from dataontap.errors import OntapError
 from tests.simulator import control
 from tests.simulator.control import NAME, ControlError
@@ -138,7 +139,7 @@ def test_a_list_that_cannot_be_believed(simulator: Simulator, admin: CmodeClient
     """The client sees through each, or is told; and the next list is fine."""
     admin.server.send_request("lun-create-by-size", {"path": f"{PATH}2", "size": 4 << 20, "ostype": "linux"})
     with simulator.control.armed_with(Fault(kind, api="lun-get-iter")):
-        admin.set_lun_comment(PATH, "x")
+        admin.set_lun_comment(lun_at(PATH), "x")
         try:
             (problem,) = admin.get_lun_by_args(path=PATH).problems
             message = f"the {problem}"

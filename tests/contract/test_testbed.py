@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dataontap.client.zapi.base import LunSpec
+from dataontap.client.array import LunSpec
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from tests.simulator.process import Simulator
 from tests.testbed.node import loops_left
 from tests.testbed.product import ROOT
@@ -28,8 +29,8 @@ with Node(Path(directory), "node1", None, SimpleNamespace(state=state, port=int(
 
 def test_a_node_of_a_process_that_is_killed(tmp_path: Path, simulator: Simulator, admin: CmodeClient) -> None:
     """Its namespace takes its devices down."""
-    admin.create_lun("vol1", "v", 16 << 20, LunSpec(ostype="linux", space_reserved=False, comment=""))
-    admin.map_lun("/vol/vol1/v", "ganeti", 5)
+    admin.create_lun(lun_at("/vol/vol1/v"), 16 << 20, LunSpec(ostype="linux", space_reserved=False, comment=""))
+    admin.map_lun(lun_at("/vol/vol1/v"), "ganeti", 5)
     (tmp_path / "node").mkdir()
     arguments = [str(tmp_path / "node"), str(simulator.state), str(simulator.port), str(simulator.ca)]
     child = subprocess.run(

@@ -203,7 +203,7 @@ class Machine(RuleBasedStateMachine):
             self._run(node, "remove", snapshot, None, {}, rest, whole=volume)
         self.volumes.remove(volume)
         for other in {*NODES} - {node}:
-            outcome = self.site.seats[other].quick.module("dataontap.ganeti.cleanup", volume.name)
+            outcome = self.site.seats[other].quick.module("dataontap.cleanup", volume.name)
             assert outcome.status == 0, outcome.stderr
             assert not self.site.seats[other].sees(volume.path)
 

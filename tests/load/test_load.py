@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dataontap.client.array import Lun, LunSpec
 from dataontap.client.transport import Filer, Transport
 from dataontap.client.zapi.api import NaServer
-from dataontap.client.zapi.base import Lun, LunSpec
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 from tests.testbed import filer
@@ -57,21 +58,21 @@ class Client:
     def _begin(self, client: CmodeClient) -> None:
         size = (4 + self._number % 5) * MIB
         spec = LunSpec(ostype="linux", space_reserved=bool(self._number % 2), comment=f"the {self._number}th")
-        assert client.create_lun("vol1", f"load{self._number:03}", size, spec) == size
+        client.create_lun(lun_at(self._path), size, spec)
         # Every other one leaves the choice of its id to the filer.
-        assert client.map_lun(self._path, "ganeti", self._number + 1000 if self._number % 2 else None)
+        assert client.map_lun(lun_at(self._path), "ganeti", self._number + 1000 if self._number % 2 else None)
         lun = self._see(client)
         assert (lun.size, lun.comment, lun.mapped) == (size, spec.comment, True)
-        (mapping,) = client.get_lun_map(self._path)
+        (mapping,) = client.get_lun_map(lun_at(self._path))
         assert (mapping.lun_id == self._number + 1000) == bool(self._number % 2)
 
     def _end(self, client: CmodeClient) -> None:
-        assert client.do_direct_resize(self._path, 16 * MIB) == 16 * MIB
-        client.set_lun_comment(self._path, f"grown {self._number}")
+        assert client.do_direct_resize(lun_at(self._path), 16 * MIB) == 16 * MIB
+        client.set_lun_comment(lun_at(self._path), f"grown {self._number}")
         lun = self._see(client)
         assert (lun.size, lun.comment) == (16 * MIB, f"grown {self._number}")
-        assert client.unmap_lun(self._path, "ganeti")
-        assert client.destroy_lun(self._path)
+        assert client.unmap_lun(lun_at(self._path), "ganeti")
+        assert client.destroy_lun(lun_at(self._path))
         assert client.get_lun_by_args(path=self._path) == []
 
     def _see(self, client: CmodeClient) -> Lun:
@@ -93,7 +94,7 @@ def test_two_hundred_lives_at_once(tmp_path: Path, capsys: pytest.CaptureFixture
             try:
                 together.wait(SECONDS)
                 luns = list(admin.get_lun_by_args(path="/vol/vol1/load*"))
-                maps = admin.get_lun_map("/vol/vol1/load*")
+                maps = admin.get_lun_map(lun_at("/vol/vol1/load*"))
                 together.wait(SECONDS)
             except threading.BrokenBarrierError:
                 luns, maps = [], []

@@ -11,6 +11,7 @@ from typing import Callable
 import pytest
 
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from tests.simulator.process import Simulator
 from tests.testbed import filer, package
 from tests.testbed.hook_calls import CALLS, NAME, UUID
@@ -191,7 +192,7 @@ both_ways = pytest.mark.parametrize("versions", [(EARLIER, NOW), (NOW, EARLIER)]
 
 
 def groups(admin: CmodeClient, path: str) -> list[str]:
-    return sorted(mapping.igroup for mapping in admin.get_lun_map(path))
+    return sorted(mapping.igroup for mapping in admin.get_lun_map(lun_at(path)))
 
 
 def comment(admin: CmodeClient, path: str) -> str:

@@ -285,7 +285,7 @@ SCENARIOS = (
     Scenario("post-remove (gone)", hook("post-remove", **_REMOVAL)),
     Scenario(
         "cleanup",
-        lambda lab: lab.quick.module("dataontap.ganeti.cleanup", NAME),
+        lambda lab: lab.quick.module("dataontap.cleanup", NAME),
         attached=True,
         before=_HERE,
         after=_HERE,

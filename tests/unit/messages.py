@@ -27,13 +27,11 @@ OSTYPES = (
 )
 
 VALUES = {
-    **dict.fromkeys(
-        ("pool", "self._settings.pool", "lun.pool", "own.pool", "there.pool", "originals[0].pool"), POOL
-    ),
-    "settings.pool": POOL,
+    **dict.fromkeys(("pool", "settings.pool", "self._settings.pool", "site.settings.pool", "lun.pool"), POOL),
+    **dict.fromkeys(("lun.where", "own.where", "there.where", "originals[0].where"), POOL),
     "self._settings.pool.partition('/')[0]": POOL,
-    "', '.join((lun.pool for lun in luns))": f"{POOL}, {POOL}2",
-    **dict.fromkeys(("known[0].path", "other.path", "lun.path", "leftover.path"), PATH),
+    "', '.join((lun.where for lun in luns))": f"{POOL}, {POOL}2",
+    **dict.fromkeys(("known[0].path", "other.path", "lun.path", "leftover.path", "self.own(name).path"), PATH),
     "', '.join((other.path for other in others))": PATH,
     **dict.fromkeys(("own", "group.name", "found.name", "self.own", "placement.igroups.own", "igroup"), GROUP),
     **dict.fromkeys(("form.replace(NODE, self._cluster.node)", "others[0]", "', '.join(others)"), GROUP),

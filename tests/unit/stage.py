@@ -304,8 +304,8 @@ class Stage:
         cluster = self._ganeti
         igroups = Igroups(
             settings,
-            cluster=cluster,
-            client=connect,
+            cluster,
+            connect,
             initiators=lambda: [self.initiator] if self.initiator else [],
             memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
         )

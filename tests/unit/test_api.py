@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dataontap.client.transport import ANSWER_LIMIT
 from dataontap.client.zapi.api import MARKUP_LIMIT, NaElement, NaServer
-from dataontap.errors import NaApiError, OntapError
+from dataontap.errors import OntapError, Refusal
 
 # As clustered ONTAP frames it.
 ANSWER = (
@@ -91,7 +91,7 @@ def test_results_of_a_passed_call() -> None:
     ],
 )
 def test_a_failed_call(results: bytes, message: str, code: str) -> None:
-    with pytest.raises(NaApiError) as caught:
+    with pytest.raises(Refusal) as caught:
         NaServer(Peer(ANSWER % results), tunnel="svm1").send_request("lun-map")
     assert str(caught.value) == message
     assert caught.value.code == code
@@ -101,7 +101,7 @@ def test_a_failed_call(results: bytes, message: str, code: str) -> None:
 def test_a_long_reason_does_not_push_the_hint_out_of_the_message(code: str) -> None:
     """The message begins with "dataontap: snapshot NAME: ", NAME being a UUID and ".ext.disk0"; 200 are shown."""
     answer = b'<results reason="%b" status="failed" errno="%b"/>' % (b"so it is " * 40, code.encode())
-    with pytest.raises(NaApiError) as caught:
+    with pytest.raises(Refusal) as caught:
         NaServer(Peer(ANSWER % answer), tunnel="svm1").send_request("lun-create-by-size")
     assert "(errno " in str(caught.value)
     assert "); " in str(caught.value)
@@ -113,7 +113,7 @@ def test_a_long_reason_does_not_push_the_hint_out_of_the_message(code: str) -> N
 @pytest.mark.parametrize("tunnel", [None, "svm1"])
 def test_an_account_of_the_cluster_without_an_svm(reason: str, tunnel: str | None) -> None:
     answer = b'<results reason="%b" status="failed" errno="13001"/>' % reason.encode()
-    with pytest.raises(NaApiError) as caught:
+    with pytest.raises(Refusal) as caught:
         NaServer(Peer(ANSWER % answer), tunnel=tunnel).send_request("lun-map")
     is_hinted = str(caught.value).endswith("; is CLUSTER_MODE_VSERVER missing?")
     assert is_hinted == ("Vserver" in reason and tunnel is None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dataontap.errors import NaApiError, TransportError, VolumeError
+from dataontap.client.zapi.api import refusal
+from dataontap.errors import TransportError, VolumeError
 from dataontap.volume.requests import Metadata
 from tests.unit.stage import Stage
 from tests.unit.volume import EXCLUSIVE, METADATA, MIB, PATH, TAG, VOLUME
@@ -38,7 +39,7 @@ class TestAttach:
     def test_the_cluster_has_another_name_now_and_may_not_say_so(self, stage: Stage) -> None:
         former = TAG.replace("cluster.example", "former.example")
         stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB, "comment": former})
-        stage.wire.lose("lun-set-comment", after=False, error=NaApiError("lun-set-comment", "13003", "injected"))
+        stage.wire.lose("lun-set-comment", after=False, error=refusal("lun-set-comment", "13003", "injected"))
         assert stage.provider.attach(VOLUME)
         assert stage.comment(PATH) == former
 

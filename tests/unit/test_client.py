@@ -9,11 +9,12 @@ from typing import Any, Callable
 import pytest
 
 from dataontap import client, config
+from dataontap.client.array import Found, LunMap, Pool, VolumeProblem
 from dataontap.client.zapi.api import NaServer
-from dataontap.client.zapi.base import Found, LunMap, Pool, VolumeProblem
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from dataontap.deadline import Deadline
-from dataontap.errors import ConfigError, NaApiError, OntapError
+from dataontap.errors import ConfigError, OntapError, Refusal
 from tests.simulator import provision
 from tests.unit.stage import Stage
 
@@ -85,8 +86,8 @@ def pool(name: str) -> str:
     return f"<volume-attributes>{identity}</volume-attributes>"
 
 
-OFFLINE = VolumeProblem("vol1", "13042", "is offline")
-NAMELESS = VolumeProblem("", "13042", "cannot be told")
+OFFLINE = VolumeProblem("vol1", "is offline (errno 13042)")
+NAMELESS = VolumeProblem("", "cannot be told (errno 13042)")
 
 
 def test_an_answer_that_lacks_a_volume_says_so() -> None:
@@ -138,7 +139,7 @@ def test_which_volumes_a_question_concerns(query: dict[str, str], concerned: str
 
 # Every other list, asked so that it concerns vol1 only or every volume.
 ONE_VOLUMES: dict[str, Callable[[CmodeClient], object]] = {
-    "maps": lambda client: client.get_lun_map("/vol/vol1/v"),
+    "maps": lambda client: client.get_lun_map(lun_at("/vol/vol1/v")),
     "pools": lambda client: client.get_pools(["vol1", "vol3"]),
 }
 ALL_VOLUMES: dict[str, Callable[[CmodeClient], object]] = {
@@ -167,7 +168,7 @@ def test_other_lists_have_to_be_complete(listing: str) -> None:
 
 
 def test_the_reason_of_a_filer_is_cut_to_what_fits_into_a_message() -> None:
-    long = VolumeProblem("v" * 40, "13042", "x" * 80)
+    long = VolumeProblem("v" * 40, f"{'x' * 80} (errno 13042)")
     found = answering(page(errors=[(long.volume, "x" * 500)])).get_lun_by_args()
     assert found.problems == (long,)
     (odd,) = answering(page(errors=[("", "\x9b31m&#x85;")])).get_lun_by_args().problems
@@ -184,7 +185,11 @@ def test_the_reason_of_a_filer_is_cut_to_what_fits_into_a_message() -> None:
         (lambda client: client.get_lun_by_args(path="/vol/vol1/v.1"), lun("/vol/vol1/v-1"), "/vol/vol1/v-1"),
         (lambda client: client.get_lun_by_args(path="/vol/*/v"), lun("/vol/vol1/w"), "/vol/vol1/w"),
         (lambda client: client.get_lun_by_args(path="/vol/a/v|/vol/b/v"), lun("/vol/c/v"), "/vol/c/v"),
-        (lambda client: client.get_lun_map("/vol/vol1/v"), lun_map("/vol/vol1/x", "ganeti"), "/vol/vol1/x"),
+        (
+            lambda client: client.get_lun_map(lun_at("/vol/vol1/v")),
+            lun_map("/vol/vol1/x", "ganeti"),
+            "/vol/vol1/x",
+        ),
         (lambda client: client.get_igroup_maps("ganeti"), lun_map("/vol/vol1/x", "other"), "other"),
         (lambda client: client.get_igroups("ganeti"), igroup("other"), "other"),
         (lambda client: client.get_igroups("a|b"), igroup("Ab"), "Ab"),
@@ -251,7 +256,7 @@ def test_a_long_name_does_not_hide_what_is_wrong_with_it() -> None:
     [
         (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), lun(""), "path"),
         (lambda client: client.get_lun_by_args(path="/vol/vol1/v"), "<lun-info/>", "path"),
-        (lambda client: client.get_lun_map("/vol/vol1/v"), lun_map("/vol/vol1/v", ""), "initiator-group"),
+        (lambda client: client.get_lun_map(lun_at("/vol/vol1/v")), lun_map("/vol/vol1/v", ""), "initiator-group"),
         (lambda client: client.get_igroup_maps("ganeti"), lun_map("", "ganeti"), "path"),
         (lambda client: client.get_igroups("ganeti"), igroup(""), "initiator-group-name"),
         (lambda client: client.get_pools(["vol1"]), "<volume-attributes/>", "volume-id-attributes/name"),
@@ -268,7 +273,7 @@ def test_a_row_that_lacks_what_names_it(ask: Callable[[CmodeClient], Any], recor
     ("ask", "record", "named"),
     [
         (lambda client: client.get_lun_by_args(path="/vol/*"), lun("/vol/vol1/v"), "/vol/vol1/v"),
-        (lambda client: client.get_lun_map("/vol/vol1/v"), lun_map("/vol/vol1/v", "g"), "/vol/vol1/v g"),
+        (lambda client: client.get_lun_map(lun_at("/vol/vol1/v")), lun_map("/vol/vol1/v", "g"), "/vol/vol1/v g"),
         (lambda client: client.get_igroups("*"), igroup("g"), "g"),
         (lambda client: client.get_pools(["vol1"]), pool("vol1"), "vol1"),
     ],
@@ -283,7 +288,7 @@ def test_a_row_that_comes_twice(ask: Callable[[CmodeClient], Any], record: str, 
 
 def test_a_luns_maps_to_several_groups_are_no_repetition() -> None:
     pages = [page(lun_map("/vol/vol1/v", "a"), tag="x"), page(lun_map("/vol/vol1/v", "b"))]
-    assert [one.igroup for one in answering(*pages).get_lun_map("/vol/vol1/v")] == ["a", "b"]
+    assert [one.igroup for one in answering(*pages).get_lun_map(lun_at("/vol/vol1/v"))] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -332,27 +337,27 @@ def test_a_lun(stage: Stage) -> None:
 
 def test_no_lun(stage: Stage) -> None:
     assert stage.client.get_lun_by_args(path="/vol/vol1/v") == []
-    assert stage.client.get_lun_map("/vol/vol1/v") == []
+    assert stage.client.get_lun_map(lun_at("/vol/vol1/v")) == []
 
 
 def test_maps(stage: Stage) -> None:
     stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
-    assert stage.client.map_lun("/vol/vol1/v", "ganeti", 7)
-    assert not stage.client.map_lun("/vol/vol1/v", "ganeti")
+    assert stage.client.map_lun(lun_at("/vol/vol1/v"), "ganeti", 7)
+    assert not stage.client.map_lun(lun_at("/vol/vol1/v"), "ganeti")
     uuid = stage.filer.luns["svm1", "/vol/vol1/v"].uuid
-    assert stage.client.get_lun_map("/vol/vol1/v") == [LunMap("/vol/vol1/v", uuid, "ganeti", 7)]
-    assert stage.client.unmap_lun("/vol/vol1/v", "ganeti")
-    assert not stage.client.unmap_lun("/vol/vol1/v", "ganeti")
+    assert stage.client.get_lun_map(lun_at("/vol/vol1/v")) == [LunMap("/vol/vol1/v", uuid, "ganeti", 7)]
+    assert stage.client.unmap_lun(lun_at("/vol/vol1/v"), "ganeti")
+    assert not stage.client.unmap_lun(lun_at("/vol/vol1/v"), "ganeti")
 
 
 def test_destroying_without_force_spares_what_is_mapped(stage: Stage) -> None:
     stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
-    stage.client.map_lun("/vol/vol1/v", "ganeti")
+    stage.client.map_lun(lun_at("/vol/vol1/v"), "ganeti")
     with pytest.raises(Exception, match="errno 9013"):
-        stage.client.destroy_lun("/vol/vol1/v")
-    stage.client.unmap_lun("/vol/vol1/v", "ganeti")
-    assert stage.client.destroy_lun("/vol/vol1/v")
-    assert not stage.client.destroy_lun("/vol/vol1/v")
+        stage.client.destroy_lun(lun_at("/vol/vol1/v"))
+    stage.client.unmap_lun(lun_at("/vol/vol1/v"), "ganeti")
+    assert stage.client.destroy_lun(lun_at("/vol/vol1/v"))
+    assert not stage.client.destroy_lun(lun_at("/vol/vol1/v"))
 
 
 IQN = "iqn.1993-08.org.debian:01:"
@@ -384,8 +389,8 @@ def test_an_initiator_leaves_a_group_without_maps(stage: Stage) -> None:
     (group,) = stage.client.get_igroups("g")
     assert group.initiators == (f"{IQN}b",)
     stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
-    stage.client.map_lun("/vol/vol1/v", "g")
-    with pytest.raises(NaApiError, match="errno 9029"):
+    stage.client.map_lun(lun_at("/vol/vol1/v"), "g")
+    with pytest.raises(Refusal, match="errno 9029"):
         stage.client.remove_igroup_initiator("g", f"{IQN}b")
 
 

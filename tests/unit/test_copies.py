@@ -6,6 +6,7 @@ from typing import Callable
 
 import pytest
 
+from dataontap.client.zapi.luns import lun_at
 from dataontap.errors import OntapError, TransportError, VolumeError
 from dataontap.volume.candidates import is_copy, names_itself
 from dataontap.volume.provider import DataOnTapProvider
@@ -321,7 +322,8 @@ class TestSnapshots:
     @pytest.mark.parametrize("inherits", [True, False])
     def test_without_the_note_it_may_be_somebody_elses(self, made: Stage, inherits: bool) -> None:
         made.filer.clones_keep_comment = inherits
-        made.client.clone_lun("vol1", "v", "v.snap", space_reserved=True)
+        (source,) = made.client.get_lun_by_args(path="/vol/vol1/v")
+        made.client.clone_lun(source, lun_at("/vol/vol1/v.snap"))
         with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v.snap already, no snapshot of"):
             made.provider.snapshot(SNAPSHOT)
 

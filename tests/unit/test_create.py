@@ -9,12 +9,13 @@ from typing import Callable
 
 import pytest
 
+from dataontap.client.zapi.api import refusal
 from dataontap.errors import (
     ConfigError,
     DeadlineError,
     DeviceError,
-    NaApiError,
     OntapError,
+    Refusal,
     TransportError,
     VolumeError,
 )
@@ -105,9 +106,9 @@ class TestCreate:
         stage.filer.close()
 
     def test_leaves_nothing_when_the_filer_fails_and_has_made_it(self, stage: Stage) -> None:
-        error = NaApiError("lun-create-by-size", "13114", "Timeout: Operation timed out")
+        error = refusal("lun-create-by-size", "13114", "Timeout: Operation timed out")
         stage.wire.lose("lun-create-by-size", after=True, error=error)
-        with pytest.raises(NaApiError, match="Operation timed out"):
+        with pytest.raises(Refusal, match="Operation timed out"):
             stage.provider.create(CREATION)
         assert stage.paths == []
 
@@ -115,7 +116,7 @@ class TestCreate:
         """Even if it bears the same tag: the filer says that this create made nothing."""
         others = {"path": PATH, "size": 64 * MIB, "comment": TAG}
         stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
-        with pytest.raises(NaApiError, match="errno 9012"):
+        with pytest.raises(Refusal, match="errno 9012"):
             stage.provider.create(CREATION)
         assert stage.paths == [PATH]
 
@@ -140,17 +141,17 @@ class TestCreate:
         assert stage.paths == [PATH]
 
     def test_says_so_too_where_the_making_itself_failed(self, stage: Stage) -> None:
-        error = NaApiError("lun-create-by-size", "13114", "Timeout: Operation timed out")
+        error = refusal("lun-create-by-size", "13114", "Timeout: Operation timed out")
         stage.wire.lose("lun-create-by-size", after=True, error=error)
         stage.wire.lose("lun-destroy", after=False, error=UNTRUSTED, times=9)
-        with pytest.raises(NaApiError, match="Operation timed out .*; its LUN may be left in vol1$"):
+        with pytest.raises(Refusal, match="Operation timed out .*; its LUN may be left in vol1$"):
             stage.provider.create(CREATION)
         assert stage.paths == [PATH]
 
     def test_cleans_up_though_the_filer_fails_at_that_too(self, stage: Stage) -> None:
         stage.wire.lose("lun-map", after=False)
         for api in ("lun-map-get-iter", "lun-destroy"):
-            stage.wire.lose(api, after=False, error=NaApiError(api, "13001", "Job exists"))
+            stage.wire.lose(api, after=False, error=refusal(api, "13001", "Job exists"))
         with pytest.raises(TransportError, match="timed out"):
             stage.provider.create(CREATION)
         assert stage.paths == []
@@ -236,7 +237,7 @@ class TestCreate:
 
     def test_leaves_nothing_when_there_is_no_such_group(self, stage: Stage) -> None:
         stage.options["IGROUP"] = "nobody"
-        with pytest.raises(NaApiError, match="9003"):
+        with pytest.raises(Refusal, match="9003"):
             stage.provider.create(CREATION)
         assert stage.paths == []
 
@@ -245,7 +246,7 @@ class TestCreate:
         others = {"path": PATH, "size": 64 * MIB}
         provider = stage.provider
         stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
-        with pytest.raises(NaApiError, match="9012"):
+        with pytest.raises(Refusal, match="9012"):
             provider.create(CREATION)
         assert stage.paths == [PATH]
 

@@ -44,7 +44,7 @@ class TestWithoutARecord:
         made.ask("lun-create-by-size", {"path": ELSEWHERE, "size": 64 * MIB})
         (shown,) = made.client.get_lun_by_args(path=PATH)
         made.options["POOL"] = "vol2"
-        luns = made.provider.luns
+        luns = made.site.luns
         assert luns.shown_by("v", {*shown.naas}).path == PATH
         assert luns.shown_by("v", {"600a0980383054723324526c68717746"}).path == ELSEWHERE
         assert luns.shown_by("v", ()).path == ELSEWHERE

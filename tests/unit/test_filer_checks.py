@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from dataontap import findings
-from dataontap.client.zapi.base import Pool
+from dataontap.client.array import Pool
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import ChecksFailed, DeadlineError, TransportError
 from dataontap.findings import Finding, failure, warning

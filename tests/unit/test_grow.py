@@ -6,6 +6,7 @@ from typing import Callable
 
 import pytest
 
+from dataontap.client.zapi.luns import lun_at
 from dataontap.errors import TransportError, VolumeError
 from dataontap.volume.requests import Creation
 from tests.unit.stage import Stage
@@ -40,5 +41,5 @@ class TestGrow:
         stage = make_stage(ontapi=31)
         stage.provider.create(Creation({}, "v", "u-1", 450 * 1024 * MIB))
         rounded = stage.filer.luns["svm1", PATH].size
-        assert stage.client.do_direct_resize(PATH, rounded - 1) is None
+        assert stage.client.do_direct_resize(lun_at(PATH), rounded - 1) is None
         assert stage.filer.luns["svm1", PATH].size == rounded

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataontap import config
-from dataontap.errors import ConfigError, DeviceError, NaApiError, VolumeError
+from dataontap.errors import ConfigError, DeviceError, Refusal, VolumeError
 from dataontap.volume.igroups import Igroups
 from dataontap.volume.requests import Creation, Verification
 from tests.unit.stage import Stage, StageCluster
@@ -34,8 +34,8 @@ def igroups(form: str, node: str, **options: object) -> Igroups:
     text += "".join(f"{name} = {value!r}\n" for name, value in options.items())
     return Igroups(
         config.parse(text, "test").with_params({}),
-        cluster=StageCluster("c.example", node, frozenset({node, "n1", "n2"})),
-        client=lambda: pytest.fail("asked the filer"),
+        StageCluster("c.example", node, frozenset({node, "n1", "n2"})),
+        lambda: pytest.fail("asked the filer"),
         initiators=lambda: pytest.fail("asked for initiators"),
         memory=lambda group: pytest.fail("asked the memory"),
     )
@@ -194,7 +194,7 @@ class TestTwins:
         make_group(stage, "esx", IQN1)
         stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB})
         stage.ask("lun-map", {"path": PATH, "initiator-group": "esx"})
-        with pytest.raises(NaApiError, match="initiator in two igroups"):
+        with pytest.raises(Refusal, match="initiator in two igroups"):
             stage.provider.attach(VOLUME)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dataontap.errors import DeviceError, TransportError, VolumeError
-from dataontap.volume.masking import spread
+from dataontap.volume.placement import spread
 from dataontap.volume.requests import Creation
 from tests.unit.stage import Stage
 from tests.unit.volume import CREATION, MIB, NODE1, NODE2, PATH, SNAPSHOT, VOLUME, make

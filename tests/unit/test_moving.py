@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dataontap.errors import DeviceError, VolumeError
-from dataontap.volume.masking import spread
+from dataontap.volume.placement import spread
 from tests.unit.stage import Stage
 from tests.unit.volume import EXCLUSIVE, MIB, NODE1, NODE2, PATH, SHARED, VOLUME, make
 

@@ -8,7 +8,8 @@ from typing import Callable
 
 import pytest
 
-from dataontap.errors import NaApiError, TransportError
+from dataontap.client.zapi.api import refusal
+from dataontap.errors import Refusal, TransportError
 from dataontap.state.records import caller
 from dataontap.volume.provider import DataOnTapProvider
 from tests.unit.stage import Stage
@@ -26,17 +27,15 @@ class TestNewVolume:
 
     @pytest.mark.parametrize("api", ["lun-get-iter", "lun-set-comment"])
     def test_setinfo_fails(self, created: Stage, api: str) -> None:
-        created.wire.lose(api, after=False, error=NaApiError(api, "13001", "injected"))
-        with pytest.raises(NaApiError, match="injected"):
+        created.wire.lose(api, after=False, error=refusal(api, "13001", "injected"))
+        with pytest.raises(Refusal, match="injected"):
             created.provider.setinfo(METADATA)
         assert (created.paths, created.host.devices) == ([], {})
 
     def test_attach_fails(self, created: Stage) -> None:
         created.host.devices.clear()
-        created.wire.lose(
-            "lun-map-get-iter", after=False, error=NaApiError("lun-map-get-iter", "13001", "injected")
-        )
-        with pytest.raises(NaApiError, match="injected"):
+        created.wire.lose("lun-map-get-iter", after=False, error=refusal("lun-map-get-iter", "13001", "injected"))
+        with pytest.raises(Refusal, match="injected"):
             created.provider.attach(VOLUME)
         assert (created.paths, created.host.devices) == ([], {})
 
@@ -92,8 +91,8 @@ class TestNewVolume:
         created_per_node.caller = "101 2"
         created_per_node.host.devices.clear()
         for api in ("lun-map-get-iter", "lun-set-comment"):
-            created_per_node.wire.lose(api, after=False, error=NaApiError(api, "13001", "injected"))
-        with pytest.raises(NaApiError, match="injected"):
+            created_per_node.wire.lose(api, after=False, error=refusal(api, "13001", "injected"))
+        with pytest.raises(Refusal, match="injected"):
             verb(created_per_node.provider)
         assert created_per_node.paths == [PATH]
 
@@ -110,8 +109,8 @@ class TestNewVolume:
     def test_it_could_not_be_taken_away_again(self, created: Stage, api: str) -> None:
         """From then on it stays, too: nobody knows what has become of it when something fails again."""
         for name in (api, "lun-set-comment"):
-            created.wire.lose(name, after=False, error=NaApiError(name, "13001", "injected"), times=9)
-        with pytest.raises(NaApiError, match="injected"):
+            created.wire.lose(name, after=False, error=refusal(name, "13001", "injected"), times=9)
+        with pytest.raises(Refusal, match="injected"):
             created.provider.setinfo(METADATA)
         created.wire.mend()
         created.wire.lose("lun-set-comment", after=False)

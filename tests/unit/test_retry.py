@@ -6,9 +6,10 @@ import pytest
 
 from dataontap.client.retry import SILENCE_SECONDS, Patience
 from dataontap.client.zapi.api import NaServer
-from dataontap.client.zapi.base import BaseClient
+from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from dataontap.deadline import Deadline
-from dataontap.errors import NaApiError, OntapError, TransportError
+from dataontap.errors import OntapError, Refusal, TransportError
 
 ANSWER = b"<netapp><results %b></results></netapp>"
 PASSED = ANSWER % b'status="passed"'
@@ -77,7 +78,7 @@ def test_a_busy_clone_is_known_by_its_reason_alone(time: Time) -> None:
     peer = Peer(failed(13001, "Device busy"), PASSED)
     server(peer, time).send_request("clone-create", repeatable=False)
     assert peer.asked == 2
-    with pytest.raises(NaApiError, match="Device busy"):
+    with pytest.raises(Refusal, match="Device busy"):
         server(Peer(failed(13001, "Device busy")), time).send_request("lun-map")
 
 
@@ -101,7 +102,7 @@ def test_what_makes_something_is_not_repeated_after_a_lost_answer(time: Time) ->
 
 def test_the_deadline_ends_it_with_the_cause(time: Time) -> None:
     busy = [failed(9062)] * 100
-    with pytest.raises(NaApiError, match="errno 9062"):
+    with pytest.raises(Refusal, match="errno 9062"):
         server(Peer(*busy), time, seconds=60).send_request("lun-destroy")
     assert 50 < time.now < 60
     assert max(time.slept) == 5.0
@@ -124,12 +125,12 @@ def test_a_filer_that_says_nothing_at_all_is_given_up_sooner(time: Time) -> None
 @pytest.mark.parametrize(
     ("errno", "call"),
     [
-        (15661, lambda client: client.destroy_lun("/vol/v/l")),
-        (9016, lambda client: client.unmap_lun("/vol/v/l", "g")),
-        (9023, lambda client: client.map_lun("/vol/v/l", "g")),
+        (15661, lambda client: client.destroy_lun(lun_at("/vol/v/l"))),
+        (9016, lambda client: client.unmap_lun(lun_at("/vol/v/l"), "g")),
+        (9023, lambda client: client.map_lun(lun_at("/vol/v/l"), "g")),
     ],
 )
 def test_done_already_after_a_lost_answer_means_done_by_us(time: Time, errno: int, call: object) -> None:
     assert callable(call)
-    assert call(BaseClient(server(Peer(RESET, failed(errno)), time))) is True
-    assert call(BaseClient(server(Peer(failed(errno)), time))) is False
+    assert call(CmodeClient(server(Peer(RESET, failed(errno)), time))) is True
+    assert call(CmodeClient(server(Peer(failed(errno)), time))) is False

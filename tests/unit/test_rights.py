@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.client.zapi import rights
-from dataontap.errors import NaApiError, VolumeError
+from dataontap.errors import Refusal, VolumeError
 from dataontap.ganeti.environ import HookCall, InstanceDisk
 from dataontap.ganeti.hooks import post_remove, pre_move
 from dataontap.volume.requests import Creation, Growth, Metadata, Opening, Snapshot, Verification, Volume
@@ -66,7 +66,7 @@ def _calls(tree: ast.Module) -> Iterator[str]:
     """The APIs that are named where something is sent."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            place = {"send_request": 0, "_iterate": 0, "_unless": 1}.get(node.func.attr)
+            place = {"send_request": 0, "iterate": 0, "unless": 1}.get(node.func.attr)
             if place is not None and isinstance(node.args[place], ast.Constant):
                 yield str(ast.literal_eval(node.args[place]))
 
@@ -135,7 +135,7 @@ def test_every_verb_and_hook_works_with_it(stage: Stage, igroup: str) -> None:
 
 def test_a_refused_call_says_where_to_look(stage: Stage) -> None:
     provision.add_right(stage.filer.state, "svm1", "ganeti", "lun create", "readonly")
-    with pytest.raises(NaApiError) as caught:
+    with pytest.raises(Refusal) as caught:
         stage.provider.create(Creation(PARAMS, "v", "u-1", 64 * MIB))
     assert str(caught.value) == (
         "lun-create-by-size failed: Insufficient privileges: user 'ganeti' does not"

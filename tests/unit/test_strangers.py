@@ -7,7 +7,8 @@ from typing import Callable
 
 import pytest
 
-from dataontap.errors import NaApiError, VolumeError
+from dataontap.client.zapi.api import refusal
+from dataontap.errors import VolumeError
 from dataontap.volume.provider import DataOnTapProvider
 from dataontap.volume.requests import Creation, Metadata, Opening, Volume
 from tests.unit.stage import Stage
@@ -62,7 +63,7 @@ def test_takes_nothing_that_the_other_one_uses(stage: Stage, verb: Verb) -> None
 def test_nor_where_nobody_can_tell(stage: Stage, verb: Verb) -> None:
     stage.filer.log_out("svm1", IQN1)
     api = "iscsi-initiator-get-iter"
-    stage.wire.lose(api, after=False, error=NaApiError(api, "13003", "Insufficient privileges"))
+    stage.wire.lose(api, after=False, error=refusal(api, "13003", "Insufficient privileges"))
     with pytest.raises(VolumeError, match=IN_USE):
         verb(stage.provider)
     assert stage.groups(PATH) == [NODE1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dataontap.errors import NaApiError, TransportError, VolumeError
+from dataontap.client.zapi.api import refusal
+from dataontap.errors import Refusal, TransportError, VolumeError
 from tests.unit.stage import Clock, Stage
 from tests.unit.volume import EXCLUSIVE, MIB, NODE1, NODE2, PATH, VOLUME, make
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("group_per_node")
 NODES = ("node1.example", "node2.example", "node3.example")
 NODE3 = "g-node3.example"
 BUSY = TransportError("HTTP status 503", status=503, transient=True)
-BUSY_ERRNO = NaApiError("lun-unmap", "16", "Device busy", transient=True)
+BUSY_ERRNO = refusal("lun-unmap", "16", "Device busy", transient=True)
 
 
 @pytest.fixture
@@ -84,8 +85,8 @@ class TestOpen:
         assert NODE2 in shared.groups(PATH)
 
     def test_a_refusal_that_is_none_of_these_is_told(self, shared: Stage) -> None:
-        shared.wire.lose("lun-unmap", after=False, error=NaApiError("lun-unmap", "13003", "injected"))
-        with pytest.raises(NaApiError, match="injected"):
+        shared.wire.lose("lun-unmap", after=False, error=refusal("lun-unmap", "13003", "injected"))
+        with pytest.raises(Refusal, match="injected"):
             shared.provider.open(EXCLUSIVE)
 
     def test_one_that_is_refused_for_ever_ends_in_time(self, shared: Stage) -> None:

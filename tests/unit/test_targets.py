@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dataontap.client.array import IscsiPortal
 from dataontap.client.zapi.api import NaServer
-from dataontap.client.zapi.base import IscsiPortal
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import DeviceError, OntapError
 from dataontap.host.iscsi import Iscsi, Target

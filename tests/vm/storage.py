@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataontap.client.zapi.base import LunSpec
+from dataontap.client.array import LunSpec
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.luns import lun_at
 from tests.simulator import journal
 from tests.simulator.identity import naa
 from tests.simulator.lio import portal_group
@@ -49,12 +50,12 @@ class Storage:
     def make(self, name: str, lun_id: int | None = None, *, mib: int = 64, text: str = "") -> Shown:
         """A new LUN, mapped to the nodes' group if ``lun_id`` is given, with ``text`` in its first block."""
         spec = LunSpec(ostype="linux", space_reserved=False, comment="")
-        self.admin.create_lun("vol1", name, mib * MIB, spec)
+        self.admin.create_lun(lun_at(_path(name)), mib * MIB, spec)
         shown = self.lun(name)
         with shown.file.open("r+b") as content:
             content.write(text.encode())
         if lun_id is not None:
-            self.admin.map_lun(_path(name), IGROUP, lun_id)
+            self.admin.map_lun(lun_at(_path(name)), IGROUP, lun_id)
         return shown
 
     def lun(self, name: str) -> Shown:
@@ -65,19 +66,19 @@ class Storage:
 
     def lun_id(self, name: str, igroup: str = IGROUP) -> int:
         """The id at which a group sees a LUN."""
-        return {one.igroup: one.lun_id for one in self.admin.get_lun_map(_path(name))}[igroup]
+        return {one.igroup: one.lun_id for one in self.admin.get_lun_map(lun_at(_path(name)))}[igroup]
 
     def groups(self, name: str) -> list[str]:
         """The groups that a LUN is mapped to."""
-        return sorted(one.igroup for one in self.admin.get_lun_map(_path(name)))
+        return sorted(one.igroup for one in self.admin.get_lun_map(lun_at(_path(name))))
 
     def map(self, name: str, lun_id: int, igroup: str = IGROUP) -> None:
         """Show a LUN to a group."""
-        self.admin.map_lun(_path(name), igroup, lun_id)
+        self.admin.map_lun(lun_at(_path(name)), igroup, lun_id)
 
     def unmap(self, name: str, igroup: str = IGROUP) -> None:
         """Hide a LUN from a group, whoever uses it."""
-        self.admin.unmap_lun(_path(name), igroup)
+        self.admin.unmap_lun(lun_at(_path(name)), igroup)
 
     def protect(self, name: str, protected: bool) -> None:
         """The nodes' group may only read a LUN, as if it were a mirror's destination, or may write to it again.
@@ -92,7 +93,7 @@ class Storage:
 
     def destroy(self, name: str) -> None:
         """A LUN is gone, whoever uses it."""
-        self.admin.destroy_lun(_path(name), force=True)
+        self.admin.destroy_lun(lun_at(_path(name)), force=True)
 
     def names(self) -> list[str]:
         """The LUNs that there are."""

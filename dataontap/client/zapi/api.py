@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Union
 
 from dataontap.client.zapi import codes
-from dataontap.errors import DataOntapError, NaApiError, OntapError, TransportError
-
-__all__ = ["Arguments", "NaApiError", "NaElement", "NaServer", "Send", "one_line"]
+from dataontap.errors import DataOntapError, OntapError, Refusal, TransportError
 
 LOG = logging.getLogger(__name__)
 
@@ -141,6 +139,13 @@ def one_line(text: str, limit: int) -> str:
     return "".join(printable)[:limit].rstrip()
 
 
+def refusal(api: str, code: str, reason: str, *, hint: str = "", transient: bool = False) -> Refusal:
+    """The error for a call that failed with an errno; ``hint`` is what the admin can do about it."""
+    kind = codes.REFUSALS.get(code, Refusal)
+    message = f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}"
+    return kind(message, call=api, code=code, transient=transient)
+
+
 def never_again(error: DataOntapError, tries: int) -> None:
     """No request is repeated."""
     raise error
@@ -192,7 +197,7 @@ class NaServer:
 
         A call that the filer was too busy for is repeated, and so is one whose answer was lost, unless it is not
         ``repeatable``: one that makes something, which would then be there already. One that is to be sent
-        ``once`` is never repeated here: what it depends on has to be looked at again first. Raises NaApiError with
+        ``once`` is never repeated here: what it depends on has to be looked at again first. Raises Refusal with
         the filer's errno when it failed, TransportError when no answer came, and OntapError for an answer that is
         none of ZAPI's.
         """
@@ -206,7 +211,7 @@ class NaServer:
                     raise
                 failure: OntapError = error
                 lost = True
-            except NaApiError as error:
+            except Refusal as error:
                 error.after_lost_answer = lost
                 if once or not error.transient:
                     raise
@@ -249,14 +254,14 @@ class NaServer:
             raise OntapError(f"the answer to {api} is XML, but none of ONTAP's; is HOSTNAME an ONTAP filer?")
         return results
 
-    def _failure(self, api: str, results: NaElement) -> NaApiError:
+    def _failure(self, api: str, results: NaElement) -> Refusal:
         code = results.get_attr("errno") or results.get_child_content("errorno") or "unknown"
         reason = results.get_attr("reason") or results.get_child_content("reason") or "no reason given"
         hint = self._hint(code, reason)
         room = _ROOM - len(f"{api} failed:  (errno {code}); {hint}")
         limit = max(_LEAST_REASON, room) if hint else _REASON_LIMIT
         busy = code in codes.BUSY or (api == "clone-create" and codes.BUSY_CLONE_REASON in reason)
-        return NaApiError(api, code, one_line(reason, limit), hint=hint, transient=busy)
+        return refusal(api, code, one_line(reason, limit), hint=hint, transient=busy)
 
     def _hint(self, code: str, reason: str) -> str:
         """What the admin can do about it, where that is known."""

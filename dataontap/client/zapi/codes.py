@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataontap.errors import LunExists, LunIdTaken, MapConflict, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal
+
 EEXIST = "17"
 ENOSPC = "28"
 VDISK_EXISTS = "9012"
@@ -47,3 +49,13 @@ EXISTS = frozenset({EEXIST, VDISK_EXISTS, "14952"})
 NO_SUCH_LUN = frozenset({NO_SUCH_VDISK, EOBJECTNOTFOUND})
 # Cinder takes both for "already unmapped" from clustered ONTAP.
 NOT_MAPPED = frozenset({NO_SUCH_LUNMAP, EINVALIDINPUTERROR})
+
+# What the policy decides by.
+REFUSALS: dict[str, type[Refusal]] = {
+    **dict.fromkeys(EXISTS, LunExists),
+    **dict.fromkeys(NO_SUCH_LUN, NoSuchLun),
+    NO_SUCH_INITGROUP: NoSuchIgroup,
+    INITGROUP_HAS_LUN: LunIdTaken,
+    LUN_MAPPING_CONFLICT: MapConflict,
+    EAPIPRIVILEGE: NotAllowed,
+}

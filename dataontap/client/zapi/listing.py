@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Callable, TypeVar
 
+from dataontap.client.array import Found, VolumeProblem
 from dataontap.client.zapi.api import Arguments, NaElement, one_line
-from dataontap.client.zapi.base import Found, VolumeProblem
 from dataontap.errors import OntapError
 
 # Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
@@ -167,11 +167,9 @@ def _problems(results: NaElement) -> Iterator[VolumeProblem]:
     """The volumes that a page says it lacks."""
     errors = results.get_child_by_name("volume-errors")
     for error in errors.get_children() if errors is not None else ():
-        yield VolumeProblem(
-            volume=error.get_child_content("name"),
-            errno=one_line(error.get_child_content("errno"), _ERRNO_LIMIT) or "unknown",
-            reason=one_line(error.get_child_content("reason"), _REASON_LIMIT) or "no reason given",
-        )
+        errno = one_line(error.get_child_content("errno"), _ERRNO_LIMIT) or "unknown"
+        reason = one_line(error.get_child_content("reason"), _REASON_LIMIT) or "no reason given"
+        yield VolumeProblem(error.get_child_content("name"), f"{reason} (errno {errno})")
 
 
 def _content(record: NaElement, field: str) -> str:

@@ -109,7 +109,7 @@ def test_hooks(node: Machine, storage: Storage) -> None:
     assert node.read(device) == OF_A
     holder = node.hold(device)
     storage.destroy(A)
-    cleanup = ("python3", "-m", "dataontap.ganeti.cleanup", A)
+    cleanup = ("python3", "-m", "dataontap.cleanup", A)
     held = node.run(*cleanup)
     assert held.status == 1
     assert f"process {holder} (sleep)" in held.stderr

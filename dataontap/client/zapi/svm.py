@@ -1,0 +1,145 @@
+"""The SVM over ZAPI: its pools, its iSCSI target, and what the account may do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dataontap.client.array import IscsiPortal, Pool
+from dataontap.client.zapi import codes, rights
+from dataontap.client.zapi.api import NaElement
+from dataontap.client.zapi.base import BaseClient
+from dataontap.client.zapi.luns import is_true, number
+from dataontap.errors import Refusal
+
+
+class SvmCalls(BaseClient):
+    """Methods are described in ``Svm`` of ``client.array``."""
+
+    def get_iscsi_service_details(self) -> str | None:
+        """The name of the SVM's iSCSI target; None where it has no iSCSI service."""
+        names = self.iterate(
+            "iscsi-service-get-iter",
+            "iscsi-service-info",
+            lambda record: record.get_child_content("node-name"),
+            key=("node-name",),
+            query={},
+            wanted={"node-name": ""},
+        )
+        return next(iter(names), None)
+
+    def get_iscsi_target_details(self) -> list[IscsiPortal]:
+        """The SVM's interfaces that serve iSCSI, the disabled ones among them; 0 where a number is missing."""
+        names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled")
+        return self.iterate(
+            "iscsi-interface-get-iter",
+            "iscsi-interface-list-entry-info",
+            _portal,
+            key=(),
+            query={},
+            wanted=dict.fromkeys(names, ""),
+        )
+
+    def get_admin_vservers(self) -> list[str]:
+        """The names of the cluster's own vservers, which only an account of the cluster sees."""
+        return self.iterate(
+            "vserver-get-iter",
+            "vserver-info",
+            lambda record: record.get_child_content("vserver-name"),
+            key=("vserver-name", "vserver-type"),
+            query={"vserver-type": "admin"},
+            wanted={"vserver-name": "", "vserver-type": ""},
+        )
+
+    def get_capabilities(self) -> frozenset[str] | None:
+        """The calls that our account may make, or None if the filer is too old to tell.
+
+        Asked untunnelled, as Cinder does: the rights are the account's, whichever SVM it works on.
+        """
+        try:
+            granted = self.iterate(
+                "system-user-capability-get-iter",
+                "capability-info",
+                _api_names,
+                key=(),
+                query={},
+                wanted={"operation-list": {"operation-info": {"api-name": ""}}},
+                tunnelled=False,
+            )
+        except Refusal as error:
+            if error.code != codes.EAPINOTFOUND:
+                raise
+            return None
+        return frozenset[str]().union(*granted)
+
+    def get_pools(self, names: Collection[str]) -> list[Pool]:
+        """Those of the SVM's volumes that have one of these names."""
+        return self.iterate(
+            "volume-get-iter",
+            "volume-attributes",
+            _pool,
+            key=("volume-id-attributes/name",),
+            query={"volume-id-attributes": {"name": "|".join(names)}},
+            wanted={
+                "volume-id-attributes": {"name": "", "type": ""},
+                "volume-state-attributes": {"state": ""},
+                "volume-space-attributes": {"size-available": "", "size-total": ""},
+                "volume-autosize-attributes": {"is-enabled": ""},
+                "volume-clone-attributes": {"volume-clone-parent-attributes": {"name": ""}},
+            },
+        )
+
+    def check_connection(self) -> None:
+        """See ``Svm``."""
+        self.get_ontapi_version()
+
+    def is_whole_cluster(self) -> bool:
+        """See ``Svm``."""
+        return bool(self.get_admin_vservers())
+
+    def get_missing_rights(self, protocol: str, *, per_node: bool) -> list[str] | None:
+        """See ``Svm``: only asked for, not tried out, because half of the calls change something."""
+        granted = self.get_capabilities()
+        return None if granted is None else sorted(rights.needed(protocol, per_node=per_node) - granted)
+
+
+def _portal(record: NaElement) -> IscsiPortal:
+    return IscsiPortal(
+        record.get_child_content("ip-address"),
+        number(record, "ip-port"),
+        number(record, "tpgroup-tag"),
+        is_true(record, "is-interface-enabled"),
+    )
+
+
+def _api_names(record: NaElement) -> set[str]:
+    """The calls that a capability lists, several to an operation."""
+    return {
+        name.strip()
+        for operations in record.get_children()
+        for operation in operations.get_children()
+        for name in operation.get_child_content("api-name").split(",")
+    }
+
+
+def _pool(record: NaElement) -> Pool:
+    identity = record.get_child_by_name("volume-id-attributes")
+    clone = record.get_child_by_name("volume-clone-attributes")
+    return Pool(
+        name=identity.get_child_content("name") if identity is not None else "",
+        type=identity.get_child_content("type", "rw") if identity is not None else "",
+        is_clone=clone is not None and clone.get_child_by_name("volume-clone-parent-attributes") is not None,
+        state=_inner(record, "volume-state-attributes", "state"),
+        size=_optional(_inner(record, "volume-space-attributes", "size-total")),
+        available=_optional(_inner(record, "volume-space-attributes", "size-available")),
+        grows=_inner(record, "volume-autosize-attributes", "is-enabled").lower() == "true",
+    )
+
+
+def _inner(record: NaElement, group: str, name: str) -> str:
+    """A volume's attribute; "" where the filer leaves it out, as of a volume that is offline."""
+    attributes = record.get_child_by_name(group)
+    return attributes.get_child_content(name, "") if attributes is not None else ""
+
+
+def _optional(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None

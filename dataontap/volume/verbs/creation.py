@@ -1,0 +1,104 @@
+"""A volume is made: by the verb create, and by what Ganeti runs after it until the volume is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dataontap.client.array import LunSpec
+from dataontap.errors import VolumeError
+from dataontap.host.lun import Wanted
+from dataontap.volume import tag
+from dataontap.volume.tag import Tag
+from dataontap.volume.verbs.finding import noted
+from dataontap.volume.verbs.showing import show, take_down, wanted
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from dataontap.client.array import Lun, LunRef
+    from dataontap.volume.requests import Creation
+    from dataontap.volume.site import Site
+
+LOG = logging.getLogger(__name__)
+
+
+def create(site: Site, volume: Creation) -> None:
+    """See ``DataOnTapProvider.create``."""
+    with site.locks.volume(volume.name), site.igroups.doubted():
+        site.igroups.require_allowed()
+        site.array.prepare()
+        there = site.luns.in_the_way(volume.name)
+        if there is not None:
+            raise VolumeError(f"there is a LUN of this name in {there.where} already; it is left as it is")
+        clear_stale(site, volume.name)
+        place = site.luns.own(volume.name)
+        comment = tag.compose("", _mark(site, volume))
+        made = _make(site, volume, place, comment)
+        expected = wanted(site, made) if made else Wanted((), 0, site.devices.path(volume.name))
+        with site.making.rolled_back(place, partial(take_down, site, volume.name, expected.naas)):
+            if not site.array.comments_at_creation:
+                site.array.set_lun_comment(place, comment)
+            failed, _ = show(site, expected, site.masking.place_new(place))
+            device = site.devices.settle(volume.name, expected, failed, is_new=True)
+            if made is not None:
+                site.records.keep(volume.name, device, noted(made))
+            site.records.begin(volume.name)
+
+
+def _make(site: Site, volume: Creation, place: LunRef, comment: str) -> Lun | None:
+    """The LUN, made for certain; None where nothing of it has to be known, because configured commands find it."""
+
+    def is_ours(lun: Lun) -> bool:
+        if site.array.comments_at_creation:
+            return volume.uuid is not None and lun.comment == comment
+        # Nothing tells it from another yet, but it was not there a moment ago, and nothing was done with it.
+        return not lun.comment and not lun.mapped and lun.size >= volume.size
+
+    spec = LunSpec(site.settings.lun_ostype, site.settings.lun_space_reservation, comment)
+    made = site.making.make(place, lambda: site.array.create_lun(place, volume.size, spec), is_ours)
+    if made is not None or not site.devices.are_ours:
+        return made
+    with site.making.rolled_back(place):
+        return site.luns.at(place)  # the filer chose its serial number, and did not tell
+
+
+def _mark(site: Site, volume: Creation) -> Tag:
+    cluster, uuid = tag.cluster_word(site.cluster.name), volume.uuid or tag.UNKNOWN
+    return Tag(cluster, uuid, tag.DISK, igroup=site.settings.own_igroup)
+
+
+def clear_stale(site: Site, name: str) -> None:
+    """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's.
+
+    One that is not held is taken down. Scans bring each LUN of the group, also to nodes that did not ask.
+    """
+    if site.devices.find(name) is None:
+        return
+    LOG.warning("a device of %s is left here, of a LUN that is gone; taking it down", name)
+    take_down(site, name)
+    if site.devices.find(name) is not None:
+        raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
+
+
+def in_the_making(site: Site, name: str) -> AbstractContextManager[None]:
+    """While Ganeti makes a volume, a failure meanwhile takes the LUN away again; call with the volume's lock.
+
+    That takes four scripts: create, attach, open, setinfo. If one fails, Ganeti runs no other for the volume,
+    and forgets it (3.0.2, ganeti.backend.BlockdevCreate). A LUN that is mapped for another program's use stays:
+    that is not Ganeti's creation.
+    """
+    if not site.records.is_new(name):
+        return contextlib.nullcontext()
+    place = site.luns.own(name)
+
+    def release() -> None:
+        site.records.finish(name)  # first: what is left after this may be in use one day
+        others = {mapping.igroup for mapping in site.array.get_lun_map(place)} - site.igroups.mine
+        if others:
+            raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
+        take_down(site, name)
+
+    return site.making.rolled_back(place, release)

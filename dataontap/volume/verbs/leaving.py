@@ -1,0 +1,82 @@
+"""A volume's device leaves this node, or its LUN the filer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from dataontap.errors import DataOntapError, NoSuchLun, VolumeError
+from dataontap.volume.verbs.finding import recalled
+from dataontap.volume.verbs.showing import WITHDRAWAL_SECONDS
+from dataontap.volume.verbs.showing import take_down as take_down_device
+
+if TYPE_CHECKING:
+    from dataontap.client.array import LunRef
+    from dataontap.volume.requests import Volume
+    from dataontap.volume.site import Site
+
+LOG = logging.getLogger(__name__)
+
+
+def detach(site: Site, volume: Volume) -> None:
+    """See ``DataOnTapProvider.detach``."""
+    name = volume.name
+    with site.locks.volume(name):
+        note = site.records.lun(name)
+        naas = {*site.records.identities(name), *site.devices.identities(name)}
+        take_down_device(site, name)
+        if site.igroups.private:
+            _withdraw(site, name, recalled(site, note), naas)
+
+
+def _withdraw(site: Site, name: str, lun: LunRef | None, naas: Collection[str]) -> None:
+    """Take the LUN out of this node's groups: the one on record, or else the one that the device showed."""
+    site.deadline.curtail(WITHDRAWAL_SECONDS)
+    try:
+        if lun is None or not _is_withdrawn(site, lun):
+            lun = site.luns.shown_by(name, naas)
+            LOG.info("%s is found to be this volume's LUN", lun.path)
+            site.masking.withdraw(lun)
+    except DataOntapError as error:
+        which = lun.path if lun is not None else "its LUN"
+        LOG.warning("%s may still be mapped for this node: %s", which, error)
+
+
+def _is_withdrawn(site: Site, lun: LunRef) -> bool:
+    """Whether the LUN is not mapped for this node any more; False if there is none."""
+    try:
+        site.masking.withdraw(lun)
+    except NoSuchLun:
+        return False
+    return True
+
+
+def take_down(site: Site, name: str) -> None:
+    """See ``DataOnTapProvider.take_down``."""
+    with site.locks.volume(name):
+        take_down_device(site, name)
+
+
+def remove(site: Site, volume: Volume) -> None:
+    """See ``DataOnTapProvider.remove``."""
+    with site.locks.volume(volume.name):
+        take_down_device(site, volume.name)
+        if not site.removal.destroy(site.luns.own(volume.name)):
+            elsewhere = site.luns.search(volume.name)
+            if elsewhere is None or not site.removal.destroy_elsewhere(elsewhere):
+                LOG.warning("there is no LUN of this name any more; nothing to remove")
+
+
+def remove_left(site: Site, volume: Volume, *, in_use: bool) -> None:
+    """See ``DataOnTapProvider.remove_left``."""
+    with site.locks.volume(volume.name):
+        lun, others = site.luns.left_of(volume.name, volume.uuid)
+        if lun is not None and in_use:
+            raise VolumeError(f"{lun.path} stays: its device may be in use on a node, see the log")
+        if lun is not None:
+            LOG.warning("%s was left by Ganeti and is removed", lun.path)
+            site.removal.destroy_elsewhere(lun)
+        if others:
+            paths = ", ".join(other.path for other in others)
+            raise VolumeError(f"{paths} is still there and not provably this cluster's disk; it stays")
