@@ -1,4 +1,8 @@
-"""``python -m tests.sweep``: try every fault at every call of every verb and hook, and tell what became of it."""
+"""``python -m tests.sweep``: try faults at the calls of every verb and hook, and tell what became of them.
+
+By default each fault is tried once for each verb and API, and more often only where its outcome depends on more
+(choice.py); ``--all`` tries every fault at every call, and checks that by default nothing is overlooked.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.sweep import table
+from tests.sweep import choice, table
 from tests.sweep.judge import Verdict
+from tests.sweep.labs import Labs
 from tests.sweep.run import CleanRunFailed, Sweep
 from tests.sweep.scenarios import SCENARIOS
 from tests.testbed import product
 
-# Half of the cases wait for a deadline rather than work.
-JOBS = 5 * (os.cpu_count() or 1)
+# Most labs wait for a deadline rather than work.
+JOBS = 8 * (os.cpu_count() or 1)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.sweep", description="Every fault at every call.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.sweep", description="Faults at the calls of every verb and hook."
+    )
+    parser.add_argument("--all", action="store_true", help="every fault at every call")
     parser.add_argument("--only", default="", metavar="TEXT", help='cases with this in "VERB / CALL N / FAULT"')
     parser.add_argument("--json", type=Path, metavar="FILE", help="where every verdict goes")
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"labs at a time, {JOBS} by default")
@@ -64,27 +72,33 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="dataontap-sweep.") as place:
         directory = Path(place)
         installed = product.install(directory / "product")
-        sweep = Sweep(directory, installed, jobs=options.jobs, wanted=lambda case: options.only in case)
-        try:
-            calls = sweep.record(scenarios)
-        except CleanRunFailed as error:
-            print(f"sweep: without any fault: {error}", file=sys.stderr)
-            return 1
-        for name, made in calls.items():
-            print(f"{name:22} {' > '.join(api for api, _ in made) or 'asks nobody'}", flush=True)
-        verdicts = []
-        for verdict in [] if options.calls else sweep.run(scenarios, calls):
-            verdicts.append(verdict)
-            if verdict.problems:
-                print(_told(verdict), flush=True)
+        with Labs(directory, installed, options.jobs) as labs:
+            sweep = Sweep(labs, jobs=options.jobs)
+            try:
+                calls = sweep.record(scenarios)
+            except CleanRunFailed as error:
+                print(f"sweep: without any fault: {error}", file=sys.stderr)
+                return 1
+            for name, made in calls.items():
+                print(f"{name:22} {' > '.join(api for api, _ in made) or 'asks nobody'}", flush=True)
+            cases = [case for case in choice.every_case(scenarios, calls) if options.only in str(case)]
+            cases = cases if options.all else choice.representatives(cases)
+            verdicts = []
+            for verdict in [] if options.calls else sweep.run(cases):
+                verdicts.append(verdict)
+                if verdict.problems:
+                    print(_told(verdict), flush=True)
     if options.json:
         _save(options.json, verdicts)
     wrong = sum(1 for verdict in verdicts if verdict.problems)
     print(f"\n{table.matrix(verdicts)}\n\n{table.counts(verdicts)}\n")
     slowest = max((verdict.seconds for verdict in verdicts), default=0.0)
     seconds = time.monotonic() - began
+    overlooked = choice.overlooked(verdicts)
+    for line in overlooked:
+        print(f"OVERLOOKED by default: {line}")
     print(f"{len(verdicts)} cases in {seconds:.0f} s, the slowest run {slowest:.1f} s; {wrong} wrong")
-    return 1 if wrong or (not verdicts and not options.calls) else 0
+    return 1 if wrong or overlooked or (not verdicts and not options.calls) else 0
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Lab:
         options = ("--ontapi", f"1.{ontapi}", "--volume", "svm1/vol2")
         self.simulator = Simulator(directory / "filer", *options)
         self.node = Node(directory / "node", NODE, installed, self.simulator)
+        self._ontapi = ontapi
         self._per_node = per_node
         self._timeout = 0
 
@@ -66,6 +67,10 @@ class Lab:
     ) -> None:
         self._stack.close()
 
+    def fits(self, ontapi: int, *, per_node: bool) -> bool:
+        """Whether it is a lab of this kind."""
+        return (self._ontapi, self._per_node) == (ontapi, per_node)
+
     def _stand_in_for_gnt_cluster(self) -> None:
         programs = self._directory / "sbin"
         programs.mkdir()
@@ -87,14 +92,19 @@ class Lab:
     def restore(self, volume: str) -> None:
         """After a case with ``volume``: all is well, and nothing of it is left."""
         self.simulator.control.clear()
-        if any(self.node.path(LINKS).glob(f"*/*/{volume}*")):
-            for name in (volume, f"{volume}.snap"):
-                self.node.fabric("detach", "--volume", name)
+        for name in {link.name for link in self.node.path(LINKS).glob(f"*/*/{volume}*")}:
+            self.fabric("detach", "--volume", name)
         for path in self.luns(volume):
             self.inventory.ask("lun-destroy", path=path, force=True)
-        if OWN_GROUP in self.inventory.exactly(OTHERS):
+        if self._per_node and OWN_GROUP in self.inventory.exactly(OTHERS):
             self.inventory.ask("igroup-destroy", initiator_group_name=OWN_GROUP, force=True)
         shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
+
+    def fabric(self, verb: str, *arguments: str) -> None:
+        """Show the node what is mapped to the group for all nodes, or take a volume's device away."""
+        _, program, *command = self.node.fabric_command(verb)
+        outcome = self.quick.program(program, *command, *arguments)
+        assert outcome.status == 0, outcome.stderr
 
     def limit(self, seconds: int) -> None:
         """Give the next scripts this TIMEOUT."""

@@ -20,6 +20,7 @@ class Trial:
 
     ``timeout`` is the verb's TIMEOUT. ``cut_off``: from this fault on nobody reaches the filer any more.
     ``once``: what becomes of it does not depend on the volume's state, so that one is enough for a verb's call.
+    ``each_call_of``: the verbs for which it matters which of several calls of an API it strikes.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Trial:
     timeout: int = ENOUGH
     cut_off: bool = False
     once: bool = False
+    each_call_of: tuple[str, ...] = ()
 
     def makes_sense_at(self, api: str) -> bool:
         """Before and after are the same for a call that only asks; and some are faults of lists."""
@@ -52,10 +54,10 @@ def _errno(name: str, errno: str, reason: str, *, after: bool = False) -> Trial:
 _UNLISTED = r"volume vol[12] could not be listed: is offline \(errno 13042\)|errno 9012"
 
 
-def _unlisted(name: str, *, with_rows: bool) -> Trial:
+def _unlisted(name: str, *verbs: str, with_rows: bool) -> Trial:
     """A list that passed, and yet says that it lacks the volume in which the LUN is."""
     fault = Fault("volume-errors", errno="13042", reason="is offline", after=with_rows)
-    return Trial(name, fault, _UNLISTED)
+    return Trial(name, fault, _UNLISTED, each_call_of=verbs)
 
 
 def _both(trial: Trial) -> tuple[Trial, Trial]:
@@ -67,7 +69,10 @@ def _both(trial: Trial) -> tuple[Trial, Trial]:
 TRIALS = (
     _errno("errno 13001", "13001", "Job exists"),
     Trial(
-        "errno 13003", Fault("errno", errno="13003", reason="Insufficient privileges"), "errno 13003|LOGIN may not"
+        "errno 13003",
+        Fault("errno", errno="13003", reason="Insufficient privileges"),
+        "errno 13003|LOGIN may not",
+        each_call_of=("verify",),
     ),
     _errno("errno 13005", "13005", "Unable to find API"),
     _errno("errno 13114, done", "13114", "Timeout: Operation timed out", after=True),
@@ -80,11 +85,11 @@ TRIALS = (
     *_both(Trial("garbage", Fault("garbage"), _NOT_XML, once=True)),
     Trial("page, done", Fault("page", after=True), _NOT_XML, once=True),
     Trial("hollow, done", Fault("hollow", after=True), "announces|no usable|no device came up", timeout=10),
-    _unlisted("volume unlisted", with_rows=False),
-    _unlisted("volume unlisted, LUN found", with_rows=True),
+    _unlisted("volume unlisted", "attach", "remove", with_rows=False),  # in the disk's pool, or in all
+    _unlisted("volume unlisted, LUN found", "remove", "post-remove", with_rows=True),
     Trial("miscounted", Fault("miscounted"), "announces"),
     Trial("endless", Fault("endless"), "have no end"),
-    Trial("another", Fault("another"), "which was not asked for"),
+    Trial("another", Fault("another"), "which was not asked for", each_call_of=("create",)),
     Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML", once=True),
     Trial("external, done", Fault("external", after=True), "declares XML entities", once=True),
     Trial("nested, done", Fault("nested", after=True), _NOT_XML, once=True),

@@ -35,6 +35,7 @@ class Inventory:
     def __init__(self, simulator: Simulator, admin: CmodeClient) -> None:
         self._contents = simulator.state / "luns"
         self._admin = admin
+        self._digests: dict[str, tuple[tuple[int, ...], bytes]] = {}  # by UUID, with what the file was like
 
     def ask(self, api: str, **arguments: object) -> None:
         """Let the admin make a call; names have underscores for dashes."""
@@ -72,12 +73,22 @@ class Inventory:
         seen: dict[str, object] = {}
         for record in self._records("lun-get-iter", _SHOWN):
             if part in record["path"]:
-                data = (self._contents / record["uuid"]).read_bytes()
                 ways = [mapping for mapping in maps if mapping["path"] == record["path"]]
-                seen[record["path"]] = (record, sha256(data).digest(), ways)
+                seen[record["path"]] = (record, self._digest(record["uuid"]), ways)
         for group in self._records("igroup-get-iter", None):
             seen[group["initiator-group-name"]] = group
         return seen
+
+    def _digest(self, uuid: str) -> bytes:
+        """Of all data; a file that nobody wrote to since the last time is not read again."""
+        file = self._contents / uuid
+        now = file.stat()
+        like = (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+        known, digest = self._digests.get(uuid, ((), b""))
+        if known != like:
+            digest = sha256(file.read_bytes()).digest()
+            self._digests[uuid] = (like, digest)
+        return digest
 
     def _data(self, uuid: str) -> bytes:
         with (self._contents / uuid).open("rb") as content:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from types import TracebackType
 
-from tests.testbed.node import PYTHON, Node, Outcome
+from tests.testbed.node import PATH, PYTHON, Node, Outcome
 from tests.testbed.product import ROOT, Product
 
 
@@ -43,6 +43,10 @@ class Quick:
     def hook(self, name: str, environ: Mapping[str, str]) -> Outcome:
         """Run one of the hooks in this environment."""
         return self._run({"program": str(self._product.hooks / name)}, (), environ)
+
+    def program(self, path: str, *arguments: str) -> Outcome:
+        """Run another program that is written in Python."""
+        return self._run({"program": path}, arguments, {"LC_ALL": "C", "PATH": PATH})
 
     def module(self, name: str, *arguments: str) -> Outcome:
         """Run a module of the library, as ``python3 -m`` does."""

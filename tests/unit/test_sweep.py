@@ -1,0 +1,56 @@
+"""The fault sweep's default choice: which case stands for which others."""
+
+from __future__ import annotations
+
+from tests.sweep.choice import every_case, overlooked, representatives
+from tests.sweep.judge import BORNE, MENDED, Case, Verdict
+from tests.sweep.scenarios import SCENARIOS
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def cases(*names: str, api: str, calls: int = 1) -> list[Case]:
+    scenarios = [BY_NAME[name] for name in names]
+    return every_case(scenarios, {name: [(api, nth) for nth in range(1, calls + 1)] for name in names})
+
+
+def names(chosen: list[Case], fault: str) -> list[str]:
+    return [f"{case.scenario.name} {case.nth}" for case in chosen if case.trial.name == fault]
+
+
+def test_one_case_stands_for_a_verbs_calls_of_an_api() -> None:
+    every = cases("detach", "n: detach", api="lun-unmap", calls=2)
+    assert names(every, "reset") == ["detach 1", "detach 2", "n: detach 1", "n: detach 2"]
+    assert names(representatives(every), "reset") == ["detach 1"]
+
+
+def test_each_fault_and_each_api_has_one() -> None:
+    every = [case for api in ("lun-unmap", "lun-map") for case in cases("detach", "n: detach", api=api)]
+    chosen = representatives(every)
+    assert {(case.api, case.trial.name) for case in chosen} == {(case.api, case.trial.name) for case in every}
+    assert len(chosen) == len({(case.api, case.trial.name) for case in chosen})
+
+
+def test_it_does_not_stand_for_a_refusal_nor_for_a_state_of_its_own_nor_for_a_new_volume() -> None:
+    chosen = representatives(cases("attach", "attach (copy)", "attach (here)", api="lun-get-iter"))
+    assert names(chosen, "401") == ["attach 1", "attach (copy) 1", "attach (here) 1"]
+    assert names(representatives(cases("setinfo", "setinfo (new)", api="lun-set-comment")), "foreign") == [
+        "setinfo 1",
+        "setinfo (new) 1",
+    ]
+
+
+def test_nor_for_another_call_where_that_matters() -> None:
+    chosen = representatives(cases("remove", "remove (other pool)", api="lun-get-iter", calls=2))
+    assert len(names(chosen, "volume unlisted")) == 4
+    assert names(chosen, "401") == ["remove 1"]
+
+
+def test_what_it_overlooks_is_told() -> None:
+    every = cases("detach", "n: detach", api="lun-unmap")
+    verdicts = [Verdict(case, BORNE, (), 0.0, "") for case in every if case.trial.name == "reset"]
+    assert overlooked(verdicts) == []
+    other = Verdict(verdicts[1].case, MENDED, (), 0.0, "")
+    assert overlooked([verdicts[0], other]) == [
+        "n: detach / lun-unmap 1 / reset: failed, then done, but detach / lun-unmap 1 / reset: borne"
+    ]
