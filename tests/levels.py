@@ -124,7 +124,7 @@ def vm() -> Count:
 
 LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
-    "unit": Level(tests("unit", "-q"), "pure: no program, no socket, no waiting"),
+    "unit": Level(tests("unit", "-q", "-n", "logical"), "pure: no program, no socket, no waiting"),
     "contract": Level(
         tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
     ),

@@ -1,9 +1,10 @@
-"""Unit tests start no program, open no socket and never sleep."""
+"""Unit tests start no program, open no socket and never wait."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Callable, NoReturn
 import pytest
 from hypothesis import settings
 
+from dataontap.host.udev import Events
 from tests.unit.stage import Stage
 from tests.unit.volume import CREATION, make
 
@@ -23,15 +25,28 @@ class OutsideWorld(BaseException):
     """Not an Exception, so that no handler in the code under test can swallow it."""
 
 
+@pytest.fixture(scope="session")
+def sleepers() -> list[dict[str, object]]:
+    """The default arguments of our constructors that are time.sleep: the test that needs one passes its own."""
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "dataontap"]
+    classes = {member for module in modules for member in vars(module).values() if isinstance(member, type)}
+    defaults = [getattr(vars(one).get("__init__"), "__kwdefaults__", None) or {} for one in classes]
+    return [default for default in defaults if time.sleep in default.values()]
+
+
 @pytest.fixture(autouse=True)
-def nothing_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever wants the outside world here wants the contract level."""
+def nothing_outside(monkeypatch: pytest.MonkeyPatch, sleepers: list[dict[str, object]]) -> None:
+    """A test that needs the outside world, or time, belongs to the contract level; see clock.py."""
 
     def refuse(*arguments: Any, **options: Any) -> NoReturn:
         raise OutsideWorld(arguments)
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(Events, "_wait", refuse)
+    for defaults in sleepers:
+        for name in [name for name, value in defaults.items() if value is time.sleep]:
+            monkeypatch.setitem(defaults, name, refuse)
     monkeypatch.setattr(time, "sleep", refuse)
 
 

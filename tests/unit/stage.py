@@ -37,6 +37,7 @@ from dataontap.volume.provider import DataOnTapProvider
 from dataontap.volume.site import Site
 from tests.simulator import provision
 from tests.simulator.filer import Filer
+from tests.unit.clock import Clock
 from tests.unit.healthy import HealthyNode
 from tests.unit.zapi import NAMESPACE, ask
 
@@ -120,30 +121,18 @@ def no_paths() -> NoReturn:
     raise AssertionError
 
 
-class Clock:
-    """Time that passes only while somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 class StageHost(Host):
     """A node that sees, after each scan, what the filer maps to its group. Its devices are but names and sizes.
 
-    While it is ``blind`` a scan finds nothing. ``scans`` has the commands of each.
+    While it is ``blind`` a scan finds nothing. ``scans`` has the commands of each. Nothing comes or goes while a
+    verb waits for it.
     """
 
     ATTACH = (("scan", "{name}"),)
     DETACH = (("drop", "{name}"),)
 
     def __init__(self, filer: Filer) -> None:
-        super().__init__(run=no_programs, sleep=lambda seconds: None)
+        super().__init__(run=no_programs)
         self._filer = filer
         self.node = "node1.example"
         self.held_by: list[str] = []
@@ -180,6 +169,23 @@ class StageHost(Host):
     def holders(self, device: str) -> list[str]:
         return self.held_by
 
+    def await_release(self, device: str, deadline: Deadline) -> None:
+        if held := self.holders(device):
+            raise DeviceError(f"its device is in use by {', '.join(held)}")
+
+    def _await(
+        self,
+        condition: Callable[[], bool],
+        deadline: Deadline,
+        problem: str,
+        failed: list[str],
+        *,
+        patience: float | None,
+        remedy: str = "",
+    ) -> None:
+        over = Deadline(0, clock=Clock())
+        super()._await(condition, over, problem, failed, patience=patience, remedy=remedy)
+
 
 @dataclass(frozen=True)
 class StageCluster:
@@ -207,8 +213,8 @@ class Stage:
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
         self.host = StageHost(self.filer)
-        self.clock: Clock | None = None
-        self.again: Again = lambda error, tries: None  # without a clock: what happens before a repetition
+        self.clock = Clock()
+        self.again: Again | None = None  # what happens before a repetition; None: waiting, as on a node
         self.tunnel: str | None = "svm1"
         self.node = "node1.example"
         self.cluster = "cluster.example"
@@ -259,10 +265,25 @@ class Stage:
     @property
     def client(self) -> CmodeClient:
         """A new client."""
-        return self._client(self.again)
+        return self._client(self._deadline)
 
-    def _client(self, again: Again) -> CmodeClient:
+    def _client(self, deadline: Deadline) -> CmodeClient:
+        again = self.again or Patience(deadline, clock=self.clock, sleep=self.clock.sleep)
         return CmodeClient(NaServer(self.wire, tunnel=self.tunnel, again=again), self._remembered)
+
+    @property
+    def _deadline(self) -> Deadline:
+        return Deadline(self.settings.timeout, clock=self.clock)
+
+    @property
+    def locks(self) -> Locks:
+        """This node's, as the next verb uses them; who has one keeps it while the verb waits for it."""
+
+        def wait(descriptor: int, seconds: float) -> bool:
+            self.clock.sleep(seconds)
+            return False
+
+        return Locks(self._deadline, directory=f"{self.directory}/{self.node}/run", wait=wait)
 
     @property
     def settings(self) -> Settings:
@@ -283,14 +304,11 @@ class Stage:
         """What the next verb works with."""
         settings = self.settings
         self.wire.calls.clear()
-        clock = self.clock
-        # On the machine's own clock unit tests' waits end sooner than they began.
-        deadline = Deadline(settings.timeout, clock=clock) if clock else Deadline(settings.timeout / 100)
-        patience = Patience(deadline, clock=clock, sleep=clock.sleep) if clock else None
-        locks = Locks(Deadline(0.5), directory=f"{self.directory}/{self.node}/run")
+        deadline = self._deadline
+        locks = self.locks
         names = Names(f"{self.directory}/run/udev")
         san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
-        connect = lru_cache(maxsize=None)(lambda: self._client(patience) if patience else self.client)
+        connect = lru_cache(maxsize=None)(lambda: self._client(deadline))
         devices = Devices(
             settings,
             host=self.host,

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from dataontap.host.node import Limits
 from dataontap.host.run import brief
 from dataontap.host.san import San
 from dataontap.host.sysfs import SECTOR, Nexus, Sysfs
-from dataontap.host.udev import Events, Names
+from dataontap.host.udev import Names
+from tests.unit.clock import Clock, QuietEvents
 
 HOSTS = (2, 3)
 # Devices that every machine has lend their numbers to the maps.
@@ -72,7 +74,8 @@ class FakeNode:
         for folder in ("class/scsi_disk", "class/scsi_device", "block"):
             (self.sysfs / folder).mkdir(parents=True)
         self.dev.mkdir()
-        self.deadline = Deadline(60)
+        self.clock = Clock()
+        self.deadline = Deadline(60, clock=self.clock)
         self.limits = Limits()
         self.wants_maps = True
 
@@ -311,6 +314,6 @@ class FakeNode:
             self.deadline,
             wants_maps=self.wants_maps,
             ask=self.ask,
-            events=Events,
+            events=partial(QuietEvents, clock=self.clock),
             limits=self.limits,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,12 +38,16 @@ TOUCHES = {
 VERBS = sorted(REQUESTS)
 
 
-def sources(repository: Path) -> Iterator[tuple[str, ast.Module]]:
+@cache
+def sources(repository: Path) -> list[tuple[str, ast.Module]]:
     package = repository / "dataontap"
-    for file in sorted(package.rglob("*.py")):
-        yield file.relative_to(package).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+    return [
+        (file.relative_to(package).as_posix(), ast.parse(file.read_text(encoding="utf-8")))
+        for file in sorted(package.rglob("*.py"))
+    ]
 
 
+@cache
 def imported(tree: ast.Module) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -53,6 +57,12 @@ def imported(tree: ast.Module) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return names
+
+
+@cache
+def spellings(tree: ast.Module) -> set[str]:
+    nodes = (node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name)))
+    return {ast.unparse(node) for node in nodes}
 
 
 @pytest.mark.parametrize("module", OWNERS)
@@ -67,11 +77,7 @@ def test_each_dependency_has_one_importer(repository: Path, module: str) -> None
 
 @pytest.mark.parametrize("spelled", TOUCHES)
 def test_the_process_is_touched_in_one_place(repository: Path, spelled: str) -> None:
-    def touches(tree: ast.Module) -> bool:
-        nodes = (node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name)))
-        return any(ast.unparse(node) == spelled for node in nodes)
-
-    assert {file for file, tree in sources(repository) if touches(tree)} == TOUCHES[spelled]
+    assert {file for file, tree in sources(repository) if spelled in spellings(tree)} == TOUCHES[spelled]
 
 
 def test_nothing_is_asserted_where_python_o_would_drop_it(repository: Path) -> None:

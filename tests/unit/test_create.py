@@ -20,7 +20,7 @@ from dataontap.errors import (
     VolumeError,
 )
 from dataontap.volume.requests import Creation
-from tests.unit.stage import Clock, Stage
+from tests.unit.stage import Stage
 from tests.unit.volume import CREATION, MIB, PATH, RESET, TAG, UNTRUSTED
 
 
@@ -201,7 +201,6 @@ class TestCreate:
     def test_a_filer_that_is_always_busy_is_given_up_in_time(self, stage: Stage) -> None:
         """The time for undoing is granted once, not once a try."""
         busy = TransportError("503", status=503, transient=True)
-        stage.clock = Clock()
         stage.wire.lose("lun-create-by-size", after=False, error=busy, times=1000)
         with pytest.raises(TransportError, match="503"):
             stage.provider.create(CREATION)

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.deadline import Deadline
 from dataontap.errors import DeadlineError, TransportError
-from dataontap.state.locks import Locks
 from tests.simulator import copies
 from tests.unit.stage import Stage
 from tests.unit.volume import EXCLUSIVE, MIB, NODE1, NODE2, PATH, VOLUME
@@ -116,7 +114,7 @@ class TestTheLockOfScans:
 
     def test_configured_commands_wait_for_it(self, made: Stage) -> None:
         with (
-            Locks(Deadline(5), directory=f"{made.directory}/{made.node}/run").scan(),
+            made.locks.scan(),
             pytest.raises(DeadlineError, match="the lock of this node's scans"),
         ):
             made.provider.detach(VOLUME)
@@ -124,7 +122,7 @@ class TestTheLockOfScans:
     def test_our_own_hands_do_not(self, made: Stage) -> None:
         made.options.update(ISCSI_DETACH_COMMANDS=None, ISCSI_ATTACH_COMMANDS=None)
         made.host.devices.clear()
-        with Locks(Deadline(5), directory=f"{made.directory}/{made.node}/run").scan():
+        with made.locks.scan():
             made.provider.detach(VOLUME)
         assert made.groups(PATH) == []
 
@@ -135,7 +133,7 @@ class TestTheLockOfScans:
 
         def look(api: str) -> None:
             try:
-                with Locks(Deadline(0.001), directory=f"{made.directory}/{made.node}/run").scan():
+                with made.locks.scan():
                     held[api] = False
             except DeadlineError:
                 held[api] = True
@@ -153,7 +151,7 @@ class TestTheLockOfScans:
         waited: list[bool] = []
 
         def again(error: Exception, tries: int) -> None:
-            with Locks(Deadline(0.001), directory=f"{made.directory}/{made.node}/run").scan():
+            with made.locks.scan():
                 waited.append(True)
 
         made.again = again
