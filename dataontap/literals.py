@@ -195,7 +195,7 @@ def absolute_path(value: object) -> str:
     return str(value)
 
 
-@reader("{name}, {hostname} and {pool} in braces, {name} at least")
+@reader("a path with {name} in it, perhaps {hostname} and {pool}, and no other braces")
 def device_path_format(value: object) -> str:
     """A path with ``{name}`` and perhaps ``{hostname}`` and ``{pool}`` in it."""
     path = str(absolute_path(value))
