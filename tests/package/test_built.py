@@ -99,3 +99,6 @@ def test_the_man_pages_are_well_formed(page: Path) -> None:
     formatted = subprocess.run(groff, env=environment, capture_output=True, text=True, check=True)
     assert formatted.stderr == ""
     assert "SEE ALSO" in formatted.stdout
+    # A command that is broken or stretched can be neither copied nor searched for.
+    lines = [re.sub(r"^ +\S{1,6} +", "", line) for line in formatted.stdout.splitlines()[1:-1]]  # no short tags
+    assert [line for line in lines if line.endswith("\N{HYPHEN}") or re.search(r"[^ .?!)] {2,}\S", line)] == []
