@@ -40,7 +40,6 @@ class ContractError(DataOntapError):
 
     def __init__(self, variable: str, problem: str) -> None:
         super().__init__(f"{variable}: {problem}")
-        self.variable = variable
 
 
 class ConfigError(DataOntapError):
@@ -52,7 +51,6 @@ class DeadlineError(DataOntapError):
 
     def __init__(self, step: str, seconds: float, *, limit: str = "TIMEOUT") -> None:
         super().__init__(f"no time left for: {step} ({limit} is {seconds:g} s)")
-        self.step = step
 
 
 class VolumeError(DataOntapError):
