@@ -43,7 +43,6 @@ class ContractError(DataOntapError):
 
     def __init__(self, variable: str, problem: str) -> None:
         super().__init__(f"{variable}: {problem}")
-        self.variable = variable
 
 
 class ConfigError(DataOntapError):
@@ -55,7 +54,6 @@ class DeadlineError(DataOntapError):
 
     def __init__(self, step: str, seconds: float, *, limit: str = "TIMEOUT") -> None:
         super().__init__(f"no time left for: {step} ({limit} is {seconds:g} s)")
-        self.step = step
 
 
 class VolumeError(DataOntapError):

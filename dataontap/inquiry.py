@@ -33,22 +33,22 @@ _TRIES = 3  # each unit attention is told once, before the answer
 _DEVICE_IDENTIFICATION = bytes((0x12, 1, 0x83, 2, 0, 0))
 _READ_CAPACITY = bytes((0x9E, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0))
 
-TIMEOUT_MS = 3000
+_TIMEOUT_MS = 3000
 
 
-def identity(device: str, timeout_ms: int = TIMEOUT_MS) -> tuple[str, str]:
+def identity(device: str) -> tuple[str, str]:
     """Whose LUN answers at ``device``: (NAA, digits), (NO_LUN, why) or (DEAD, why). Raises nothing.
 
-    May take longer than ``timeout_ms`` where a path is blocked while its session recovers: the kernel's own time
+    May take longer than ``_TIMEOUT_MS`` where a path is blocked while its session recovers: the kernel's own time
     limit does not run then. Whoever cannot afford that asks for the path's state first, or asks in a child.
     """
-    kind, told = _command(device, _DEVICE_IDENTIFICATION, 512, timeout_ms)
+    kind, told = _command(device, _DEVICE_IDENTIFICATION, 512)
     return (kind, str(told)) if isinstance(told, str) else _naa(told)
 
 
-def capacity(device: str, timeout_ms: int = TIMEOUT_MS) -> tuple[str, str]:
+def capacity(device: str) -> tuple[str, str]:
     """How large the LUN is that answers at ``device``: (SIZE, bytes), (NO_LUN, why) or (DEAD, why)."""
-    kind, told = _command(device, _READ_CAPACITY, 32, timeout_ms)
+    kind, told = _command(device, _READ_CAPACITY, 32)
     if isinstance(told, str):
         return kind, told
     if len(told) < 12:
@@ -57,7 +57,7 @@ def capacity(device: str, timeout_ms: int = TIMEOUT_MS) -> tuple[str, str]:
     return SIZE, str((last + 1) * block)
 
 
-def _command(device: str, command: bytes, length: int, timeout_ms: int) -> tuple[str, str | bytes]:
+def _command(device: str, command: bytes, length: int) -> tuple[str, str | bytes]:
     """The data that ``device`` answers ``command`` with, or a kind and why there is none."""
     try:
         descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -65,7 +65,7 @@ def _command(device: str, command: bytes, length: int, timeout_ms: int) -> tuple
         return DEAD, f"cannot be opened: {error.strerror}"
     try:
         for _ in range(_TRIES):
-            kind, told = _exchange(descriptor, command, length, timeout_ms)
+            kind, told = _exchange(descriptor, command, length)
             if kind != _AGAIN:
                 return kind, told
         return DEAD, "unit attention again and again"
@@ -79,10 +79,10 @@ _AGAIN = "again"
 _DATA = "data"
 
 
-def _exchange(descriptor: int, command: bytes, length: int, timeout_ms: int) -> tuple[str, str | bytes]:
+def _exchange(descriptor: int, command: bytes, length: int) -> tuple[str, str | bytes]:
     data, sense, words = array("B", bytes(length)), array("B", bytes(64)), array("B", command)
     addresses = (data.buffer_info()[0], words.buffer_info()[0], sense.buffer_info()[0])
-    fields = (ord("S"), _FROM_DEVICE, len(words), len(sense), 0, length, *addresses, timeout_ms)
+    fields = (ord("S"), _FROM_DEVICE, len(words), len(sense), 0, length, *addresses, _TIMEOUT_MS)
     header = array("B", pack(_HEADER, *fields, *(0 for _ in range(12))))
     ioctl(descriptor, _SG_IO, header, True)
     answered = unpack(_HEADER, header.tobytes())

@@ -71,7 +71,6 @@ class HookCall(Disk):
     path: str
     phase: str
     master: str
-    instance: str
     new_primary: str | None
     disks: tuple[InstanceDisk, ...]
     is_repair: bool = False
@@ -146,7 +145,6 @@ def _hook_call(environ: Mapping[str, str]) -> Fields:
         "path": _text(environ, "GANETI_HOOKS_PATH"),
         "phase": _text(environ, "GANETI_HOOKS_PHASE"),
         "master": _text(environ, "GANETI_MASTER"),
-        "instance": _text(environ, "GANETI_INSTANCE_NAME"),
         "new_primary": environ.get("GANETI_NEW_PRIMARY") or None,
         "is_repair": "True" in (environ.get("GANETI_MIGRATE_CLEANUP"), environ.get("GANETI_FAILOVER_CLEANUP")),
         "disks": tuple(_our_disks(environ)),

@@ -65,7 +65,7 @@ def test_a_file_of_the_first_implementation() -> None:
         ("LOGIN = 'b'", "f:4: LOGIN: is given twice, first in line 2"),
         (
             "LUN_DEVICE_PATH_FORMAT = '/dev/{name:d}'",
-            "f:4: LUN_DEVICE_PATH_FORMAT: expected {name}, {hostname} and",
+            "f:4: LUN_DEVICE_PATH_FORMAT: expected a path with {name} in",
         ),
         ("PORT = 70000", "f:4: PORT: expected a whole number from 1 to 65535, not 70000"),
         ("PORT = True", "f:4: PORT: expected a whole number from 1 to 65535, not True"),
@@ -84,7 +84,7 @@ def test_a_file_of_the_first_implementation() -> None:
             "STORAGE_FAMILY = 'ontap cluster'",
             "f:4: STORAGE_FAMILY: 'ontap cluster' is none of ontap_cluster, ontap_7mode",
         ),
-        ("LUN_DEVICE_PATH_FORMAT = '/dev/{host}'", "f:4: LUN_DEVICE_PATH_FORMAT: expected {name}, {hostname} and"),
+        ("LUN_DEVICE_PATH_FORMAT = '/dev/{host}'", "f:4: LUN_DEVICE_PATH_FORMAT: expected a path with {name} in"),
         ("LUN_DEVICE_PATH_FORMAT = '/dev/{name'", "f:4: LUN_DEVICE_PATH_FORMAT: '/dev/{name'"),
         ("ISCSI_ATTACH_COMMANDS = ('multipath', '-r')", "f:4: ISCSI_ATTACH_COMMANDS: expected a tuple of tuples"),
         ("ISCSI_ATTACH_COMMANDS = ((),)", "f:4: ISCSI_ATTACH_COMMANDS: one of the commands in"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -160,7 +161,7 @@ def test_any_environment_is_a_request_or_a_named_error(variables: dict[str, str]
         try:
             read(request_type, variables)
         except ContractError as error:
-            assert error.variable in str(error)
+            assert re.match(r"[A-Z][A-Z_]+: .", str(error))
 
 
 @given(NAMES, st.integers(1, 10**9))
@@ -168,7 +169,7 @@ def test_what_is_taken_is_what_was_said(name: str, size: int) -> None:
     try:
         creation = read(Creation, {"VOL_NAME": name, "VOL_SIZE": str(size)})
     except ContractError as error:
-        assert error.variable == "VOL_NAME"
+        assert str(error).startswith("VOL_NAME: ")
         assert ".." in name or name[0] in ".-"
     else:
         assert (creation.name, creation.size) == (name, size * MIB)

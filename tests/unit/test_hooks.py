@@ -33,7 +33,7 @@ MOVE = {
 }
 REMOVAL = {**MOVE, "GANETI_HOOKS_PATH": "instance-remove", "GANETI_HOOKS_PHASE": "post"}
 DISKS = tuple(InstanceDisk(index, name, f"u-{name}") for index, name in enumerate(("a", "b", "c")))
-CALL = HookCall({}, "instance-remove", "post", "node1.example", "inst1.example", None, DISKS)
+CALL = HookCall({}, "instance-remove", "post", "node1.example", None, DISKS)
 
 
 class Programs:
@@ -94,7 +94,7 @@ class TestWhoseTurnItIs:
     def test_only_our_disks_are_even_looked_at(self) -> None:
         call = HOOKS["pre-migrate"].expects(MOVE, "node2.example")
         assert call is not None
-        assert (call.instance, call.disks) == ("inst1.example", (InstanceDisk(1, "v", "u-1"),))
+        assert call.disks == (InstanceDisk(1, "v", "u-1"),)
 
     @pytest.mark.parametrize("name", HOOKS)
     def test_no_disk_of_ours(self, name: str) -> None:

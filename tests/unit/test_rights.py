@@ -125,7 +125,7 @@ def test_every_verb_and_hook_works_with_it(stage: Stage, igroup: str) -> None:
     provider.verify(Verification({}, Verification.usual))
     provider.close(VOLUME)
     provider.detach(VOLUME)
-    call = HookCall({}, "instance-migrate", "pre", "node1", "inst", "node1", (InstanceDisk(0, "v", "u-1"),))
+    call = HookCall({}, "instance-migrate", "pre", "node1", "node1", (InstanceDisk(0, "v", "u-1"),))
     pre_move(call, stage.provider, no_programs)
     provider.remove(Volume(PARAMS, "v.snap", None))
     stage.host.devices.clear()
