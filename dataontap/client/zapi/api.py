@@ -29,13 +29,6 @@ MARKUP_LIMIT = 250_000
 _REASON_LIMIT = 120
 _ROOM = 132
 _LEAST_REASON = 30
-_HINTS = {
-    codes.EAPIPRIVILEGE: "verify credentials tells what LOGIN lacks",
-    codes.ESUSPENDED: "system services web ontapi modify -suspended false",
-    codes.NO_SUCH_VOLUME: "see POOL, or the disk's pool",
-    codes.ENOSPC: "the pool is full, see volume show",
-    **dict.fromkeys(codes.SEEN_BY_ANOTHER_GROUP, "initiator in two igroups? see lun igroup show -initiator"),
-}
 
 Send = Callable[[bytes], bytes]
 Again = Callable[[DataOntapError, int], None]
@@ -269,7 +262,7 @@ class NaServer:
             return f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
         if code == codes.EAPIERROR and not self._tunnel and "vserver" in reason.lower():
             return "is CLUSTER_MODE_VSERVER missing?"
-        return _HINTS.get(code, "")
+        return codes.HINTS.get(code, "")
 
 
 def _append(parent: Any, arguments: Arguments) -> None:

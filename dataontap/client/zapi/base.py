@@ -45,8 +45,8 @@ class BaseClient:
             self._remembered.put(self.server.version)
         return self.server.version
 
-    def ensure_ontapi_version(self) -> None:
-        """Let later requests go by the filer's API version, as remembered or else asked for."""
+    def prepare(self) -> None:
+        """Let later requests go by the filer's version, as remembered or else asked for."""
         version = self._remembered.get() if self._remembered is not None else None
         if version is None:
             self.get_ontapi_version()

@@ -59,3 +59,12 @@ REFUSALS: dict[str, type[Refusal]] = {
     LUN_MAPPING_CONFLICT: MapConflict,
     EAPIPRIVILEGE: NotAllowed,
 }
+
+# What the admin can do about it.
+HINTS = {
+    EAPIPRIVILEGE: "verify credentials tells what LOGIN lacks",
+    ESUSPENDED: "system services web ontapi modify -suspended false",
+    NO_SUCH_VOLUME: "see POOL, or the disk's pool",
+    ENOSPC: "the pool is full, see volume show",
+    **dict.fromkeys(SEEN_BY_ANOTHER_GROUP, "initiator in two igroups? see lun igroup show -initiator"),
+}

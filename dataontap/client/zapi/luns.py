@@ -38,10 +38,6 @@ class LunCalls(BaseClient):
         """Whether the filer's lun-create-by-size knows ``comment``."""
         return self.server.version >= self.COMMENT_SINCE
 
-    def prepare(self) -> None:
-        """Learn the filer's version."""
-        self.ensure_ontapi_version()
-
     def place(self, pool: str | None, name: str) -> LunRef:
         """See ``Luns``."""
         return LunRef(pool, name, f"{VOLUMES}{pool}/{name}")
