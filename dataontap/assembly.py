@@ -58,41 +58,36 @@ def assemble(
 def _devices(settings: Settings, deadline: Deadline, array: Connect, locks: Locks) -> Devices:
     """This node's devices."""
     from dataontap.host import run as programs
-    from dataontap.host.commands import Host
     from dataontap.host.multipath import Multipath
-    from dataontap.host.san import San
-    from dataontap.host.sysfs import Sysfs
+    from dataontap.host.node import Limits, Node
+    from dataontap.host.sysfs import Kernel, Sysfs
     from dataontap.host.udev import Names
     from dataontap.volume.devices import Devices
 
-    names = Names()
-    san = San(Sysfs(), Multipath(programs.run, deadline), names, deadline, wants_maps=settings.multipath)
-    target = _target(settings, deadline, array)
-    return Devices(
-        settings,
-        host=Host(),
-        san=san,
-        names=names,
-        connect=target.connect,
-        known=target.known,
-        locks=locks,
-        deadline=deadline,
+    node = Node(
+        Sysfs(),
+        Kernel(),
+        Multipath(programs.run, deadline),
+        Names(),
+        deadline,
+        wants_maps=settings.multipath,
+        limits=Limits.of(deadline.seconds),
     )
+    return Devices(settings, node, _target(settings, deadline, array), locks, programs.run)
 
 
 def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
     """The initiator groups."""
     from dataontap.host import fc, iscsi
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import FilerCaches
     from dataontap.volume.igroups import Igroups
 
-    identity = (settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
     return Igroups(
         settings,
         cluster,
         array,
         initiators=fc.initiators if settings.storage_protocol == "fc" else iscsi.initiators,
-        memory=partial(Memory, "igroup", *identity),
+        memory=FilerCaches(settings).igroup,
     )
 
 
@@ -112,22 +107,22 @@ def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Con
 
 def _target(settings: Settings, deadline: Deadline, array: Connect) -> IscsiTarget:
     """The SVM's iSCSI target."""
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import FilerCaches
     from dataontap.volume.targets import IscsiTarget
 
-    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
-    return IscsiTarget(array, _iscsi(settings, deadline), memory)
+    return IscsiTarget(array, _iscsi(settings, deadline), FilerCaches(settings).target())
 
 
 def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     """This node's iSCSI initiator."""
     from dataontap.host import run as programs
     from dataontap.host.iscsi import Iscsi
+    from dataontap.host.iscsi_problems import Failures
     from dataontap.host.iscsi_records import Chap, Records
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import Cache
 
     chap = None
     if settings.iscsi_chap_user and settings.iscsi_chap_password:
         chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
-    records = Records(programs.run, deadline, chap=chap, memory=partial(Memory, "iscsi-records"))
-    return Iscsi(programs.run, deadline, records, failures=f"{RUN}/portal")
+    records = Records(programs.run, deadline, chap=chap, cache=partial(Cache, "iscsi-records"))
+    return Iscsi(programs.run, deadline, records, Failures(f"{RUN}/portal"))

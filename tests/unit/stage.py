@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,16 +16,14 @@ from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError, TransportError
-from dataontap.host.commands import Host
 from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
-from dataontap.host.san import San
-from dataontap.host.sysfs import Sysfs
-from dataontap.host.udev import Names
+from dataontap.host.node import Node
+from dataontap.host.sysfs import Kernel, Nexus, Sysfs
+from dataontap.host.udev import Events, Names
+from dataontap.state.cache import Cache, VersionCache
 from dataontap.state.locks import Locks
-from dataontap.state.memory import Memory
 from dataontap.state.records import Records
-from dataontap.state.versions import RememberedVersion
 from dataontap.volume.checks import Checks
 from dataontap.volume.cluster import Cluster, Templates
 from dataontap.volume.devices import Devices
@@ -116,39 +113,48 @@ def no_programs(*argv: str, timeout: float) -> NoReturn:
     raise AssertionError(argv)
 
 
-def no_paths() -> NoReturn:
+class NoTarget:
     """Nor may one look for the filer's target: devices come by commands here."""
-    raise AssertionError
+
+    def connect(self) -> list[Nexus]:
+        raise AssertionError
+
+    known = connect
 
 
-class StageHost(Host):
+class NoWaiting(Events):
+    """Nothing comes or goes on the stage while a verb waits for it."""
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        return condition()
+
+
+class StageHost:
     """A node that sees, after each scan, what the filer maps to its group. Its devices are but names and sizes.
 
-    While it is ``blind`` a scan finds nothing. ``scans`` has the commands of each. Nothing comes or goes while a
-    verb waits for it.
+    While it is ``blind`` a scan finds nothing. ``scans`` has the command of each.
     """
 
     ATTACH = (("scan", "{name}"),)
     DETACH = (("drop", "{name}"),)
 
     def __init__(self, filer: Filer) -> None:
-        super().__init__(run=no_programs)
         self._filer = filer
         self.node = "node1.example"
         self.held_by: list[str] = []
         self.blind = False
         self.fails_after_scan = False
-        self.scans: list[tuple[tuple[str, ...], ...]] = []
+        self.scans: list[tuple[str, ...]] = []
         self.devices: dict[str, int] = {}
 
-    def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
+    def find_device(self, name: str) -> str | None:
         return f"/dev/disk/{name}" if name in self.devices else None
 
-    def run_commands(self, commands: Iterable[tuple[str, ...]], deadline: Deadline, **values: str) -> list[str]:
-        if commands == self.DETACH:
-            del self.devices[values["name"]]
-            return []
-        self.scans.append(tuple(commands))
+    def run(self, *argv: str, timeout: float) -> str:
+        if argv[0] == "drop":
+            del self.devices[argv[1]]
+            return ""
+        self.scans.append(argv)
         if not self.blind:
             seen = [
                 ("svm1", group)
@@ -158,13 +164,10 @@ class StageHost(Host):
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
         if self.fails_after_scan:
             raise DeviceError("after the scan")
-        return []
+        return ""
 
     def size(self, device: str) -> int:
         return self.devices[device.rpartition("/")[2]]
-
-    def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
-        return self.size(device) >= size
 
     def holders(self, device: str) -> list[str]:
         return self.held_by
@@ -172,19 +175,6 @@ class StageHost(Host):
     def await_release(self, device: str, deadline: Deadline) -> None:
         if held := self.holders(device):
             raise DeviceError(f"its device is in use by {', '.join(held)}")
-
-    def _await(
-        self,
-        condition: Callable[[], bool],
-        deadline: Deadline,
-        problem: str,
-        failed: list[str],
-        *,
-        patience: float | None,
-        remedy: str = "",
-    ) -> None:
-        over = Deadline(0, clock=Clock())
-        super()._await(condition, over, problem, failed, patience=patience, remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -225,7 +215,7 @@ class Stage:
         self.templates: Templates | None = None  # which disk templates Ganeti tells that it has
         self.portals = {("192.0.2.1", 3260): ""}  # where LUNs are served over iSCSI, and why not to be reached
         self._hosts: dict[str, StageHost] = {}
-        self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
+        self._remembered = VersionCache("stage", directory=f"{directory}/run")
         self.params: dict[str, str] = {}  # the disk's, which hooks are not told of
         self.options: dict[str, object] = {
             "POOL": "vol1",
@@ -276,14 +266,19 @@ class Stage:
         return Deadline(self.settings.timeout, clock=self.clock)
 
     @property
-    def locks(self) -> Locks:
-        """This node's, as the next verb uses them; who has one keeps it while the verb waits for it."""
+    def other_locks(self) -> Locks:
+        """This node's locks, as another script takes them: its waiting takes no time of the verb's."""
+        return self._locks(Clock())
+
+    def _locks(self, clock: Clock) -> Locks:
+        """A lock that is held stays so while its wait passes on ``clock``."""
 
         def wait(descriptor: int, seconds: float) -> bool:
-            self.clock.sleep(seconds)
+            clock.sleep(seconds)
             return False
 
-        return Locks(self._deadline, directory=f"{self.directory}/{self.node}/run", wait=wait)
+        deadline = Deadline(self.settings.timeout, clock=clock)
+        return Locks(deadline, directory=f"{self.directory}/{self.node}/run", wait=wait)
 
     @property
     def settings(self) -> Settings:
@@ -305,27 +300,16 @@ class Stage:
         settings = self.settings
         self.wire.calls.clear()
         deadline = self._deadline
-        locks = self.locks
-        names = Names(f"{self.directory}/run/udev")
-        san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
+        locks = self._locks(self.clock)
         connect = lru_cache(maxsize=None)(lambda: self._client(deadline))
-        devices = Devices(
-            settings,
-            host=self.host,
-            san=san,
-            names=names,
-            connect=no_paths,
-            known=no_paths,
-            locks=locks,
-            deadline=deadline,
-        )
+        devices = Devices(settings, self._node(deadline), NoTarget(), locks, self.host.run)
         cluster = self._ganeti
         igroups = Igroups(
             settings,
             cluster,
             connect,
             initiators=lambda: [self.initiator] if self.initiator else [],
-            memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
+            memory=lambda group: Cache("igroup", self.node, group, directory=f"{self.directory}/run"),
         )
         records = Records(
             {},
@@ -335,6 +319,28 @@ class Stage:
         )
         checks = partial(self._checks, cluster, connect, igroups)
         return Site(settings, cluster, deadline, connect, devices, igroups, locks, records, checks)
+
+    def _node(self, deadline: Deadline) -> Node:
+        host = self.host
+
+        class StageNode(Node):
+            """This node, but for the devices, which are the host's."""
+
+            def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
+                return host.find_device(name)
+
+            def size(self, device: str) -> int:
+                return host.size(device)
+
+            def holders(self, device: str) -> list[str]:
+                return host.holders(device)
+
+            def claims(self, device: str) -> list[str]:
+                return []
+
+        sys, names = f"{self.directory}/sys", Names(f"{self.directory}/run/udev")
+        multipath = Multipath(no_programs, deadline)
+        return StageNode(Sysfs(sys), Kernel(sys), multipath, names, deadline, events=NoWaiting)
 
     @property
     def _ganeti(self) -> StageCluster:

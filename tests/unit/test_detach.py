@@ -114,7 +114,7 @@ class TestTheLockOfScans:
 
     def test_configured_commands_wait_for_it(self, made: Stage) -> None:
         with (
-            made.locks.scan(),
+            made.other_locks.scan(),
             pytest.raises(DeadlineError, match="the lock of this node's scans"),
         ):
             made.provider.detach(VOLUME)
@@ -122,7 +122,7 @@ class TestTheLockOfScans:
     def test_our_own_hands_do_not(self, made: Stage) -> None:
         made.options.update(ISCSI_DETACH_COMMANDS=None, ISCSI_ATTACH_COMMANDS=None)
         made.host.devices.clear()
-        with made.locks.scan():
+        with made.other_locks.scan():
             made.provider.detach(VOLUME)
         assert made.groups(PATH) == []
 
@@ -133,7 +133,7 @@ class TestTheLockOfScans:
 
         def look(api: str) -> None:
             try:
-                with made.locks.scan():
+                with made.other_locks.scan():
                     held[api] = False
             except DeadlineError:
                 held[api] = True
@@ -151,7 +151,7 @@ class TestTheLockOfScans:
         waited: list[bool] = []
 
         def again(error: Exception, tries: int) -> None:
-            with made.locks.scan():
+            with made.other_locks.scan():
                 waited.append(True)
 
         made.again = again

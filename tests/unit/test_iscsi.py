@@ -13,10 +13,10 @@ import pytest
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError, DeadlineError, DeviceError
 from dataontap.host.iscsi import Iscsi, Target, initiators
-from dataontap.host.iscsi_problems import Problems
+from dataontap.host.iscsi_problems import Failures, Problems
 from dataontap.host.iscsi_records import Chap, Portal, Record, Records
 from dataontap.host.sysfs import Nexus
-from dataontap.state.memory import Memory
+from dataontap.state.cache import Cache
 
 NAME = "iqn.1992-08.com.netapp:sn.c0ffee00:vs.3"
 FIRST, SECOND = Portal("192.0.2.1", 3260, 1028), Portal("2001:db8::2", 3260, 1029)
@@ -149,14 +149,13 @@ def make(open_iscsi: OpenIscsi) -> MakeIscsi:
     ) -> Iscsi:
         directory = str(open_iscsi.directory)
         deadline = deadline or Deadline(60)
-        memory = partial(Memory, "records", directory=f"{directory}/run")
+        cache = partial(Cache, "records", directory=f"{directory}/run")
         return Iscsi(
             run,
             deadline,
-            kind(run, deadline, chap=chap, memory=memory),
-            failures=f"{directory}/failures",
+            kind(run, deadline, chap=chap, cache=cache),
+            Failures(f"{directory}/failures", clock=lambda: open_iscsi.now),
             sysfs=f"{directory}/sys",
-            clock=lambda: open_iscsi.now,
         )
 
     return iscsi
@@ -355,12 +354,17 @@ class TestMessages:
     def test_one_portal_is_enough(
         self, open_iscsi: OpenIscsi, make: MakeIscsi, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level("INFO")
         open_iscsi.down(SECOND)
         assert make().connect(TARGET) == [Nexus(2, 0, 0)]
         assert (
             "the portal does not answer (connection timed out), see the filer's interface ([2001:db8::2]:3260)"
             in (caplog.text)
         )
+        whole = next(
+            line for line in caplog.messages if line.startswith("no login to [2001:db8::2]:3260: iscsiadm")
+        )
+        assert "Could not log into all portals" in whole, "also what the child was told"
 
     def test_none_that_works_is_an_error_and_tried_each_time(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
         for portal in TARGET.portals:

@@ -11,9 +11,10 @@ import pytest
 
 from dataontap.deadline import Deadline
 from dataontap.host.iscsi import Iscsi, Target
+from dataontap.host.iscsi_problems import Failures
 from dataontap.host.iscsi_records import Portal, Records
 from dataontap.host.sysfs import RUNNING, Nexus, ScsiPath, Sysfs
-from dataontap.state.memory import Memory
+from dataontap.state.cache import Cache
 from tests.testbed.product import ROOT
 
 RECORDED: dict[str, Any] = json.loads((ROOT / "tests/data/node.json").read_text(encoding="utf-8"))
@@ -49,8 +50,8 @@ def test_paths_and_map(sysfs: str) -> None:
     (found,) = seen.maps_of([NAA])
     assert (found.name, found.title, found.paths) == ("dm-0", f"3{NAA}", ("sda", "sdb"))
     assert [one.name for one in seen.maps_on("sda")] == ["dm-0"]
-    assert seen.state("sda") == RUNNING
-    assert seen.size("dm-0") == seen.size("sda") == 64 * 1024 * 1024
+    assert seen.block("sda").state == RUNNING
+    assert seen.block("dm-0").size == seen.block("sda").size == 64 * 1024 * 1024
     assert seen.luns() == {NUMBER}
     assert seen.path_at(Nexus(0, 0, 0), NUMBER) in paths
 
@@ -63,8 +64,8 @@ def test_sessions(sysfs: str, tmp_path: Path) -> None:
 
     name = RECORDED["outputs"]["iscsiadm -m session"].split()[3]
     target = Target(name, (Portal("127.0.0.1", 3260, 1028), Portal("127.0.0.2", 3260, 1029)))
-    memory = Memory("records", directory=str(tmp_path))
-    memory.put(str(tmp_path / "no-records"))
-    records = Records(run, Deadline(60), memory=lambda build: memory)
-    iscsi = Iscsi(run, Deadline(60), records, failures=str(tmp_path), sysfs=sysfs)
+    cache = Cache("records", directory=str(tmp_path))
+    cache.put(str(tmp_path / "no-records"))
+    records = Records(run, Deadline(60), cache=lambda build: cache)
+    iscsi = Iscsi(run, Deadline(60), records, Failures(str(tmp_path)), sysfs=sysfs)
     assert sorted(iscsi.connect(target)) == [Nexus(0, 0, 0), Nexus(1, 0, 0)]
