@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Connect = Callable[[], "Array"]
 
 
+# How long verify waits for a portal to answer.
+_REACH_SECONDS = 2.0
+
+
 def assemble(
     settings: Settings,
     cluster: Cluster,
@@ -47,7 +51,7 @@ def assemble(
         cluster,
         deadline,
         array,
-        devices=_devices(settings, deadline, array, locks),
+        devices=_devices(settings, deadline, locks),
         igroups=igroups,
         locks=locks,
         records=Records(environ, enabled=not settings.debug, config_file=config_file),
@@ -55,7 +59,7 @@ def assemble(
     )
 
 
-def _devices(settings: Settings, deadline: Deadline, array: Connect, locks: Locks) -> Devices:
+def _devices(settings: Settings, deadline: Deadline, locks: Locks) -> Devices:
     """This node's devices."""
     from dataontap.host import run as programs
     from dataontap.host.multipath import Multipath
@@ -73,7 +77,7 @@ def _devices(settings: Settings, deadline: Deadline, array: Connect, locks: Lock
         wants_maps=settings.multipath,
         limits=Limits.of(deadline.seconds),
     )
-    return Devices(settings, node, _target(settings, deadline, array), locks, programs.run)
+    return Devices(settings, node, _target(settings, deadline), locks, programs.run)
 
 
 def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
@@ -95,22 +99,23 @@ def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Con
     """What verify looks at."""
     from dataontap.host.facts import Facts
     from dataontap.host.lvm import Lvm
+    from dataontap.host.reach import reached
     from dataontap.volume.checks import Checks
     from dataontap.volume.filer_checks import FilerChecks
     from dataontap.volume.node_checks import NodeChecks
 
     facts = Facts(deadline)
     of_node = NodeChecks(settings, cluster, igroups, facts, Lvm(facts))
-    of_filer = FilerChecks(settings, cluster, array, igroups, _target(settings, deadline, array).reached)
+    of_filer = FilerChecks(settings, cluster, array, igroups, partial(reached, seconds=_REACH_SECONDS))
     return Checks(of_node.checks, of_filer.checks)
 
 
-def _target(settings: Settings, deadline: Deadline, array: Connect) -> IscsiTarget:
+def _target(settings: Settings, deadline: Deadline) -> IscsiTarget:
     """The SVM's iSCSI target."""
     from dataontap.state.cache import FilerCaches
     from dataontap.volume.targets import IscsiTarget
 
-    return IscsiTarget(array, _iscsi(settings, deadline), FilerCaches(settings).target())
+    return IscsiTarget(_iscsi(settings, deadline), FilerCaches(settings).target())
 
 
 def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:

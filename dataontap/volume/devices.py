@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import DeadlineError, DeviceError, HostError
 from dataontap.host.bring_up import Coming
@@ -27,22 +27,13 @@ if TYPE_CHECKING:
     from dataontap.host.node import Node
     from dataontap.host.sysfs import Nexus
     from dataontap.state.locks import Locks
+    from dataontap.volume.targets import IscsiTarget
 
 LOG = logging.getLogger(__name__)
 
 # Fibre Channel has no way of its own yet; what the first implementation ran.
 FC_ATTACH_COMMANDS: literals.Commands = (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle"))
 _UNLINK_SECONDS = 5.0
-
-
-class Target(Protocol):
-    """The filer's target, as far as this node sees it."""
-
-    def connect(self) -> Sequence[Nexus]:
-        """Where this node sees it, after logging in as far as need be."""
-
-    def known(self) -> Sequence[Nexus]:
-        """Where this node has ever seen it since it booted."""
 
 
 class Devices:
@@ -52,14 +43,14 @@ class Devices:
     """
 
     def __init__(
-        self, settings: Settings, node: Node, target: Target, locks: Locks, run: Callable[..., str]
+        self, settings: Settings, node: Node, target: IscsiTarget, locks: Locks, run: Callable[..., str]
     ) -> None:
         self._settings = settings
         self.node = node
         self.proof = Proof(node)
         self.going = Going(node)
         self._coming = Coming(node, self.proof, self.going)
-        self._target = target
+        self.target = target
         self._locks = locks
         self._commands = Commands(node, run)
         commands = settings.attach_commands
@@ -106,13 +97,6 @@ class Devices:
         device = self.find(name)
         known = self.node.identities(device) if device is not None else ()
         return (*known, *self.node.names.given(self.path(name)))
-
-    def reach(self) -> Sequence[Nexus]:
-        """Where this node sees the target, after logging in as far as need be; nothing where commands look for it.
-
-        Takes its time: call it before the lock of scans is taken.
-        """
-        return self._target.connect() if self.are_ours else ()
 
     # Call these with the node's lock of scans
 
@@ -163,7 +147,7 @@ class Devices:
     def scan(
         self, name: str, wanted: Wanted, numbers: Sequence[int], nexuses: Sequence[Nexus]
     ) -> tuple[list[str], bool]:
-        """Let this node see the LUN, at ``nexuses`` as ``reach`` told, by one of these LUN ids.
+        """Let this node see the LUN, at ``nexuses``, by one of these LUN ids.
 
         What is left of another LUN by this name, or of this one without a living path, goes before. Returns what
         went wrong, as sentences, and whether the volume had no device here before.
@@ -172,7 +156,7 @@ class Devices:
         self._clear_dead(name, wanted.naas)
         is_new = not self._is_here(name, wanted.naas)
         if self._attach_commands is None:
-            return self._coming.scan(wanted, numbers, nexuses, self._target.known()), is_new
+            return self._coming.scan(wanted, numbers, nexuses, self.target.known()), is_new
         return self._commands.run_all(self._attach_commands, **self._words(name)), is_new
 
     # And these without: they wait, or take it themselves

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable
 from dataontap.errors import NotAllowed, TransportError
 from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
 from dataontap.volume.orphans import Orphans
+from dataontap.volume.targets import told
 
 LOG = logging.getLogger(__name__)
 
@@ -29,8 +30,7 @@ _NO_ROOM = 1 << 20
 class FilerChecks:
     """One method a check; ``checks`` has them by name.
 
-    ``array`` connects at its first call; ``portals`` tells where the SVM's LUNs are served over iSCSI,
-    and why this node does not get there.
+    ``array`` connects at its first call; ``reach`` tells why this node does not get to addresses, "" if it does.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class FilerChecks:
         cluster: Cluster,
         array: Callable[[], Array],
         igroups: Igroups,
-        portals: Callable[[], Mapping[Place, str]],
+        reach: Callable[[Iterable[Place]], Mapping[Place, str]],
     ) -> None:
         self._settings = settings
         self._connect = array
         self._igroups = igroups
-        self._portals = portals
+        self._reach = reach
         self._cluster = cluster
         self._refusal: TransportError | None = None
 
@@ -142,8 +142,7 @@ class FilerChecks:
         if self._settings.attach_commands is not None:
             yield unchecked("portals", "LUNs come by configured commands")
             return
-        self._array()
-        portals = self._portals()
+        portals = self._reach([(portal.address, portal.port) for portal in told(self._array()).portals])
         lost = {place: why for place, why in portals.items() if why}
         if lost:
             what = "the portals " if len(lost) > 1 else "the portal "

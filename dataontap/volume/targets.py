@@ -7,16 +7,14 @@ import json
 import logging
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
-from dataontap.errors import DeviceError, OntapError
+from dataontap.errors import OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
-from dataontap.host.reach import reached
 
 if TYPE_CHECKING:
-    from dataontap.client.array import Array, IscsiPortal
-    from dataontap.host.reach import Place
+    from dataontap.client.array import IscsiPortal, Svm
     from dataontap.host.sysfs import Nexus
     from dataontap.state.cache import Cache
 
@@ -26,54 +24,46 @@ LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,222}")
 _LAST_PORT = 65535
 _LAST_TAG = 65535  # RFC 7143, TargetPortalGroupTag: 16 bits
-_REACH_SECONDS = 2.0
 
 
 class IscsiTarget:
-    """The SVM's iSCSI target, and this node's sessions to it."""
+    """This node's sessions to the SVM's iSCSI target, as far as ``iscsi`` makes them; ``cache`` has the target."""
 
-    def __init__(self, client: Callable[[], Array], iscsi: Iscsi, cache: Cache) -> None:
-        self._client = client
+    def __init__(self, iscsi: Iscsi, cache: Cache) -> None:
         self._iscsi = iscsi
         self._cache = cache
 
-    def connect(self) -> list[Nexus]:
-        """Where this node sees the target, after logging in as far as need be; DeviceError if it cannot."""
-        cached = self._cached()
-        if cached is not None:
-            try:
-                return self._iscsi.connect(cached)
-            except DeviceError as error:
-                LOG.warning("%s; asking the filer whether its portals are others now", error)
-        return self._iscsi.connect(self._ask())
-
-    def reached(self) -> dict[Place, str]:
-        """Where the filer says that the target is served, each place with why this node does not reach it."""
-        return reached([(portal.address, portal.port) for portal in self._ask().portals], _REACH_SECONDS)
-
-    def known(self) -> list[Nexus]:
-        """Where this node has sessions to the target, in whatever state, as far as the target is cached."""
-        cached = self._cached()
-        return self._iscsi.known(cached) if cached is not None else []
-
-    def _cached(self) -> Target | None:
+    def cached(self) -> Target | None:
+        """The target as the filer told it last; None if that was over a day ago."""
         try:
             name, portals = json.loads(self._cache.get() or "null")
             return Target(name, tuple(Portal(*portal) for portal in portals))
         except (ValueError, TypeError):
             return None
 
-    def _ask(self) -> Target:
-        """What the filer says of its target; OntapError where it has none that can be used."""
-        client = self._client()
-        name = client.get_iscsi_service_details()
-        if name is None:
-            raise OntapError("the SVM has no iSCSI service; see vserver iscsi create")
-        if not _NAME.fullmatch(name):
-            raise OntapError(f"the filer names an iSCSI target that is none: {name!r}")
-        portals = _usable(client.get_iscsi_target_details())
-        self._cache.put(json.dumps([name, [[portal.address, portal.port, portal.tag] for portal in portals]]))
-        return Target(name, portals)
+    def keep(self, target: Target) -> None:
+        """Remember what the filer has just told."""
+        portals = [[portal.address, portal.port, portal.tag] for portal in target.portals]
+        self._cache.put(json.dumps([target.name, portals]))
+
+    def connect(self, target: Target) -> list[Nexus]:
+        """Where this node sees the target, after logging in as far as need be; DeviceError if it cannot."""
+        return self._iscsi.connect(target)
+
+    def known(self) -> list[Nexus]:
+        """Where this node has sessions to the target, in whatever state, as far as the target is cached."""
+        cached = self.cached()
+        return self._iscsi.known(cached) if cached is not None else []
+
+
+def told(svm: Svm) -> Target:
+    """What the filer says of its target; OntapError where it has none that can be used."""
+    name = svm.get_iscsi_service_details()
+    if name is None:
+        raise OntapError("the SVM has no iSCSI service; see vserver iscsi create")
+    if not _NAME.fullmatch(name):
+        raise OntapError(f"the filer names an iSCSI target that is none: {name!r}")
+    return Target(name, _usable(svm.get_iscsi_target_details()))
 
 
 def _usable(found: Sequence[IscsiPortal]) -> tuple[Portal, ...]:

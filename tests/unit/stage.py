@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Callable, NoReturn
 from lxml import etree
 
 from dataontap import config
+from dataontap.client.array import Array
 from dataontap.client.retry import Patience
 from dataontap.client.zapi.api import Again, NaElement, NaServer
 from dataontap.client.zapi.cmode import CmodeClient
@@ -19,7 +21,7 @@ from dataontap.errors import DeviceError, TransportError
 from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Node
-from dataontap.host.sysfs import Kernel, Nexus, Sysfs
+from dataontap.host.sysfs import Kernel, Sysfs
 from dataontap.host.udev import Events, Names
 from dataontap.state.cache import Cache, VersionCache
 from dataontap.state.locks import Locks
@@ -32,6 +34,7 @@ from dataontap.volume.igroups import Igroups
 from dataontap.volume.node_checks import NodeChecks
 from dataontap.volume.provider import DataOnTapProvider
 from dataontap.volume.site import Site
+from dataontap.volume.targets import IscsiTarget
 from tests.simulator import provision
 from tests.simulator.filer import Filer
 from tests.unit.clock import Clock
@@ -113,13 +116,17 @@ def no_programs(*argv: str, timeout: float) -> NoReturn:
     raise AssertionError(argv)
 
 
-class NoTarget:
+class NoTarget(IscsiTarget):
     """Nor may one look for the filer's target: devices come by commands here."""
 
-    def connect(self) -> list[Nexus]:
+    def __init__(self) -> None:
+        pass
+
+    def cached(self) -> NoReturn:
         raise AssertionError
 
-    known = connect
+    def known(self) -> NoReturn:
+        raise AssertionError
 
 
 class NoWaiting(Events):
@@ -156,15 +163,16 @@ class StageHost:
             return ""
         self.scans.append(argv)
         if not self.blind:
-            seen = [
-                ("svm1", group)
-                for group in ("ganeti", *(f"{kind}-{self.node}" for kind in ("g", "fast", "g-fast")), "special")
-            ]
-            mapped = {path for group in seen for path in self._filer.maps.get(group, {}).values()}
-            self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
+            own = (f"{kind}-{self.node}" for kind in ("g", "fast", "g-fast"))
+            self.devices = self.shown({"ganeti", "special", *own})
         if self.fails_after_scan:
             raise DeviceError("after the scan")
         return ""
+
+    def shown(self, groups: Collection[str]) -> dict[str, int]:
+        """The sizes of the LUNs that the filer maps to any of these groups, by their names."""
+        mapped = {path for group in groups for path in self._filer.maps.get(("svm1", group), {}).values()}
+        return {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
 
     def size(self, device: str) -> int:
         return self.devices[device.rpartition("/")[2]]
@@ -199,10 +207,12 @@ class Stage:
 
     def __init__(self, directory: Path, *, ontapi: int = 180) -> None:
         self.directory = directory
+        self.array: Array | None = None  # in the place of the client that speaks ZAPI to the filer
         self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage", strict=True)
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
-        self.host = StageHost(self.filer)
+        self.make_host: Callable[[], StageHost] = partial(StageHost, self.filer)  # of a node that was not here yet
+        self.host = self.make_host()
         self.clock = Clock()
         self.again: Again | None = None  # what happens before a repetition; None: waiting, as on a node
         self.tunnel: str | None = "svm1"
@@ -234,7 +244,7 @@ class Stage:
         """Act as another node, with devices and records of its own, from now on."""
         self._hosts[self.node] = self.host
         self.node = node
-        self.host = self._hosts.get(node) or StageHost(self.filer)
+        self.host = self._hosts.get(node) or self.make_host()
         self.host.node = node
         return self
 
@@ -301,7 +311,8 @@ class Stage:
         self.wire.calls.clear()
         deadline = self._deadline
         locks = self._locks(self.clock)
-        connect = lru_cache(maxsize=None)(lambda: self._client(deadline))
+        array = self.array
+        connect = (lambda: array) if array else lru_cache(maxsize=None)(lambda: self._client(deadline))
         devices = Devices(settings, self._node(deadline), NoTarget(), locks, self.host.run)
         cluster = self._ganeti
         igroups = Igroups(
@@ -346,10 +357,10 @@ class Stage:
     def _ganeti(self) -> StageCluster:
         return StageCluster(self.cluster, self.node, frozenset({*self.nodes, self.node}), self.templates)
 
-    def _checks(self, cluster: Cluster, client: Callable[[], CmodeClient], igroups: Igroups) -> Checks:
+    def _checks(self, cluster: Cluster, client: Callable[[], Array], igroups: Igroups) -> Checks:
         facts = self.healthy.facts
         of_node = NodeChecks(self.settings, cluster, igroups, facts, Lvm(facts))
-        of_filer = FilerChecks(self.settings, cluster, client, igroups, lambda: self.portals)
+        of_filer = FilerChecks(self.settings, cluster, client, igroups, lambda places: self.portals)
         return Checks(of_node.checks, of_filer.checks)
 
     def tag(self, path: str, uuid: str = "u-1", kind: str = "disk") -> str:

@@ -16,6 +16,7 @@ from dataontap.host.sysfs import Nexus
 from dataontap.host.udev import Names
 from dataontap.state.locks import Locks
 from dataontap.volume.devices import Devices
+from dataontap.volume.targets import IscsiTarget
 from tests.unit.sysfs import NEXUSES, FakeNode
 
 MIB = 1024 * 1024
@@ -35,11 +36,11 @@ def node(tmp_path: Path) -> FakeNode:
     return node
 
 
-class Seen:
+class Seen(IscsiTarget):
     """The target: where this node sees it."""
 
-    def connect(self) -> list[Nexus]:
-        return NEXUSES
+    def __init__(self) -> None:
+        pass
 
     def known(self) -> list[Nexus]:
         return NEXUSES

@@ -157,7 +157,9 @@ class TestPool:
                 return [pool]
 
         site = stage.site
-        checks = FilerChecks(site.settings, site.cluster, lambda: cast(CmodeClient, Told()), site.igroups, dict)
+        checks = FilerChecks(
+            site.settings, site.cluster, lambda: cast(CmodeClient, Told()), site.igroups, lambda places: {}
+        )
         assert [finding.severity.value for finding in checks.pool()] == expected
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from dataontap.client.array import IscsiPortal
+from dataontap.client.array import IscsiPortal, Svm
 from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import DeviceError, OntapError
@@ -17,7 +18,9 @@ from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
 from dataontap.host.sysfs import Nexus
 from dataontap.state.cache import Cache
+from dataontap.volume.site import Site
 from dataontap.volume.targets import IscsiTarget
+from dataontap.volume.verbs.showing import reach
 from tests.unit.stage import Stage
 
 
@@ -41,13 +44,28 @@ def initiator() -> Initiator:
     return Initiator()
 
 
+@dataclass(frozen=True)
+class Seat:
+    """All that reaching the target takes of a site: what verbs do is tried with it."""
+
+    array: Svm
+    target: IscsiTarget
+    are_ours: bool = True
+
+    @property
+    def devices(self) -> Seat:
+        return self
+
+    def connect(self) -> Sequence[Nexus]:
+        return reach(cast(Site, self))
+
+
 @pytest.fixture
-def target(stage: Stage, initiator: Initiator, tmp_path: Path) -> IscsiTarget:
-    client = stage.client
-    return IscsiTarget(lambda: client, initiator, Cache("target", "filer", directory=str(tmp_path)))
+def target(stage: Stage, initiator: Initiator, tmp_path: Path) -> Seat:
+    return Seat(stage.client, IscsiTarget(initiator, Cache("target", "filer", directory=str(tmp_path))))
 
 
-def test_the_filer_names_target_and_portals(stage: Stage, target: IscsiTarget, initiator: Initiator) -> None:
+def test_the_filer_names_target_and_portals(stage: Stage, target: Seat, initiator: Initiator) -> None:
     assert target.connect() == [Nexus(2, 0, 0)]
     (told,) = initiator.told
     assert told.name.startswith("iqn.1992-08.com.netapp:sn.")
@@ -55,14 +73,14 @@ def test_the_filer_names_target_and_portals(stage: Stage, target: IscsiTarget, i
     assert stage.wire.calls == ["iscsi-service-get-iter", "iscsi-interface-get-iter"]
 
 
-def test_once_a_day(stage: Stage, target: IscsiTarget, initiator: Initiator) -> None:
+def test_once_a_day(stage: Stage, target: Seat, initiator: Initiator) -> None:
     target.connect()
     target.connect()
     assert initiator.told[0] == initiator.told[1]
     assert len(stage.wire.calls) == 2
 
 
-def test_again_when_it_does_not_work(stage: Stage, target: IscsiTarget, initiator: Initiator) -> None:
+def test_again_when_it_does_not_work(stage: Stage, target: Seat, initiator: Initiator) -> None:
     target.connect()
     initiator.refuses = 1
     assert target.connect() == [Nexus(2, 0, 0)]
@@ -112,7 +130,7 @@ def test_what_the_filer_says_is_not_believed_blindly(
 ) -> None:
     cache = Cache("target", directory=str(tmp_path))
     with pytest.raises(OntapError, match=problem):
-        IscsiTarget(lambda: Liar(name, portals), initiator, cache).connect()
+        Seat(Liar(name, portals), IscsiTarget(initiator, cache)).connect()
     assert initiator.told == []
 
 
@@ -127,7 +145,7 @@ def test_an_odd_portal_is_left_out(
     """And said. The others serve, each once."""
     other = replace(FINE, address="2001:db8::2")
     found = [odd, other, replace(other, address="2001:DB8:0::2")]
-    IscsiTarget(lambda: Liar("iqn.a", found), initiator, Cache("target", directory=str(tmp_path))).connect()
+    Seat(Liar("iqn.a", found), IscsiTarget(initiator, Cache("target", directory=str(tmp_path)))).connect()
     assert initiator.told == [Target("iqn.a", (Portal("2001:db8::2", 3260, 1028),))]
     assert re.search(f"an iSCSI interface of the filer is left out: {problem}", caplog.text)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError
+from dataontap.errors import DataOntapError, DeviceError
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.moving import is_to_move
 from dataontap.volume.placement import Placement
+from dataontap.volume.targets import told
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun
+    from dataontap.host.sysfs import Nexus
     from dataontap.volume.site import Site
 
 LOG = logging.getLogger(__name__)
@@ -68,6 +71,25 @@ def _come(site: Site, expected: Wanted, placement: Placement) -> str:
         raise
 
 
+def reach(site: Site) -> Sequence[Nexus]:
+    """Where this node sees the target, after logging in as far as need be; nothing where commands look for it.
+
+    Takes its time: call it before the lock of scans is taken.
+    """
+    if not site.devices.are_ours:
+        return ()
+    target = site.devices.target
+    cached = target.cached()
+    if cached is not None:
+        try:
+            return target.connect(cached)
+        except DeviceError as error:
+            LOG.warning("%s; asking the filer whether its portals are others now", error)
+    fresh = told(site.array)
+    target.keep(fresh)
+    return target.connect(fresh)
+
+
 def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
     """Map the LUN if need be, and let this node see it.
 
@@ -75,7 +97,7 @@ def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str],
     volumes' scans wait while nothing of the LUN may be here: from that proof over one request to the scan.
     """
     name, devices = placement.lun.name, site.devices
-    nexuses = devices.reach()
+    nexuses = reach(site)
     while True:
         with site.locks.scan():
             taken = set() if placement.is_mapped else devices.make_room(name, placement.naas)
