@@ -180,10 +180,6 @@ class StageHost:
     def holders(self, device: str) -> list[str]:
         return self.held_by
 
-    def await_release(self, device: str, deadline: Deadline) -> None:
-        if held := self.holders(device):
-            raise DeviceError(f"its device is in use by {', '.join(held)}")
-
 
 @dataclass(frozen=True)
 class StageCluster:
