@@ -83,16 +83,15 @@ def _devices(settings: Settings, deadline: Deadline, array: Connect, locks: Lock
 def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
     """The initiator groups."""
     from dataontap.host import fc, iscsi
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import FilerCaches
     from dataontap.volume.igroups import Igroups
 
-    identity = (settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
     return Igroups(
         settings,
         cluster,
         array,
         initiators=fc.initiators if settings.storage_protocol == "fc" else iscsi.initiators,
-        memory=partial(Memory, "igroup", *identity),
+        memory=FilerCaches(settings).igroup,
     )
 
 
@@ -112,11 +111,10 @@ def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Con
 
 def _target(settings: Settings, deadline: Deadline, array: Connect) -> IscsiTarget:
     """The SVM's iSCSI target."""
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import FilerCaches
     from dataontap.volume.targets import IscsiTarget
 
-    memory = Memory("target", settings.hostname, str(settings.port), settings.cluster_mode_vserver, settings.login)
-    return IscsiTarget(array, _iscsi(settings, deadline), memory)
+    return IscsiTarget(array, _iscsi(settings, deadline), FilerCaches(settings).target())
 
 
 def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
@@ -124,10 +122,10 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     from dataontap.host import run as programs
     from dataontap.host.iscsi import Iscsi
     from dataontap.host.iscsi_records import Chap, Records
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import Cache
 
     chap = None
     if settings.iscsi_chap_user and settings.iscsi_chap_password:
         chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
-    records = Records(programs.run, deadline, chap=chap, memory=partial(Memory, "iscsi-records"))
+    records = Records(programs.run, deadline, chap=chap, cache=partial(Cache, "iscsi-records"))
     return Iscsi(programs.run, deadline, records, failures=f"{RUN}/portal")

@@ -27,7 +27,7 @@ def connect(settings: Settings, deadline: Deadline) -> Array:
     from dataontap.client.transport import Filer, Transport
     from dataontap.client.zapi.api import NaServer
     from dataontap.client.zapi.cmode import CmodeClient
-    from dataontap.state.versions import RememberedVersion
+    from dataontap.state.cache import FilerCaches
 
     filer = Filer(
         hostname=settings.hostname,
@@ -44,7 +44,6 @@ def connect(settings: Settings, deadline: Deadline) -> Array:
         LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all else can be read and changed on the way")
     elif not filer.verify:
         LOG.warning("VERIFY_CERT is False: who takes the filer's place gets LOGIN and PASSWORD; see CA_FILE")
-    vserver = settings.cluster_mode_vserver
-    server = NaServer(Transport(filer, deadline), tunnel=vserver, again=Patience(deadline))
-    remembered = RememberedVersion(filer.address, vserver, settings.login, settings.cert_file)
-    return CmodeClient(server, remembered)
+    transport = Transport(filer, deadline)
+    server = NaServer(transport, tunnel=settings.cluster_mode_vserver, again=Patience(deadline))
+    return CmodeClient(server, FilerCaches(settings).version())

@@ -22,7 +22,7 @@ from dataontap.host.run import ENVIRONMENT
 
 if TYPE_CHECKING:
     from dataontap.deadline import Deadline
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import Cache
 
 LOG = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Record:
 
 
 class Records:
-    """iscsiadm's node records. ``memory`` gives what is remembered of a program that is told by its file."""
+    """iscsiadm's node records. ``cache`` gives what is cached about a build of a program."""
 
     def __init__(
         self,
@@ -97,12 +97,12 @@ class Records:
         deadline: Deadline,
         *,
         chap: Chap | None = None,
-        memory: Callable[[str], Memory],
+        cache: Callable[[str], Cache],
     ) -> None:
         self._run = run
         self._deadline = deadline
         self._chap = chap
-        self._memory = memory
+        self._cache = cache
         self._nodes: Path | None = None
 
     def of(self, target: str) -> list[Record]:
@@ -139,11 +139,11 @@ class Records:
     def _database(self) -> Path:
         """The folder of the node records. Each distribution and release builds iscsiadm with its own."""
         if self._nodes is None:
-            memory = self._memory(_build_of("iscsiadm"))
-            told = memory.get()
+            cache = self._cache(_build_of("iscsiadm"))
+            told = cache.get()
             if told is None:
                 told = self._ask()
-                memory.put(told)
+                cache.put(told)
             self._nodes = Path(told)
         return self._nodes
 

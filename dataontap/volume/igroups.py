@@ -20,7 +20,7 @@ from dataontap.volume.twins import twins
 if TYPE_CHECKING:
     from dataontap.client.array import Array
     from dataontap.config import Settings
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import Cache
     from dataontap.volume.cluster import Cluster
 
 LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Igroups(IgroupNames):
         cluster: Cluster,
         array: Callable[[], Array],
         initiators: Callable[[], list[str]],
-        memory: Callable[[str], Memory],
+        memory: Callable[[str], Cache],
     ) -> None:
         super().__init__(settings, cluster)
         self._array = array

@@ -1,4 +1,4 @@
-"""Where the SVM's LUNs are reached: asked of the filer, remembered on this node for a day."""
+"""Where the SVM's LUNs are reached: asked of the filer, cached on this node for a day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dataontap.client.array import Array, IscsiPortal
     from dataontap.host.reach import Place
     from dataontap.host.sysfs import Nexus
-    from dataontap.state.memory import Memory
+    from dataontap.state.cache import Cache
 
 LOG = logging.getLogger(__name__)
 
@@ -32,17 +32,17 @@ _REACH_SECONDS = 2.0
 class IscsiTarget:
     """The SVM's iSCSI target, and this node's sessions to it."""
 
-    def __init__(self, client: Callable[[], Array], iscsi: Iscsi, memory: Memory) -> None:
+    def __init__(self, client: Callable[[], Array], iscsi: Iscsi, cache: Cache) -> None:
         self._client = client
         self._iscsi = iscsi
-        self._memory = memory
+        self._cache = cache
 
     def connect(self) -> list[Nexus]:
         """Where this node sees the target, after logging in as far as need be; DeviceError if it cannot."""
-        remembered = self._remembered()
-        if remembered is not None:
+        cached = self._cached()
+        if cached is not None:
             try:
-                return self._iscsi.connect(remembered)
+                return self._iscsi.connect(cached)
             except DeviceError as error:
                 LOG.warning("%s; asking the filer whether its portals are others now", error)
         return self._iscsi.connect(self._ask())
@@ -52,13 +52,13 @@ class IscsiTarget:
         return reached([(portal.address, portal.port) for portal in self._ask().portals], _REACH_SECONDS)
 
     def known(self) -> list[Nexus]:
-        """Where this node has sessions to the target, in whatever state, as far as it remembers the target."""
-        remembered = self._remembered()
-        return self._iscsi.known(remembered) if remembered is not None else []
+        """Where this node has sessions to the target, in whatever state, as far as the target is cached."""
+        cached = self._cached()
+        return self._iscsi.known(cached) if cached is not None else []
 
-    def _remembered(self) -> Target | None:
+    def _cached(self) -> Target | None:
         try:
-            name, portals = json.loads(self._memory.get() or "null")
+            name, portals = json.loads(self._cache.get() or "null")
             return Target(name, tuple(Portal(*portal) for portal in portals))
         except (ValueError, TypeError):
             return None
@@ -72,7 +72,7 @@ class IscsiTarget:
         if not _NAME.fullmatch(name):
             raise OntapError(f"the filer names an iSCSI target that is none: {name!r}")
         portals = _usable(client.get_iscsi_target_details())
-        self._memory.put(json.dumps([name, [[portal.address, portal.port, portal.tag] for portal in portals]]))
+        self._cache.put(json.dumps([name, [[portal.address, portal.port, portal.tag] for portal in portals]]))
         return Target(name, portals)
 
 

@@ -27,7 +27,7 @@ from dataontap.errors import DataOntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Chap, Portal, Records
 from dataontap.host.run import run
-from dataontap.state.memory import Memory
+from dataontap.state.cache import Cache
 
 DAEMON = "\0ISCSIADM_ABSTRACT_NAMESPACE"
 DATABASES = ("/etc/iscsi", "/var/lib/iscsi")
@@ -68,8 +68,8 @@ def files() -> list[str]:
 
 def connect(target: str, portals: list[tuple[str, int, int]], chap: list[str] | None) -> str:
     deadline = Deadline(60)
-    memory = partial(Memory, "records", directory="/run/memory")
-    records = Records(run, deadline, chap=Chap(*chap) if chap else None, memory=memory)
+    cache = partial(Cache, "records", directory="/run/cache")
+    records = Records(run, deadline, chap=Chap(*chap) if chap else None, cache=cache)
     iscsi = Iscsi(run, deadline, records, failures="/run/failures", sysfs="/run/no-sysfs")
     try:
         iscsi.connect(Target(target, tuple(Portal(*portal) for portal in portals)))

@@ -23,10 +23,9 @@ from dataontap.host.multipath import Multipath
 from dataontap.host.san import San
 from dataontap.host.sysfs import Sysfs
 from dataontap.host.udev import Names
+from dataontap.state.cache import Cache, VersionCache
 from dataontap.state.locks import Locks
-from dataontap.state.memory import Memory
 from dataontap.state.records import Records
-from dataontap.state.versions import RememberedVersion
 from dataontap.volume.checks import Checks
 from dataontap.volume.cluster import Cluster, Templates
 from dataontap.volume.devices import Devices
@@ -225,7 +224,7 @@ class Stage:
         self.templates: Templates | None = None  # which disk templates Ganeti tells that it has
         self.portals = {("192.0.2.1", 3260): ""}  # where LUNs are served over iSCSI, and why not to be reached
         self._hosts: dict[str, StageHost] = {}
-        self._remembered = RememberedVersion("stage", directory=f"{directory}/run")
+        self._remembered = VersionCache("stage", directory=f"{directory}/run")
         self.params: dict[str, str] = {}  # the disk's, which hooks are not told of
         self.options: dict[str, object] = {
             "POOL": "vol1",
@@ -325,7 +324,7 @@ class Stage:
             cluster,
             connect,
             initiators=lambda: [self.initiator] if self.initiator else [],
-            memory=lambda group: Memory("igroup", self.node, group, directory=f"{self.directory}/run"),
+            memory=lambda group: Cache("igroup", self.node, group, directory=f"{self.directory}/run"),
         )
         records = Records(
             {},

@@ -16,7 +16,7 @@ from dataontap.host.iscsi import Iscsi, Target, initiators
 from dataontap.host.iscsi_problems import Problems
 from dataontap.host.iscsi_records import Chap, Portal, Record, Records
 from dataontap.host.sysfs import Nexus
-from dataontap.state.memory import Memory
+from dataontap.state.cache import Cache
 
 NAME = "iqn.1992-08.com.netapp:sn.c0ffee00:vs.3"
 FIRST, SECOND = Portal("192.0.2.1", 3260, 1028), Portal("2001:db8::2", 3260, 1029)
@@ -149,11 +149,11 @@ def make(open_iscsi: OpenIscsi) -> MakeIscsi:
     ) -> Iscsi:
         directory = str(open_iscsi.directory)
         deadline = deadline or Deadline(60)
-        memory = partial(Memory, "records", directory=f"{directory}/run")
+        cache = partial(Cache, "records", directory=f"{directory}/run")
         return Iscsi(
             run,
             deadline,
-            kind(run, deadline, chap=chap, memory=memory),
+            kind(run, deadline, chap=chap, cache=cache),
             failures=f"{directory}/failures",
             sysfs=f"{directory}/sys",
             clock=lambda: open_iscsi.now,

@@ -13,7 +13,7 @@ from dataontap.deadline import Deadline
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal, Records
 from dataontap.host.sysfs import RUNNING, Nexus, ScsiPath, Sysfs
-from dataontap.state.memory import Memory
+from dataontap.state.cache import Cache
 from tests.testbed.product import ROOT
 
 RECORDED: dict[str, Any] = json.loads((ROOT / "tests/data/node.json").read_text(encoding="utf-8"))
@@ -63,8 +63,8 @@ def test_sessions(sysfs: str, tmp_path: Path) -> None:
 
     name = RECORDED["outputs"]["iscsiadm -m session"].split()[3]
     target = Target(name, (Portal("127.0.0.1", 3260, 1028), Portal("127.0.0.2", 3260, 1029)))
-    memory = Memory("records", directory=str(tmp_path))
-    memory.put(str(tmp_path / "no-records"))
-    records = Records(run, Deadline(60), memory=lambda build: memory)
+    cache = Cache("records", directory=str(tmp_path))
+    cache.put(str(tmp_path / "no-records"))
+    records = Records(run, Deadline(60), cache=lambda build: cache)
     iscsi = Iscsi(run, Deadline(60), records, failures=str(tmp_path), sysfs=sysfs)
     assert sorted(iscsi.connect(target)) == [Nexus(0, 0, 0), Nexus(1, 0, 0)]

@@ -16,7 +16,7 @@ from dataontap.errors import DeviceError, OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
 from dataontap.host.sysfs import Nexus
-from dataontap.state.memory import Memory
+from dataontap.state.cache import Cache
 from dataontap.volume.targets import IscsiTarget
 from tests.unit.stage import Stage
 
@@ -44,7 +44,7 @@ def initiator() -> Initiator:
 @pytest.fixture
 def target(stage: Stage, initiator: Initiator, tmp_path: Path) -> IscsiTarget:
     client = stage.client
-    return IscsiTarget(lambda: client, initiator, Memory("target", "filer", directory=str(tmp_path)))
+    return IscsiTarget(lambda: client, initiator, Cache("target", "filer", directory=str(tmp_path)))
 
 
 def test_the_filer_names_target_and_portals(stage: Stage, target: IscsiTarget, initiator: Initiator) -> None:
@@ -110,9 +110,9 @@ ODD = [
 def test_what_the_filer_says_is_not_believed_blindly(
     initiator: Initiator, tmp_path: Path, name: str | None, portals: list[IscsiPortal], problem: str
 ) -> None:
-    memory = Memory("target", directory=str(tmp_path))
+    cache = Cache("target", directory=str(tmp_path))
     with pytest.raises(OntapError, match=problem):
-        IscsiTarget(lambda: Liar(name, portals), initiator, memory).connect()
+        IscsiTarget(lambda: Liar(name, portals), initiator, cache).connect()
     assert initiator.told == []
 
 
@@ -127,7 +127,7 @@ def test_an_odd_portal_is_left_out(
     """And said. The others serve, each once."""
     other = replace(FINE, address="2001:db8::2")
     found = [odd, other, replace(other, address="2001:DB8:0::2")]
-    IscsiTarget(lambda: Liar("iqn.a", found), initiator, Memory("target", directory=str(tmp_path))).connect()
+    IscsiTarget(lambda: Liar("iqn.a", found), initiator, Cache("target", directory=str(tmp_path))).connect()
     assert initiator.told == [Target("iqn.a", (Portal("2001:db8::2", 3260, 1028),))]
     assert re.search(f"an iSCSI interface of the filer is left out: {problem}", caplog.text)
 
