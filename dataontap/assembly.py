@@ -121,6 +121,7 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     """This node's iSCSI initiator."""
     from dataontap.host import run as programs
     from dataontap.host.iscsi import Iscsi
+    from dataontap.host.iscsi_problems import Failures
     from dataontap.host.iscsi_records import Chap, Records
     from dataontap.state.cache import Cache
 
@@ -128,4 +129,4 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     if settings.iscsi_chap_user and settings.iscsi_chap_password:
         chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
     records = Records(programs.run, deadline, chap=chap, cache=partial(Cache, "iscsi-records"))
-    return Iscsi(programs.run, deadline, records, failures=f"{RUN}/portal")
+    return Iscsi(programs.run, deadline, records, Failures(f"{RUN}/portal"))

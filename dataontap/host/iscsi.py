@@ -5,9 +5,7 @@ A session serves every LUN of its target that is in use here, and whoever ends i
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import CommandError, DeviceError, HostError
 from dataontap.host.children import outcomes_within
-from dataontap.host.iscsi_problems import Problems, reason
+from dataontap.host.iscsi_problems import Failures, Problems, reason
 from dataontap.host.iscsi_records import DEFAULT, Portal, Record, Records
 from dataontap.host.iscsi_sessions import Session, sessions
 
@@ -33,8 +31,6 @@ _LOGIN_LIMIT = 20.0
 # Of that, what iscsiadm itself gets: it would outlive the child of ours that waits for it.
 _ITS_SHARE = 0.95
 _ALREADY = 15  # ISCSI_ERR_SESS_EXISTS, iscsiadm(8): there is a session by this record
-# How long a portal that did not let us in is left alone, as long as another one serves.
-_FAILURE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -58,27 +54,21 @@ class Login:
 
 
 class Iscsi:
-    """open-iscsi on this node. ``failures`` is a directory where portals that failed are noted.
-
-    ``run`` starts programs; ``sysfs`` is where that is; ``clock`` is the time of day.
-    """
+    """open-iscsi on this node. ``run`` starts programs; ``sysfs`` is where that is."""
 
     def __init__(
         self,
         run: Callable[..., str],
         deadline: Deadline,
         records: Records,
-        *,
-        failures: str,
+        failures: Failures,
         sysfs: str = "/sys",
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._run = run
         self._deadline = deadline
         self._records = records
-        self._failures = Path(failures)
+        self._failures = failures
         self._sysfs = Path(sysfs)
-        self._clock = clock
 
     def nexuses(self, target: Target) -> list[Nexus]:
         """Where the target is seen now, by sessions that are logged in."""
@@ -97,7 +87,7 @@ class Iscsi:
         records = self._quieten(target.name, here)
         logins = list(_missing(target.portals, records, here))
         if any(session.serves for session in here):
-            logins = [login for login in logins if not self._failed_lately(login)]
+            logins = [login for login in logins if not self._failures.was_lately(str(login))]
         problems = Problems()
         for session in here:
             if not session.serves:
@@ -146,10 +136,11 @@ class Iscsi:
         seconds = min(_LOGIN_LIMIT, self._deadline.left("logging in to iSCSI portals"))
         works = {login: partial(self._enter, target, login, seconds) for login in ready}
         for login, outcome in outcomes_within(seconds, works).items():
-            why = outcome.why if outcome.answer is None else outcome.answer
+            why, _, whole = (outcome.why if outcome.answer is None else outcome.answer).partition("\n")
             if why:
+                LOG.info("no login to %s: %s", login, whole or why)
                 problems.add(why, login)
-                self._note_failure(login)
+                self._failures.note(str(login))
 
     def _prepared(self, target: str, login: Login) -> list[Login]:
         """The login, by a record that is fit for it. Raises HostError or OSError."""
@@ -157,25 +148,15 @@ class Iscsi:
         return [Login(login.portal, self._records.amend(record, for_login=True)) for record in records]
 
     def _enter(self, target: str, login: Login, seconds: float) -> str:
-        """Log in; returns what went wrong, or nothing."""
+        """Log in; returns what went wrong, for people and in a line for the log, or nothing."""
         interface = ("-I", login.record.interface) if login.record else ()
         argv = ("iscsiadm", "-m", "node", "-T", target, "-p", str(login.portal), *interface, "--login")
         try:
             self._run(*argv, timeout=seconds * _ITS_SHARE, ok=(0, _ALREADY))
         except CommandError as error:
-            return reason(error)
+            # A child writes no log of its own.
+            return f"{reason(error)}\n{error}: {' '.join(error.output.split())}"
         return ""
-
-    def _failed_lately(self, login: Login) -> bool:
-        try:
-            return 0 <= self._clock() - (self._failures / str(login)).stat().st_mtime < _FAILURE_SECONDS
-        except OSError:
-            return False
-
-    def _note_failure(self, login: Login) -> None:
-        with contextlib.suppress(OSError):  # then it is tried again a little earlier
-            self._failures.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._failures / str(login)).touch()
 
 
 def initiators(file: str = _NAME_FILE) -> list[str]:

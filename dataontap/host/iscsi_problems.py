@@ -1,13 +1,19 @@
-"""Why a login to an iSCSI portal failed, for people: what iscsiadm says in many words, in a few."""
+"""Which logins to iSCSI portals failed, and why, for people: what iscsiadm says in many words, in a few."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Callable
 
 from dataontap.errors import CommandError
 
 _NAMED = 2  # portals that a message names for each reason
+# How long a portal that did not let us in is left alone, as long as another one serves.
+_FAILURE_SECONDS = 300.0
 
 # By iscsiadm's exit status, iscsiadm(8), which is also the number that it reports for a single portal.
 _REASONS = {
@@ -37,6 +43,27 @@ class Problems:
     def __str__(self) -> str:
         """Each reason once, and before its portals: a message that is too long is cut off at its end."""
         return "; ".join(f"{reason} ({_listed(places)})" for reason, places in self._places.items())
+
+
+class Failures:
+    """Logins that failed, noted in ``directory``; ``clock`` is the time of day."""
+
+    def __init__(self, directory: str, clock: Callable[[], float] = time.time) -> None:
+        self._directory = Path(directory)
+        self._clock = clock
+
+    def was_lately(self, login: str) -> bool:
+        """Whether a login failed a short time ago."""
+        try:
+            return 0 <= self._clock() - (self._directory / login).stat().st_mtime < _FAILURE_SECONDS
+        except OSError:
+            return False
+
+    def note(self, login: str) -> None:
+        """Note that a login failed. Where that cannot be noted, the login is tried again a little earlier."""
+        with contextlib.suppress(OSError):
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._directory / login).touch()
 
 
 def reason(error: Exception) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 from dataontap.deadline import Deadline
 from dataontap.errors import DataOntapError
 from dataontap.host.iscsi import Iscsi, Target
+from dataontap.host.iscsi_problems import Failures
 from dataontap.host.iscsi_records import Chap, Portal, Records
 from dataontap.host.run import run
 from dataontap.state.cache import Cache
@@ -70,7 +71,7 @@ def connect(target: str, portals: list[tuple[str, int, int]], chap: list[str] | 
     deadline = Deadline(60)
     cache = partial(Cache, "records", directory="/run/cache")
     records = Records(run, deadline, chap=Chap(*chap) if chap else None, cache=cache)
-    iscsi = Iscsi(run, deadline, records, failures="/run/failures", sysfs="/run/no-sysfs")
+    iscsi = Iscsi(run, deadline, records, Failures("/run/failures"), sysfs="/run/no-sysfs")
     try:
         iscsi.connect(Target(target, tuple(Portal(*portal) for portal in portals)))
     except DataOntapError as error:

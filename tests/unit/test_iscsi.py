@@ -13,7 +13,7 @@ import pytest
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError, DeadlineError, DeviceError
 from dataontap.host.iscsi import Iscsi, Target, initiators
-from dataontap.host.iscsi_problems import Problems
+from dataontap.host.iscsi_problems import Failures, Problems
 from dataontap.host.iscsi_records import Chap, Portal, Record, Records
 from dataontap.host.sysfs import Nexus
 from dataontap.state.cache import Cache
@@ -154,9 +154,8 @@ def make(open_iscsi: OpenIscsi) -> MakeIscsi:
             run,
             deadline,
             kind(run, deadline, chap=chap, cache=cache),
-            failures=f"{directory}/failures",
+            Failures(f"{directory}/failures", clock=lambda: open_iscsi.now),
             sysfs=f"{directory}/sys",
-            clock=lambda: open_iscsi.now,
         )
 
     return iscsi
@@ -355,12 +354,17 @@ class TestMessages:
     def test_one_portal_is_enough(
         self, open_iscsi: OpenIscsi, make: MakeIscsi, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level("INFO")
         open_iscsi.down(SECOND)
         assert make().connect(TARGET) == [Nexus(2, 0, 0)]
         assert (
             "the portal does not answer (connection timed out), see the filer's interface ([2001:db8::2]:3260)"
             in (caplog.text)
         )
+        whole = next(
+            line for line in caplog.messages if line.startswith("no login to [2001:db8::2]:3260: iscsiadm")
+        )
+        assert "Could not log into all portals" in whole, "also what the child was told"
 
     def test_none_that_works_is_an_error_and_tried_each_time(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
         for portal in TARGET.portals:

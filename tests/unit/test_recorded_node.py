@@ -11,6 +11,7 @@ import pytest
 
 from dataontap.deadline import Deadline
 from dataontap.host.iscsi import Iscsi, Target
+from dataontap.host.iscsi_problems import Failures
 from dataontap.host.iscsi_records import Portal, Records
 from dataontap.host.sysfs import RUNNING, Nexus, ScsiPath, Sysfs
 from dataontap.state.cache import Cache
@@ -66,5 +67,5 @@ def test_sessions(sysfs: str, tmp_path: Path) -> None:
     cache = Cache("records", directory=str(tmp_path))
     cache.put(str(tmp_path / "no-records"))
     records = Records(run, Deadline(60), cache=lambda build: cache)
-    iscsi = Iscsi(run, Deadline(60), records, failures=str(tmp_path), sysfs=sysfs)
+    iscsi = Iscsi(run, Deadline(60), records, Failures(str(tmp_path)), sysfs=sysfs)
     assert sorted(iscsi.connect(target)) == [Nexus(0, 0, 0), Nexus(1, 0, 0)]
