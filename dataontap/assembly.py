@@ -58,26 +58,22 @@ def assemble(
 def _devices(settings: Settings, deadline: Deadline, array: Connect, locks: Locks) -> Devices:
     """This node's devices."""
     from dataontap.host import run as programs
-    from dataontap.host.commands import Host
     from dataontap.host.multipath import Multipath
-    from dataontap.host.san import San
-    from dataontap.host.sysfs import Sysfs
+    from dataontap.host.node import Limits, Node
+    from dataontap.host.sysfs import Kernel, Sysfs
     from dataontap.host.udev import Names
     from dataontap.volume.devices import Devices
 
-    names = Names()
-    san = San(Sysfs(), Multipath(programs.run, deadline), names, deadline, wants_maps=settings.multipath)
-    target = _target(settings, deadline, array)
-    return Devices(
-        settings,
-        host=Host(),
-        san=san,
-        names=names,
-        connect=target.connect,
-        known=target.known,
-        locks=locks,
-        deadline=deadline,
+    node = Node(
+        Sysfs(),
+        Kernel(),
+        Multipath(programs.run, deadline),
+        Names(),
+        deadline,
+        wants_maps=settings.multipath,
+        limits=Limits.of(deadline.seconds),
     )
+    return Devices(settings, node, _target(settings, deadline, array), locks, programs.run)
 
 
 def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:

@@ -26,11 +26,16 @@ class Deadline:
 
     def left(self, step: str) -> float:
         """Seconds left for ``step``, more than 0; raises DeadlineError naming it when there are none."""
-        left = self._end - self._clock()
-        if left <= 0:
+        left = self.rest
+        if not left:
             limit, seconds = self._limit
             raise DeadlineError(step, seconds, limit=limit)
         return left
+
+    @property
+    def rest(self) -> float:
+        """Seconds left; 0 when there are none."""
+        return max(0.0, self._end - self._clock())
 
     @property
     def limit(self) -> str:

@@ -15,7 +15,7 @@ from dataontap.errors import CommandError, DataOntapError, DeviceError, VolumeEr
 from dataontap.ganeti.environ import Cleanup
 from dataontap.ganeti.script import Process, as_process, asks_for_help, attempt, site, tell_usage
 from dataontap.host import run as programs
-from dataontap.host.commands import Host
+from dataontap.host.commands import Commands
 from dataontap.volume.provider import DataOnTapProvider
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(process: Process) -> int:
     subject = names[0] if len(names) == 1 else f"{len(names)} volumes"
 
     def clean_up(wanted: Cleanup, settings: Settings) -> None:
-        Cleaner(site(settings, process, Deadline(settings.timeout)), Host()).clean(wanted)
+        Cleaner(site(settings, process, Deadline(settings.timeout))).clean(wanted)
 
     return attempt("cleanup", subject, process, lambda: Cleanup.from_arguments(names), clean_up)
 
@@ -53,11 +53,11 @@ def run(process: Process) -> int:
 class Cleaner:
     """This node, as far as devices of removed volumes are on it. ``run`` starts programs."""
 
-    def __init__(self, site: Site, host: Host, run: Callable[..., str] = programs.run) -> None:
+    def __init__(self, site: Site, run: Callable[..., str] = programs.run) -> None:
         self._settings = site.settings
         self._provider = DataOnTapProvider(site)
         self._devices = site.devices
-        self._host = host
+        self._commands = Commands(site.devices.node, run)
         self._locks = site.locks
         self._deadline = site.deadline
         self._run = run
@@ -90,8 +90,8 @@ class Cleaner:
         if any("{scsi_id}" in word for word in command):
             values["scsi_id"] = self._scsi_id(device)
         with self._locks.volume(name), self._locks.scan():
-            failed = self._host.run_commands([command], self._deadline, **values)
-        self._host.await_absence(look, self._deadline, failed=failed)
+            failed = self._commands.run_all([command], **values)
+        self._commands.await_absence(look, name, failed)
 
     def _scsi_id(self, device: str) -> str:
         """What SCSI_ID_COMMAND says of ``device``; of one whose LUN is gone the kernel's multipath map knows."""
@@ -102,7 +102,7 @@ class Cleaner:
         except CommandError as error:
             LOG.warning("%s", error)
             said = ""
-        known = said if _SCSI_ID.fullmatch(said) else self._host.map_identity(device)
+        known = said if _SCSI_ID.fullmatch(said) else self._devices.node.block(device).wwid
         if known is None or not _SCSI_ID.fullmatch(known):
             raise DeviceError(
                 "nothing tells its SCSI id, so DEVICE_CLEANUP_COMMAND was not run and its device stays"

@@ -20,6 +20,7 @@ from dataontap.host.udev import Events
 LOG = logging.getLogger(__name__)
 
 _RULES = "57-ganeti-extstorage-dataontap.rules"
+_REMEDY = "has its igroup this node's initiator? see lun igroup show"
 _NOT_SERVED = "no multipath map came up: multipathd does not run; start it"
 
 
@@ -37,33 +38,36 @@ class Coming:
 
     def scan(
         self, wanted: Wanted, lun_ids: Sequence[int], nexuses: Sequence[Nexus], known: Sequence[Nexus] = ()
-    ) -> None:
+    ) -> list[str]:
         """Let the kernel find the LUN at one of ``lun_ids``, and let udev and multipath know what to make of it.
 
         What is at these addresses, and in the LUN's map, is asked first: what is not what this node takes it for
         is a dead LUN's remains, and is taken down, or refused if somebody holds it (DeviceError); at ``known``,
         too, where nothing answers now and may again. Another LUN that is well is left alone. Call with the lock of
-        scans.
+        scans. Returns what went wrong in scans, as sentences: ``settle`` tells whether it matters.
         """
         numbers = [number for lun_id in lun_ids for number in kernel_numbers(lun_id)]
         self._clear(wanted, numbers, {*nexuses, *known})
         self._prepare(wanted.naas[0], wanted.path)
+        failed: list[str] = []
         for number in numbers:
             missing = [nexus for nexus in nexuses if not self._is_taken(nexus, number, numbers, wanted)]
             if self._node.wants_maps:
-                self._scan(missing, number)
+                failed += self._scan(missing, number)
                 continue
             # One bare disk is wanted: two would claim one name, and udev could give it to the one or the other.
             for nexus in missing:
-                if self._has_path(wanted, numbers, nexuses):
-                    return
-                self._scan([nexus], number)
+                if not self._has_path(wanted, numbers, nexuses):
+                    failed += self._scan([nexus], number)
+        return failed
 
-    def _scan(self, nexuses: Sequence[Nexus], number: int) -> None:
-        works = {nexus: partial(self._sysfs.scan, nexus, number) for nexus in nexuses}
-        done = self._node.each(works, self._node.seconds(self._limits.scan, "scanning for the LUN"))
-        for nexus in sorted(set(nexuses) - done):
-            LOG.warning("the scan for %d at %s failed or is still going on", number, nexus)
+    def _scan(self, nexuses: Sequence[Nexus], number: int) -> list[str]:
+        works = {nexus: partial(self._node.kernel.scan, nexus, number) for nexus in nexuses}
+        outcome = self._node.each(works, self._node.seconds(self._limits.scan, "scanning for the LUN"))
+        failed = [f"the scan for LUN {number} at {nexus} failed: {why}" for nexus, why in sorted(outcome.items())]
+        for problem in failed:
+            LOG.warning("%s", problem)
+        return failed
 
     def _has_path(self, wanted: Wanted, numbers: Sequence[int], nexuses: Sequence[Nexus]) -> bool:
         """Whether the kernel has a path to the LUN that is running, or that will be as soon as it has its disk."""
@@ -100,18 +104,19 @@ class Coming:
 
     def _is_in_place(self, path: str, answer: Answer, wanted: Wanted) -> bool:
         """Whether a path is what kernel and multipath take it for, as far as it tells."""
-        remembered = {self._sysfs.identity(path), *(one.naa for one in self._sysfs.maps_on(path))}
+        remembered = {self._sysfs.block(path).naa, *(one.naa for one in self._sysfs.maps_on(path))}
         if answer.kind == inquiry.DEAD:
             return remembered <= {*wanted.naas}  # one of its paths is down; others may do
         return answer.naa is not None and remembered == {answer.naa}
 
-    def settle(self, wanted: Wanted) -> str:
+    def settle(self, wanted: Wanted, failed: Sequence[str] = ()) -> str:
         """The LUN's device, once udev and multipathd have made it and it is proven; by its stable name.
 
-        Raises DeviceError when none comes, or when what came is not the LUN.
+        Raises DeviceError when none comes, because of what ``failed`` in the scan perhaps, or when what came is
+        not the LUN.
         """
         with self._node.events([*wanted.naas, wanted.path]) as events:
-            naa = self._await_paths(wanted, events)
+            naa = self._await_paths(wanted, failed, events)
             if not self._node.wants_maps:
                 name = self._await_disk(naa, wanted, events)
             else:
@@ -119,14 +124,12 @@ class Coming:
         self._proof.prove(name, wanted)
         return self._stable_name(name, naa, wanted.path)
 
-    def _await_paths(self, wanted: Wanted, events: Events) -> str:
+    def _await_paths(self, wanted: Wanted, failed: Sequence[str], events: Events) -> str:
         """The identity under which the LUN's paths came."""
         seconds = self._node.seconds(self._limits.other_paths, "the LUN's paths")
         if not events.until(lambda: bool(self._sysfs.paths_of(wanted.naas)), seconds):
-            raise DeviceError(
-                "no device came up: no path shows the LUN; has its igroup this node's initiator?"
-                " see lun igroup show"
-            )
+            why = f"no path shows the LUN; {_REMEDY}" if not failed else failed[0]
+            raise DeviceError(f"no device came up: {why}")
         naas = {path.naa for path in self._sysfs.paths_of(wanted.naas)}
         naa = next(naa for naa in wanted.naas if naa in naas)
         if naa != wanted.naas[0]:
@@ -135,7 +138,7 @@ class Coming:
 
     def _await_disk(self, naa: str, wanted: Wanted, events: Events) -> str:
         paths = self._sysfs.paths_of([naa])
-        name = next((path.name for path in paths if self._sysfs.state(path.name) == RUNNING), paths[0].name)
+        name = next((path.name for path in paths if self._sysfs.block(path.name).state == RUNNING), paths[0].name)
         above = self._sysfs.maps_on(name)
         if above:
             raise DeviceError(f"multipath has made {above[0].title} of it: blacklist it, or set MULTIPATH = True")
@@ -154,7 +157,7 @@ class Coming:
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), min(self._limits.hint, seconds)):
             # Paths that were here before the LUN was allowed to have a map: nobody looks at them again by himself.
             for path in self._sysfs.paths_of([naa]):
-                self._sysfs.announce(path.name)
+                self._node.kernel.announce(path.name)
             if not self._multipath.is_served():
                 raise DeviceError(_NOT_SERVED)
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), seconds):
@@ -179,7 +182,7 @@ class Coming:
         if there.is_file() and not there.is_symlink():  # made by who wrote to it while no device was here
             raise DeviceError(f"a file has the place of the device's link; remove it from {there.parent}")
         if not events.until(partial(self._leads_to, path, name), 0):
-            self._sysfs.announce(name)
+            self._node.kernel.announce(name)
         seconds = self._node.seconds(self._limits.map, "udev to name the device")
         if not events.until(partial(self._leads_to, path, name), seconds):
             ours = self._names.can_give(wanted.path)
@@ -191,7 +194,7 @@ class Coming:
             number = os.stat(path).st_rdev
         except OSError:
             return False
-        return (os.major(number), os.minor(number)) == self._sysfs.number(name)
+        return (os.major(number), os.minor(number)) == self._sysfs.block(name).number
 
     def _name_path(self, naa: str, path: str) -> str:
         return path if self._names.can_give(path) else self._names.by_id(naa, multipath=self._node.wants_maps)

@@ -20,8 +20,6 @@ from dataontap.errors import DataOntapError, HostError
 
 Key = TypeVar("Key")
 
-LOG = logging.getLogger(__name__)
-
 _DYING_MS = 100
 _CHUNK = 65536
 # What a child's message begins with.
@@ -66,23 +64,6 @@ def outcomes_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> d
             os.close(descriptor)
             _end(pid, has_ended=key in messages)
     return {key: _outcome(messages.get(key)) for key in works}
-
-
-def each_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[Key, str]:
-    """What each of ``works`` returns, see ``outcomes_within``; those that fail or take too long are left out.
-
-    Failures are logged; that something takes too long, the caller can tell better.
-    """
-    outcomes = outcomes_within(seconds, works)
-    for key, outcome in outcomes.items():
-        if outcome.answer is None and outcome.why != _TOO_LATE.why:
-            LOG.warning("%s: %s", key, outcome.why)
-    return {key: outcome.answer for key, outcome in outcomes.items() if outcome.answer is not None}
-
-
-def within(seconds: float, work: Callable[[], str]) -> str | None:
-    """What ``work`` returns, or None when it fails or takes too long."""
-    return each_within(seconds, {"asking the kernel": work}).get("asking the kernel")
 
 
 def _outcome(message: bytes | None) -> Outcome:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from dataontap.host.sysfs import read
+
 # What drivers report for a port that has no name (yet): all zeroes or all ones.
 _NO_NAMES = frozenset({"0" * 16, "f" * 16})
 
@@ -16,14 +18,7 @@ def initiators(sysfs: str = "/sys") -> list[str]:
     """
     found: dict[str, None] = {}
     for port in sorted((Path(sysfs) / "class/fc_host").glob("host*/port_name")):
-        digits = _read(port).strip().lower().replace("0x", "", 1)
+        digits = read(port).lower().replace("0x", "", 1)
         if re.fullmatch("[0-9a-f]{16}", digits) and digits not in _NO_NAMES:
             found[":".join(digits[at : at + 2] for at in range(0, 16, 2))] = None
     return list(found)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""  # the adapter went while we looked

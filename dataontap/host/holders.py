@@ -24,11 +24,16 @@ def openers(number: int, *, ignoring: str | None = None) -> list[str]:
 
 
 def is_claimed(device: str) -> bool:
-    """Whether something in the kernel has claimed the device: O_EXCL without O_CREAT asks just that (open(2))."""
+    """Whether something in the kernel has claimed the device: O_EXCL without O_CREAT asks just that (open(2)).
+
+    Raises OSError where that cannot be told.
+    """
     try:
         os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError as error:
-        return error.errno == errno.EBUSY
+        if error.errno != errno.EBUSY:
+            raise
+        return True
     return False
 
 

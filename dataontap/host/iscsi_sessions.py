@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataontap.host.iscsi_records import Record, portal_name
-from dataontap.host.sysfs import Nexus
+from dataontap.host.sysfs import Nexus, read
 
 _LOGGED_IN = "LOGGED_IN"
 
@@ -36,16 +36,16 @@ class Session:
 def sessions(sysfs: Path, target: str) -> Iterator[Session]:
     """The sessions to a target."""
     for session in sorted((sysfs / "class/iscsi_session").glob("session*")):
-        if _read(session / "targetname") != target:
+        if read(session / "targetname") != target:
             continue
         nexus = _nexus(session)
         connection = sysfs / f"class/iscsi_connection/connection{session.name[len('session') :]}:0"
-        address, port = _read(connection / "persistent_address"), _read(connection / "persistent_port")
+        address, port = read(connection / "persistent_address"), read(connection / "persistent_port")
         if nexus and port.isdecimal():
-            interface = _read(session / "ifacename")
+            interface = read(session / "ifacename")
             if not interface[:1].isalnum():  # the kernel's "(null)"
                 interface = ""
-            yield Session(nexus, portal_name(address, int(port)), interface, _read(session / "state"))
+            yield Session(nexus, portal_name(address, int(port)), interface, read(session / "state"))
 
 
 def _nexus(session: Path) -> Nexus | None:
@@ -61,12 +61,5 @@ def _nexus(session: Path) -> Nexus | None:
         address = re.fullmatch("target([0-9]+):([0-9]+):([0-9]+)", entry.name)
         if address:
             return Nexus(int(address[1]), int(address[2]), int(address[3]))
-    number = _read(session / "target_id")
+    number = read(session / "target_id")
     return Nexus(int(host[1]), 0, int(number) if number.isdecimal() else 0)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Callable
 
@@ -53,6 +54,11 @@ def kernel_numbers(lun_id: int) -> tuple[int, ...]:
     LIO takes large ids the way they come, so that is tried, too.
     """
     return (lun_id,) if lun_id <= _LARGEST_PERIPHERAL else (lun_id | FLAT_SPACE, lun_id)
+
+
+def lun_ids(numbers: Collection[int]) -> set[int]:
+    """The LUN ids that the kernel may know under these numbers: the other way round."""
+    return {*numbers, *(number & ~FLAT_SPACE for number in numbers)}
 
 
 def in_words(question: Callable[[str], Answer], path: str) -> str:

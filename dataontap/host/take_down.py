@@ -6,12 +6,9 @@ import contextlib
 import logging
 from collections.abc import Collection
 from functools import partial
-from typing import Callable
 
 from dataontap.errors import DeadlineError, DeviceError
-from dataontap.host.children import within
-from dataontap.host.holders import is_claimed
-from dataontap.host.node import Node, kernel_name
+from dataontap.host.node import Node
 from dataontap.host.sysfs import RUNNING, Map
 from dataontap.host.udev import Events
 
@@ -34,7 +31,7 @@ class Going:
     def take_down(self, naas: Collection[str]) -> None:
         """Let no map and no path of these LUNs be on this node; refuse (DeviceError) while somebody holds one.
 
-        Idempotent, and never waits for a dead LUN. Call with the node's lock of scans.
+        Idempotent, and never waits for a dead LUN.
         """
         self._take_down(naas)
         for naa in naas:
@@ -47,14 +44,14 @@ class Going:
             others = self._node.ask([other for other in above.paths if other != path])
             if not any(answer.naa == above.naa for answer in others.values()):
                 self._take_down([above.naa])
-        with self._node.events([self._sysfs.identity(path) or path]) as events:
+        with self._node.events([self._sysfs.block(path).naa or path]) as events:
             # While it is in a map multipathd has it open, and lets go when it is gone.
             self._require_free(path, events, ignoring=_MULTIPATHD)
             self._delete([path])
 
     def queue(self, device: str, wait: bool) -> None:
         """Whether I/O on a map shall ``wait`` when it has no paths; for another device there is nothing to do."""
-        found = self._sysfs.map(kernel_name(device))
+        found = self._node.block(device).map
         if found is not None:
             (self._multipath.restore_queueing if wait else self._multipath.stop_queueing)(found.title)
 
@@ -66,14 +63,16 @@ class Going:
                 self._flush(one, events)
             for path in sorted(paths):
                 self._require_free(path, events)
-            self._delete(paths)
+            failed = self._delete(paths)
             seconds = self._node.seconds(self._limits.gone, "the device to go")
             if not events.until(lambda: not self._node.is_known(naas), seconds):
+                for path, why in sorted(failed.items()):
+                    raise DeviceError(f"{path} cannot be deleted: {why}")
                 raise DeviceError("its paths came back while they were taken down; something else scans this node")
 
     def _flush(self, found: Map, events: Events) -> None:
         """Take a map away. Nothing of ours opens it here: its last close would wait for a dead LUN."""
-        held = self._await_free(partial(self._node.holders, found.name), events)
+        held = events.until_none(partial(self._node.holders, found.name), self._patience)
         if held:
             self._tell_how_to_end_it(found)
             raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}")
@@ -92,17 +91,6 @@ class Going:
                 self._multipath.restore_queueing(found.title)
             held = self._node.holders(found.name) or ["the kernel (a mount, swap or the like)"]
             raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}: {problems[-1]}")
-
-    def _await_free(self, look: Callable[[], list[str]], events: Events) -> list[str]:
-        """Who holds something by ``look`` although we waited for it to be free; [] if it is."""
-        held: list[str] = []
-
-        def free() -> bool:
-            held[:] = look()
-            return not held
-
-        events.until(free, self._patience)
-        return held
 
     def _lives(self, found: Map) -> bool:
         """Whether a path of a map still leads to its LUN."""
@@ -124,24 +112,26 @@ class Going:
 
         The program called ``ignoring`` may have it open.
         """
-        above = [holder for holder in self._sysfs.holders(path) if not self._sysfs.map(holder)]
+        above = [holder for holder in self._sysfs.block(path).holders if not self._sysfs.map(holder)]
         if above:
             raise DeviceError(f"{path} is in use by {', '.join(above)}")
-        held = self._await_free(partial(self._node.openers, path, ignoring=ignoring), events)
+        held = events.until_none(partial(self._node.openers, path, ignoring=ignoring), self._patience)
         if held:
             raise DeviceError(f"{path} is in use by {', '.join(held)}; {_WAY_OUT}")
-        if not self._node.wants_maps and self._sysfs.state(path) == RUNNING:
-            # Of a map multipath says so. Whoever claims a disk in the kernel (a mount, swap) is seen by asking.
-            claimed = within(self._limits.ask_last, lambda: str(is_claimed(f"/dev/{path}")))
-            if claimed == "True" and not self._sysfs.holders(path):
-                raise DeviceError(f"{path} is in use by the kernel (a mount, swap or the like); {_WAY_OUT}")
+        block = self._sysfs.block(path)
+        if not self._node.wants_maps and block.state == RUNNING:
+            # Of a map multipath says so. A mount or swap on a disk is seen by asking the kernel.
+            held = self._node.claims(path)
+            if held and not block.holders:
+                raise DeviceError(f"{path} is in use by {', '.join(held)}; {_WAY_OUT}")
 
-    def _delete(self, paths: Collection[str]) -> None:
-        """Let the kernel forget paths; how that went is for the caller to see."""
-        works = {path: partial(self._sysfs.delete, path) for path in paths if self._sysfs.number(path)}
-        done = self._node.each(works, self._node.seconds(self._limits.gone, "deleting paths"))
-        for path in sorted(set(works) - done):
-            LOG.warning("deleting %s failed or is still going on", path)
+    def _delete(self, paths: Collection[str]) -> dict[str, str]:
+        """Let the kernel forget paths; returns why those are not that it has not forgotten."""
+        works = {path: partial(self._node.kernel.delete, path) for path in paths if self._sysfs.block(path).number}
+        failed = self._node.each(works, self._node.seconds(self._limits.gone, "deleting paths"))
+        for path, why in sorted(failed.items()):
+            LOG.warning("%s is not deleted: %s", path, why)
+        return failed
 
     @property
     def _patience(self) -> float:

@@ -25,7 +25,9 @@ DIRECTORY = "/run/ganeti-extstorage-dataontap/udev"
 _DIGITS = 32  # of an NAA identity
 _NETLINK_KOBJECT_UEVENT = 15
 _PROCESSED = 2
-# Events can be lost (a full buffer), or not sent at all (no udev in this namespace): look anyway.
+# Events can be lost (a full buffer), or not sent at all (no udev in this namespace, a device that is closed): look
+# anyway, after a moment, then less and less often.
+_SHORTEST_WAIT = 0.02
 _LONGEST_WAIT = 0.5
 # Looking takes time where there are thousands of disks, and many scripts may wait: rest so many times as long. Not
 # longer, because some of what is waited for comes without an event and takes time to try, such as a map's flush.
@@ -111,8 +113,12 @@ class Events:
             self._socket.close()
 
     def until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until ``condition`` holds, looking at each event; False if it does not within ``seconds``."""
+        """Wait until ``condition`` holds, looking at each event; False if it does not within ``seconds``.
+
+        It looks once when there is no time at all.
+        """
         end = self._clock() + seconds
+        pause = _SHORTEST_WAIT
         while True:
             began = self._clock()
             if condition():
@@ -120,7 +126,19 @@ class Events:
             looked = self._clock()
             if looked >= end:
                 return False
-            self._wait(min(end - looked, max(_LONGEST_WAIT, _REST * (looked - began))))
+            self._wait(min(end - looked, max(pause, _REST * (looked - began))))
+            pause = min(2 * pause, _LONGEST_WAIT)
+
+    def until_none(self, look: Callable[[], list[str]], seconds: float) -> list[str]:
+        """Wait until ``look`` returns nothing; returns what it returned last."""
+        last: list[str] = []
+
+        def none() -> bool:
+            last[:] = look()
+            return not last
+
+        self.until(none, seconds)
+        return last
 
     def _wait(self, seconds: float) -> None:
         """Until there is an event of ours, for so long at most."""

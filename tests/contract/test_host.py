@@ -7,16 +7,24 @@ import os
 import select
 import stat
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError, DeviceError
-from dataontap.host.commands import Host
+from dataontap.host.commands import Commands
+from dataontap.host.identity import Proof
+from dataontap.host.lun import Wanted
+from dataontap.host.multipath import Multipath
+from dataontap.host.node import Node
 from dataontap.host.run import run
+from dataontap.host.sysfs import Kernel, Sysfs
+from dataontap.host.udev import Events, Names
 
 MIB = 1024 * 1024
 
@@ -31,6 +39,17 @@ def loop(tmp_path: Path) -> Iterator[str]:
     device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     yield device
     subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def this_node(seconds: float = 60, events: Callable[[Collection[str]], Events] = Events) -> Node:
+    """The very machine that the tests run on."""
+    deadline = Deadline(seconds)
+    return Node(Sysfs(), Kernel(), Multipath(run, deadline), Names(), deadline, events=events)
+
+
+def commands(seconds: float) -> Commands:
+    """Configured commands on it."""
+    return Commands(this_node(seconds), run)
 
 
 def has_ended(pid: int) -> bool:
@@ -116,20 +135,23 @@ class TestRun:
 
 class TestDevices:
     def test_size_without_opening(self, loop: str) -> None:
-        assert Host().size(loop) == 4 * MIB
+        assert this_node().size(loop) == 4 * MIB
 
     def test_a_larger_device_is_another_one(self, loop: str) -> None:
-        assert Host().agrees(loop, ["600a0980383054723324526c68717745"], 4 * MIB)
-        assert not Host().agrees(loop, ["600a0980383054723324526c68717745"], 5 * MIB)
+        def agrees(size: int) -> bool:
+            return Proof(this_node()).agrees(loop, Wanted(("600a0980383054723324526c68717745",), size, loop))
+
+        assert agrees(4 * MIB)
+        assert not agrees(5 * MIB)
         with pytest.raises(DeviceError, match="is another one: it has 4194304 bytes, the LUN has 3145728"):
-            Host().agrees(loop, ["600a0980383054723324526c68717745"], 3 * MIB)
+            agrees(3 * MIB)
 
     def test_nobody_holds_it(self, loop: str) -> None:
-        assert Host().holders(loop) == []
+        assert this_node().holders(loop) == []
 
     def test_a_process_holds_it(self, loop: str) -> None:
         with open(loop, "rb"):
-            (holder,) = Host().holders(loop)
+            (holder,) = this_node().holders(loop)
         assert holder.startswith(f"process {os.getpid()} (")
 
     def test_a_process_in_a_chroot_holds_it(self, loop: str, tmp_path: Path) -> None:
@@ -137,18 +159,40 @@ class TestDevices:
         node = tmp_path / "device"
         os.mknod(node, 0o600 | stat.S_IFBLK, os.stat(loop).st_rdev)
         with open(node, "rb"):
-            assert len(Host().holders(loop)) == 1
+            assert len(this_node().holders(loop)) == 1
 
     def test_a_moment_is_waited_for_whoever_holds_it(self, loop: str) -> None:
         """udev looks into a device each time that somebody has written to it."""
         with contextlib.ExitStack() as holder:
             holder.enter_context(open(loop, "rb"))
-            Host(sleep=lambda seconds: holder.close()).await_release(loop, Deadline(60))
+
+            class ItIsClosed(Events):
+                def _wait(self, seconds: float) -> None:
+                    holder.close()
+
+            Commands(this_node(events=ItIsClosed), run).await_release(loop)
         with open(loop, "rb"), pytest.raises(DeviceError, match="its device is in use by process"):
-            Host().await_release(loop, Deadline(0.2))
+            commands(0.2).await_release(loop)
+
+    def test_no_event_has_to_come(self, loop: str) -> None:
+        """Where no udev runs, or where nobody is told: closing a device is no event."""
+        with open(loop, "rb") as file:
+            threading.Timer(0.3, file.close).start()
+            began = time.monotonic()
+            Commands(this_node(), run).await_release(loop)
+            assert 0.2 < time.monotonic() - began < 2.5, "within release's limit, which is 3 s"
+
+    def test_what_the_kernel_has_claimed(self, loop: str) -> None:
+        assert this_node().claims(loop) == []
+        with open(os.open(loop, os.O_RDONLY | os.O_EXCL), "rb"):
+            assert this_node().claims(loop) == ["the kernel (a mount, swap or the like)"]
+
+    def test_that_it_cannot_be_told_is_said(self, caplog: pytest.LogCaptureFixture) -> None:
+        assert this_node().claims("/dev/no-such") == []
+        assert "whether the kernel uses /dev/no-such is not known: [Errno 2] No such file" in caplog.text
 
     def test_a_device_that_went_away(self) -> None:
-        for look in (Host().size, Host().holders):
+        for look in (this_node().size, this_node().holders):
             with pytest.raises(DeviceError, match="^its device went away: No such file or directory$"):
                 look("/dev/no-such-device")
 
@@ -160,7 +204,7 @@ class TestDevices:
         where.mkdir()
         subprocess.run(["mount", loop, where], check=True)
         try:
-            assert Host().holders(loop) == [f"a mount at {where}"]
+            assert this_node().holders(loop) == [f"a mount at {where}"]
         finally:
             # Whoever was in there may need a moment more, and a node that came up meanwhile has the mount, too.
             subprocess.run(["umount", "--lazy", where], check=True)
@@ -169,8 +213,8 @@ class TestDevices:
         with pytest.raises(
             DeviceError, match="scan failed; the LUN has 8388608 bytes now, but this node does not"
         ):
-            Host().await_size(loop, 8 * MIB, Deadline(0.2), failed=["scan failed"])
+            commands(0.2).await_size(loop, 8 * MIB, ["scan failed"])
 
     def test_a_device_that_does_not_go(self, loop: str) -> None:
         with pytest.raises(DeviceError, match="the device is still on this node"):
-            Host().await_absence(lambda: loop, Deadline(0.2), failed=[])
+            commands(0.2).await_absence(lambda: loop, loop, [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,12 +16,11 @@ from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError, TransportError
-from dataontap.host.commands import Host
 from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
-from dataontap.host.san import San
-from dataontap.host.sysfs import Sysfs
-from dataontap.host.udev import Names
+from dataontap.host.node import Node
+from dataontap.host.sysfs import Kernel, Nexus, Sysfs
+from dataontap.host.udev import Events, Names
 from dataontap.state.cache import Cache, VersionCache
 from dataontap.state.locks import Locks
 from dataontap.state.records import Records
@@ -115,39 +113,48 @@ def no_programs(*argv: str, timeout: float) -> NoReturn:
     raise AssertionError(argv)
 
 
-def no_paths() -> NoReturn:
+class NoTarget:
     """Nor may one look for the filer's target: devices come by commands here."""
-    raise AssertionError
+
+    def connect(self) -> list[Nexus]:
+        raise AssertionError
+
+    known = connect
 
 
-class StageHost(Host):
+class NoWaiting(Events):
+    """Nothing comes or goes on the stage while a verb waits for it."""
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        return condition()
+
+
+class StageHost:
     """A node that sees, after each scan, what the filer maps to its group. Its devices are but names and sizes.
 
-    While it is ``blind`` a scan finds nothing. ``scans`` has the commands of each. Nothing comes or goes while a
-    verb waits for it.
+    While it is ``blind`` a scan finds nothing. ``scans`` has the command of each.
     """
 
     ATTACH = (("scan", "{name}"),)
     DETACH = (("drop", "{name}"),)
 
     def __init__(self, filer: Filer) -> None:
-        super().__init__(run=no_programs)
         self._filer = filer
         self.node = "node1.example"
         self.held_by: list[str] = []
         self.blind = False
         self.fails_after_scan = False
-        self.scans: list[tuple[tuple[str, ...], ...]] = []
+        self.scans: list[tuple[str, ...]] = []
         self.devices: dict[str, int] = {}
 
-    def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
+    def find_device(self, name: str) -> str | None:
         return f"/dev/disk/{name}" if name in self.devices else None
 
-    def run_commands(self, commands: Iterable[tuple[str, ...]], deadline: Deadline, **values: str) -> list[str]:
-        if commands == self.DETACH:
-            del self.devices[values["name"]]
-            return []
-        self.scans.append(tuple(commands))
+    def run(self, *argv: str, timeout: float) -> str:
+        if argv[0] == "drop":
+            del self.devices[argv[1]]
+            return ""
+        self.scans.append(argv)
         if not self.blind:
             seen = [
                 ("svm1", group)
@@ -157,33 +164,13 @@ class StageHost(Host):
             self.devices = {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
         if self.fails_after_scan:
             raise DeviceError("after the scan")
-        return []
+        return ""
 
     def size(self, device: str) -> int:
         return self.devices[device.rpartition("/")[2]]
 
-    def agrees(self, device: str, naas: Collection[str], size: int) -> bool:
-        return self.size(device) >= size
-
     def holders(self, device: str) -> list[str]:
         return self.held_by
-
-    def await_release(self, device: str, deadline: Deadline) -> None:
-        if held := self.holders(device):
-            raise DeviceError(f"its device is in use by {', '.join(held)}")
-
-    def _await(
-        self,
-        condition: Callable[[], bool],
-        deadline: Deadline,
-        problem: str,
-        failed: list[str],
-        *,
-        patience: float | None,
-        remedy: str = "",
-    ) -> None:
-        over = Deadline(0, clock=Clock())
-        super()._await(condition, over, problem, failed, patience=patience, remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -305,19 +292,8 @@ class Stage:
         self.wire.calls.clear()
         deadline = self._deadline
         locks = self.locks
-        names = Names(f"{self.directory}/run/udev")
-        san = San(Sysfs(f"{self.directory}/sys"), Multipath(no_programs, deadline), names, deadline)
         connect = lru_cache(maxsize=None)(lambda: self._client(deadline))
-        devices = Devices(
-            settings,
-            host=self.host,
-            san=san,
-            names=names,
-            connect=no_paths,
-            known=no_paths,
-            locks=locks,
-            deadline=deadline,
-        )
+        devices = Devices(settings, self._node(deadline), NoTarget(), locks, self.host.run)
         cluster = self._ganeti
         igroups = Igroups(
             settings,
@@ -334,6 +310,28 @@ class Stage:
         )
         checks = partial(self._checks, cluster, connect, igroups)
         return Site(settings, cluster, deadline, connect, devices, igroups, locks, records, checks)
+
+    def _node(self, deadline: Deadline) -> Node:
+        host = self.host
+
+        class StageNode(Node):
+            """This node, but for the devices, which are the host's."""
+
+            def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
+                return host.find_device(name)
+
+            def size(self, device: str) -> int:
+                return host.size(device)
+
+            def holders(self, device: str) -> list[str]:
+                return host.holders(device)
+
+            def claims(self, device: str) -> list[str]:
+                return []
+
+        sys, names = f"{self.directory}/sys", Names(f"{self.directory}/run/udev")
+        multipath = Multipath(no_programs, deadline)
+        return StageNode(Sysfs(sys), Kernel(sys), multipath, names, deadline, events=NoWaiting)
 
     @property
     def _ganeti(self) -> StageCluster:

@@ -16,12 +16,14 @@ from typing import Any
 from dataontap import inquiry
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError
+from dataontap.host.bring_up import Coming
+from dataontap.host.identity import Proof
 from dataontap.host.lun import Answer
 from dataontap.host.multipath import Multipath
-from dataontap.host.node import Limits
+from dataontap.host.node import Limits, Node
 from dataontap.host.run import brief
-from dataontap.host.san import San
-from dataontap.host.sysfs import SECTOR, Nexus, Sysfs
+from dataontap.host.sysfs import SECTOR, Kernel, Nexus, Sysfs
+from dataontap.host.take_down import Going
 from dataontap.host.udev import Names
 from tests.unit.clock import Clock, QuietEvents
 
@@ -31,21 +33,28 @@ LENDERS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random")
 NEXUSES = [Nexus(host, 0, 0) for host in HOSTS]
 
 
-class FakeSysfs(Sysfs):
-    """Writing to its files has the effect that the kernel would give it, in whatever process."""
+class FakeKernel(Kernel):
+    """Writing to sysfs has the effect that the kernel would give it, in whatever process."""
 
     def __init__(self, node: FakeNode) -> None:
-        super().__init__(str(node.sysfs))
+        super().__init__()
         self._node = node
 
     def scan(self, nexus: Nexus, lun: int) -> None:
+        self._may(f"scan {nexus}")
         self._node.scanned(nexus, lun)
 
     def delete(self, name: str) -> None:
+        self._may(f"delete {name}")
         self._node.deleted(name)
 
     def rescan(self, name: str) -> None:
+        self._may(f"rescan {name}")
         self._node.rescanned(name)
+
+    def _may(self, what: str) -> None:
+        if what in self._node.broken:
+            raise OSError(5, "Input/output error")
 
     def announce(self, name: str) -> None:
         self._node.note("announced", name)
@@ -71,6 +80,8 @@ class FakeNode:
         self._may_queue = True
         # How many times more multipathd does not make a map anew, and how many times in vain: see Proof._reload.
         self.reload_refusals = self.reloads_in_vain = 0
+        # What the kernel cannot do: "scan 2:0:0", "delete sdc5", "rescan sdc5".
+        self.broken: set[str] = set()
         for folder in ("class/scsi_disk", "class/scsi_device", "block"):
             (self.sysfs / folder).mkdir(parents=True)
         self.dev.mkdir()
@@ -302,18 +313,30 @@ class FakeNode:
         """All block devices that are here."""
         return sorted(entry.name for entry in (self.sysfs / "block").iterdir())
 
+    # The code under test, on this node
+
     @property
-    def san(self) -> San:
-        """The code under test, on this node."""
-        names = Names(str(self.directory / "udev"), str(self.dev))
-        multipath = Multipath(self.run, self.deadline, str(self.directory / "wwids"))
-        return San(
-            FakeSysfs(self),
-            multipath,
-            names,
+    def node(self) -> Node:
+        return Node(
+            Sysfs(str(self.sysfs)),
+            FakeKernel(self),
+            Multipath(self.run, self.deadline, str(self.directory / "wwids")),
+            Names(str(self.directory / "udev"), str(self.dev)),
             self.deadline,
             wants_maps=self.wants_maps,
-            ask=self.ask,
             events=partial(QuietEvents, clock=self.clock),
             limits=self.limits,
+            ask_one=self.ask,
         )
+
+    @property
+    def proof(self) -> Proof:
+        return Proof(self.node)
+
+    @property
+    def going(self) -> Going:
+        return Going(self.node)
+
+    @property
+    def coming(self) -> Coming:
+        return Coming(self.node, self.proof, self.going)

@@ -97,7 +97,7 @@ class TestAttach:
         created.host.devices.clear()
         created.host.scans.clear()
         created.provider.attach(VOLUME)
-        assert created.host.scans == [(("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle"))]
+        assert created.host.scans == [("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle")]
 
     def test_open_and_close_ask_nobody(self, created: Stage) -> None:
         provider = created.provider

@@ -193,7 +193,6 @@ class TestCreate:
     def test_leaves_nothing_when_no_device_comes(self, stage: Stage) -> None:
         """Ganeti would never call remove for a volume that it could make but not attach."""
         stage.host.blind = True
-        stage.options["TIMEOUT"] = 1
         with pytest.raises(DeviceError, match=r"^no device came up \(waited 0 s\); .*lun igroup show, ISCSI_A"):
             stage.provider.create(CREATION)
         assert stage.paths == []

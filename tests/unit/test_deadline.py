@@ -20,9 +20,10 @@ def test_what_is_left_and_who_is_told_when_nothing_is() -> None:
     clock = Clock()
     deadline = Deadline(30, clock=clock)
     clock.now += 20
-    assert deadline.left("lun-map") == 10
+    assert deadline.left("lun-map") == deadline.rest == 10
     clock.now += 10
     assert deadline.is_over()
+    assert deadline.rest == 0
     with pytest.raises(DeadlineError) as caught:
         deadline.left("lun-map")
     assert str(caught.value) == "no time left for: lun-map (TIMEOUT is 30 s)"

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
-from dataontap.host.commands import Host
+from dataontap.host.identity import Proof
+from dataontap.host.lun import Wanted
+from dataontap.host.multipath import Multipath
+from dataontap.host.node import Node
+from dataontap.host.sysfs import Kernel, Sysfs
+from dataontap.host.udev import Names
+from tests.unit.stage import no_programs
 
 DEVICE = "/dev/null"
 NAA = "600a0980383054723324526c68717745"
@@ -15,15 +22,20 @@ NAAS = (NAA, NAA.replace("600a0980", "60a98000"))
 MIB = 1024 * 1024
 
 
-class Sysfs:
+class OneDevice:
     """One block device in it."""
 
     def __init__(self, root: Path) -> None:
         number = Path(DEVICE).stat().st_rdev
         assert number == 0x103
         self._device = root / "dev/block/1:3"
-        self.host = Host(sysfs=str(root))
+        deadline = Deadline(5)
+        names = Names(str(root), str(root))
+        self.node = Node(Sysfs(str(root)), Kernel(str(root)), Multipath(no_programs, deadline), names, deadline)
         self.write("size", "8192\n")
+
+    def agrees(self, size: int) -> bool:
+        return Proof(self.node).agrees(DEVICE, Wanted(NAAS, size, DEVICE))
 
     def write(self, name: str, content: str) -> None:
         file = self._device / name
@@ -32,8 +44,8 @@ class Sysfs:
 
 
 @pytest.fixture
-def sysfs(tmp_path: Path) -> Sysfs:
-    return Sysfs(tmp_path)
+def sysfs(tmp_path: Path) -> OneDevice:
+    return OneDevice(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -47,42 +59,42 @@ def sysfs(tmp_path: Path) -> Sysfs:
         ("device/wwid", "t10.ATA disk\n"),
     ],
 )
-def test_it_can_be_the_lun(sysfs: Sysfs, file: str, content: str) -> None:
+def test_it_can_be_the_lun(sysfs: OneDevice, file: str, content: str) -> None:
     sysfs.write(file, content)
-    assert sysfs.host.agrees(DEVICE, NAAS, 4 * MIB)
-    assert not sysfs.host.agrees(DEVICE, NAAS, 5 * MIB)
+    assert sysfs.agrees(4 * MIB)
+    assert not sysfs.agrees(5 * MIB)
 
 
 @pytest.mark.parametrize(("file", "prefix"), [("dm/uuid", "mpath-3"), ("device/wwid", "naa.")])
-def test_it_is_another_lun(sysfs: Sysfs, file: str, prefix: str) -> None:
+def test_it_is_another_lun(sysfs: OneDevice, file: str, prefix: str) -> None:
     sysfs.write(file, prefix + NAA.replace("383054", "383055") + "\n")
     with pytest.raises(DeviceError, match="^the device of this name is another LUN's"):
-        sysfs.host.agrees(DEVICE, NAAS, 4 * MIB)
+        sysfs.agrees(4 * MIB)
 
 
-def test_it_is_too_large(sysfs: Sysfs) -> None:
+def test_it_is_too_large(sysfs: OneDevice) -> None:
     with pytest.raises(
         DeviceError, match="^the device of this name is another one: it has 4194304 bytes, the LUN has 3145728"
     ):
-        sysfs.host.agrees(DEVICE, NAAS, 3 * MIB)
+        sysfs.agrees(3 * MIB)
 
 
 @pytest.mark.parametrize("content", ["", "many\n"])
-def test_a_size_that_is_none(sysfs: Sysfs, content: str) -> None:
+def test_a_size_that_is_none(sysfs: OneDevice, content: str) -> None:
     sysfs.write("size", content)
     with pytest.raises(DeviceError, match="the kernel does not tell its size"):
-        sysfs.host.size(DEVICE)
+        sysfs.node.size(DEVICE)
 
 
-def test_what_builds_upon_it_holds_it(sysfs: Sysfs) -> None:
+def test_what_builds_upon_it_holds_it(sysfs: OneDevice) -> None:
     sysfs.write("holders/dm-3", "")
-    assert "dm-3" in sysfs.host.holders(DEVICE)
+    assert "dm-3" in sysfs.node.holders(DEVICE)
 
 
 @pytest.mark.parametrize(
     ("content", "identity"), [(f"mpath-3{NAA}\n", f"3{NAA}"), ("LVM-abc\n", None), (None, None)]
 )
-def test_the_identity_of_a_multipath_map(sysfs: Sysfs, content: str | None, identity: str | None) -> None:
+def test_the_identity_of_a_multipath_map(sysfs: OneDevice, content: str | None, identity: str | None) -> None:
     if content is not None:
         sysfs.write("dm/uuid", content)
-    assert sysfs.host.map_identity(DEVICE) == identity
+    assert sysfs.node.block(DEVICE).wwid == identity

@@ -268,7 +268,7 @@ class TestPostRemove:
 
 class TestCleanup:
     def cleaner(self, stage: Stage, programs: Programs) -> cleanup.Cleaner:
-        return cleanup.Cleaner(stage.site, stage.host, programs)
+        return cleanup.Cleaner(stage.site, programs)
 
     def test_a_name_that_is_none(self) -> None:
         with pytest.raises(ContractError, match="VOLUME: '-rf' is no volume name"):

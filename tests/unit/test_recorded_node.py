@@ -50,8 +50,8 @@ def test_paths_and_map(sysfs: str) -> None:
     (found,) = seen.maps_of([NAA])
     assert (found.name, found.title, found.paths) == ("dm-0", f"3{NAA}", ("sda", "sdb"))
     assert [one.name for one in seen.maps_on("sda")] == ["dm-0"]
-    assert seen.state("sda") == RUNNING
-    assert seen.size("dm-0") == seen.size("sda") == 64 * 1024 * 1024
+    assert seen.block("sda").state == RUNNING
+    assert seen.block("dm-0").size == seen.block("sda").size == 64 * 1024 * 1024
     assert seen.luns() == {NUMBER}
     assert seen.path_at(Nexus(0, 0, 0), NUMBER) in paths
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.errors import DeviceError
-from dataontap.host.lun import Answer, Wanted
+from dataontap.host.lun import Answer, Wanted, lun_ids
 from dataontap.host.node import Limits
 from dataontap.host.sysfs import Sysfs
 from tests.unit.sysfs import HOSTS, LENDERS, NEXUSES, FakeNode
@@ -31,8 +31,8 @@ def wanted(node: FakeNode, naa: str = NAA, size: int = 64 * MIB) -> Wanted:
 
 def attach(node: FakeNode, lun: int = 5, naa: str = NAA, size: int = 64 * MIB) -> str:
     one = wanted(node, naa, size)
-    node.san.scan(one, [lun], NEXUSES)
-    return node.san.settle(one)
+    node.coming.scan(one, [lun], NEXUSES)
+    return node.coming.settle(one)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ class TestAttach:
         attach(node, lun=300)
         node.show(301, OTHER, 64 * MIB)
         attach(node, lun=301, naa=OTHER)
-        assert node.san.taken() == {300, 300 | 0x4000, 301}
+        assert lun_ids(node.node.sysfs.luns()) == {300, 300 | 0x4000, 301}
 
     def test_no_lun_there(self, node: FakeNode) -> None:
         node.limits = HASTY
@@ -135,7 +135,7 @@ class TestAttach:
         device = (attached.sysfs / "block" / path).resolve().parents[1]
         device.joinpath("state").write_text("transport-offline\n")
         with pytest.raises(DeviceError, match=f"^down and of the old size: {path}; so 3{NAA} keeps it; try again"):
-            attached.san.prove("dm-0", wanted(attached, size=96 * MIB))
+            attached.proof.prove("dm-0", wanted(attached, size=96 * MIB))
 
 
 class TestWriteProtected:
@@ -157,12 +157,12 @@ class TestWriteProtected:
 
     def test_one_that_can_be_written_to_costs_nothing(self, attached: FakeNode) -> None:
         before = attached.happened("ran")
-        attached.san.require_writable("dm-0")
+        attached.proof.require_writable("dm-0")
         assert (attached.happened("ran"), attached.happened("rescanned")) == (before, [])
 
     def test_refused_after_one_rescan(self, protected: FakeNode) -> None:
         with pytest.raises(DeviceError, match=self.REFUSED):
-            protected.san.require_writable("dm-0")
+            protected.proof.require_writable("dm-0")
         assert sorted(protected.happened("rescanned")) == ["sdc5", "sdd5"]
         assert protected.happened("ran") == [f"multipath -a 3{NAA}"], "of such paths a map comes out the same"
 
@@ -172,7 +172,7 @@ class TestWriteProtected:
         attach(protected, lun=6, naa=OTHER)
         protected.protect(5, False)
         protected.protect(6, False)
-        protected.san.require_writable("dm-0")
+        protected.proof.require_writable("dm-0")
         assert sorted(protected.happened("rescanned")) == ["sdc5", "sdd5"]
         assert protected.happened("ran")[2:] == [f"multipathd reload map 3{NAA}"]
         assert (protected.sysfs / "block/dm-1/ro").read_text() == "1\n", "another LUN's map is left alone"
@@ -182,7 +182,7 @@ class TestWriteProtected:
         protected.protect(5, False)
         for path in ("sdc5", "sdd5"):
             protected.rescanned(path)
-        protected.san.require_writable("dm-0")
+        protected.proof.require_writable("dm-0")
         assert (protected.sysfs / "block/dm-0/ro").read_text() == "0\n"
 
     def test_one_path_is_enough_to_refuse(self, attached: FakeNode) -> None:
@@ -191,27 +191,27 @@ class TestWriteProtected:
         attached.rescanned("sdc5")
         assert (attached.sysfs / "block/dm-0/ro").read_text() == "0\n"
         with pytest.raises(DeviceError, match=self.REFUSED):
-            attached.san.require_writable("dm-0")
+            attached.proof.require_writable("dm-0")
 
     def test_a_path_that_is_down_is_not_believed(self, attached: FakeNode) -> None:
         attached.protect(5, True, hosts=HOSTS[:1])
         attached.rescanned("sdc5")
         self.down(attached, "sdc5")
-        attached.san.require_writable("dm-0")
+        attached.proof.require_writable("dm-0")
         assert attached.happened("rescanned") == ["sdc5"]
 
     def test_but_it_may_keep_its_map_read_only(self, protected: FakeNode) -> None:
         protected.protect(5, False)
         self.down(protected, "sdd5")
         with pytest.raises(DeviceError, match="its map is, because of sdd5, which is down; try again when"):
-            protected.san.require_writable("dm-0")
+            protected.proof.require_writable("dm-0")
         assert protected.happened("rescanned") == ["sdc5"], "it could not answer"
         assert protected.happened("ran") == [f"multipath -a 3{NAA}"]
 
     def test_multipathd_may_not_do_it_at_first(self, protected: FakeNode) -> None:
         protected.protect(5, False)
         protected.reload_refusals = 1
-        protected.san.require_writable("dm-0")
+        protected.proof.require_writable("dm-0")
         assert protected.happened("ran")[1:] == [f"multipathd reload map 3{NAA}"] * 2
 
     @pytest.mark.parametrize("times", [1, 2])
@@ -222,9 +222,9 @@ class TestWriteProtected:
         protected.limits = HASTY
         if times == 2:
             with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
-                protected.san.require_writable("dm-0")
+                protected.proof.require_writable("dm-0")
         else:
-            protected.san.require_writable("dm-0")
+            protected.proof.require_writable("dm-0")
         assert protected.happened("ran")[1:] == [f"multipathd reload map 3{NAA}"] * 2
 
     def test_nor_at_all(self, protected: FakeNode) -> None:
@@ -232,20 +232,20 @@ class TestWriteProtected:
         protected.served = False
         protected.limits = HASTY
         with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
-            protected.san.require_writable("dm-0")
+            protected.proof.require_writable("dm-0")
 
     @pytest.mark.parametrize("still", [True, False])
     def test_a_bare_disk(self, node: FakeNode, still: bool) -> None:
         node.wants_maps = False
         node.show(5, NAA, 64 * MIB)
         node.protect(5, True)
-        node.san.scan(wanted(node), [5], NEXUSES)
+        node.coming.scan(wanted(node), [5], NEXUSES)
         node.protect(5, still)
         if still:
             with pytest.raises(DeviceError, match=self.REFUSED):
-                node.san.require_writable("sdc5")
+                node.proof.require_writable("sdc5")
         else:
-            node.san.require_writable("sdc5")
+            node.proof.require_writable("sdc5")
         assert node.happened("rescanned") == ["sdc5"]
         assert node.happened("ran") == []
 
@@ -255,9 +255,9 @@ class TestWriteProtected:
         for told in ("0\n", "1\n"):
             (loop / "ro").write_text(told)
             if told == "0\n":
-                node.san.require_writable("loop0")
+                node.proof.require_writable("loop0")
         with pytest.raises(DeviceError, match="^write-protected: "):
-            node.san.require_writable("loop0")
+            node.proof.require_writable("loop0")
         assert node.happened("rescanned") == []
 
 
@@ -273,13 +273,13 @@ class TestWithoutMaps:
     def test_one_disk_comes(self, node: FakeNode) -> None:
         node.show(5, NAA, 64 * MIB)
         for _ in range(2):
-            node.san.scan(wanted(node), [5], NEXUSES)
+            node.coming.scan(wanted(node), [5], NEXUSES)
         assert node.happened("scanned") == ["2:0:0:5"]
         assert node.devices() == ["sdc5"]
 
     def test_another_path_is_tried_when_the_first_has_nothing(self, node: FakeNode) -> None:
         node.show(5, NAA, 64 * MIB, hosts=HOSTS[1:])
-        node.san.scan(wanted(node), [5], NEXUSES)
+        node.coming.scan(wanted(node), [5], NEXUSES)
         assert node.happened("scanned") == ["2:0:0:5", "3:0:0:5"]
         assert node.devices() == ["sdd5"]
 
@@ -294,7 +294,7 @@ class TestAnotherLunCameToItsPlace:
 
     def test_the_old_name_is_never_given_away(self, swapped: FakeNode) -> None:
         with pytest.raises(DeviceError, match=f"^its path sd.[0-9]+ leads to LUN 3{OTHER} by now"):
-            swapped.san.prove("dm-0", wanted(swapped))
+            swapped.proof.prove("dm-0", wanted(swapped))
 
     def test_the_new_one_gets_a_map_of_its_own(self, swapped: FakeNode) -> None:
         name = attach(swapped, naa=OTHER)
@@ -311,7 +311,7 @@ class TestAnotherLunCameToItsPlace:
 
     def test_growing_the_old_name_does_not_take_the_new_size(self, swapped: FakeNode) -> None:
         with pytest.raises(DeviceError, match="leads to LUN"):
-            swapped.san.prove("dm-0", wanted(swapped, size=96 * MIB))
+            swapped.proof.prove("dm-0", wanted(swapped, size=96 * MIB))
         assert swapped.happened("rescanned") == []
 
     def test_another_lun_that_is_well_stays(self, swapped: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
@@ -327,8 +327,8 @@ class TestAnotherLunCameToItsPlace:
         attach(swapped, naa=OTHER)
         swapped.show(6, NAA, 64 * MIB)
         one = wanted(swapped)
-        swapped.san.scan(one, [5, 6], NEXUSES)
-        assert swapped.san.settle(one) == one.path
+        swapped.coming.scan(one, [5, 6], NEXUSES)
+        assert swapped.coming.settle(one) == one.path
 
     def test_a_single_stale_path_goes_alone(self, attached: FakeNode) -> None:
         attached.show(5, OTHER, 64 * MIB, hosts=HOSTS[1:])
@@ -340,15 +340,15 @@ class TestAnotherLunCameToItsPlace:
 
 class TestTakeDown:
     def test_map_paths_name_and_permission_go(self, attached: FakeNode) -> None:
-        attached.san.take_down([NAA])
+        attached.going.take_down([NAA])
         assert attached.devices() == []
         assert list((attached.directory / "udev").iterdir()) == []
         assert attached.happened("ran")[-1] == f"multipath -f 3{NAA}"
-        attached.san.take_down([NAA])
+        attached.going.take_down([NAA])
 
     def test_a_dead_one_stops_queueing_first(self, attached: FakeNode) -> None:
         attached.hide(5)
-        attached.san.take_down([NAA])
+        attached.going.take_down([NAA])
         ran = attached.happened("ran")
         assert ran[-3:] == [
             f"multipathd disablequeueing map 3{NAA}",
@@ -360,13 +360,13 @@ class TestTakeDown:
         for name in ("sdc5", "sdd5"):
             (attached.sysfs / "block" / name).resolve().parents[1].joinpath("state").write_text("blocked\n")
         with pytest.raises(DeviceError, match=f"^none of the paths of 3{NAA} answers"):
-            attached.san.prove("dm-0", wanted(attached))
+            attached.proof.prove("dm-0", wanted(attached))
 
     def test_one_in_use_stays_whole(self, attached: FakeNode) -> None:
         (attached.sysfs / "block/dm-0/in-use").touch()
         attached.limits = HASTY
         with pytest.raises(DeviceError, match=r"in use by the kernel \(a mount, .*; end that.*map in use"):
-            attached.san.take_down([NAA])
+            attached.going.take_down([NAA])
         assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
 
     @pytest.mark.parametrize("dead", [True, False])
@@ -379,13 +379,13 @@ class TestTakeDown:
         if dead:
             attached.hide(5)
         with pytest.raises(DeviceError, match="is in use by dm-7; end that, then detach$"):
-            attached.san.take_down([NAA])
+            attached.going.take_down([NAA])
         assert (f"kill -9 the holder and then: multipathd disablequeueing map 3{NAA}" in caplog.text) == dead
 
     def test_others_stay(self, attached: FakeNode) -> None:
         attached.show(6, OTHER, 64 * MIB)
         attach(attached, lun=6, naa=OTHER)
-        attached.san.take_down([NAA])
+        attached.going.take_down([NAA])
         assert attached.devices() == ["dm-1", "sdc6", "sdd6"]
 
 
@@ -398,16 +398,16 @@ class TestQueueing:
         attached.no_path_retry = configured
         attached.queued = queued
         for _ in range(2):
-            attached.san.queue("/dev/dm-0", False)
+            attached.going.queue("/dev/dm-0", False)
             assert not attached.queues
-            attached.san.queue("/dev/dm-0", True)
+            attached.going.queue("/dev/dm-0", True)
             assert attached.queues == (configured != "off")
 
     def test_without_multipathd_it_can_be_stopped(self, attached: FakeNode) -> None:
         attached.served = False
-        attached.san.queue("/dev/dm-0", False)
+        attached.going.queue("/dev/dm-0", False)
         assert not attached.queues
-        attached.san.queue("/dev/dm-0", True)
+        attached.going.queue("/dev/dm-0", True)
         assert not attached.queues
 
 
@@ -420,7 +420,7 @@ class TestAPathThatCannotBeAsked:
 
         attached.ask = ask  # type: ignore[method-assign]
         with pytest.raises(DeviceError, match="none of the paths"):
-            attached.san.prove("dm-0", wanted(attached))
+            attached.proof.prove("dm-0", wanted(attached))
         assert "sdc5 does not answer: [Errno 24] Too many open files" in caplog.text
 
     def test_because_of_a_bug(self, attached: FakeNode) -> None:
@@ -431,6 +431,56 @@ class TestAPathThatCannotBeAsked:
 
         attached.ask = ask  # type: ignore[method-assign]
         with pytest.raises(RuntimeError, match="^in a child: ZeroDivisionError"):
-            attached.san.scan(wanted(attached), [5], NEXUSES)
+            attached.coming.scan(wanted(attached), [5], NEXUSES)
         assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
         assert attached.happened("deleted") == []
+
+
+class TestWhatAChildReports:
+    """What went wrong in a child is in the message, where it is why, and in the log where it is not."""
+
+    WHY = r"\[Errno 5\] Input/output error"
+
+    def test_no_scan_worked(self, node: FakeNode) -> None:
+        node.show(5, NAA, 64 * MIB)
+        node.limits = HASTY
+        node.broken = {f"scan {nexus}" for nexus in NEXUSES}
+        one = wanted(node)
+        failed = node.coming.scan(one, [5], NEXUSES)
+        assert len(failed) == 2
+        with pytest.raises(
+            DeviceError, match=f"^no device came up: the scan for LUN 5 at 2:0:0 failed: {self.WHY}$"
+        ):
+            node.coming.settle(one, failed)
+
+    def test_one_scan_is_enough(self, node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
+        node.show(5, NAA, 64 * MIB)
+        node.broken = {f"scan {NEXUSES[0]}"}
+        assert attach(node)
+        assert "the scan for LUN 5 at 2:0:0 failed: [Errno 5] Input/output error" in caplog.messages
+
+    def test_a_path_that_cannot_be_deleted(self, attached: FakeNode) -> None:
+        attached.limits = HASTY
+        attached.broken = {"delete sdd5"}
+        with pytest.raises(DeviceError, match=f"^sdd5 cannot be deleted: {self.WHY}$"):
+            attached.going.take_down([NAA])
+        assert attached.devices() == ["sdd5"]
+
+    def test_a_size_that_cannot_be_read(self, attached: FakeNode) -> None:
+        attached.limits = HASTY
+        attached.show(5, NAA, 96 * MIB)
+        attached.broken = {"rescan sdd5"}
+        with pytest.raises(
+            DeviceError,
+            match=rf"^the LUN has 100663296 bytes, its .* 67108864 \(the rescan of sdd5 failed: {self.WHY}\)$",
+        ):
+            attached.proof.prove("dm-0", wanted(attached, size=96 * MIB))
+
+    def test_a_protection_that_cannot_be_read(self, node: FakeNode) -> None:
+        node.show(5, NAA, 64 * MIB)
+        node.protect(5, True)
+        attach(node)
+        node.protect(5, False)
+        node.broken = {"rescan sdc5"}
+        with pytest.raises(DeviceError, match=f"^write-protected, and a rescan of sdc5 failed: {self.WHY}$"):
+            node.proof.require_writable("dm-0")

@@ -67,3 +67,41 @@ def test_without_time_it_looks_once() -> None:
         assert not events.until(answers.pop, 0)
         assert events.until(answers.pop, 0)
     assert answers == []
+
+
+class Paced(Events):
+    """Nothing comes; time passes while it waits, and while ``cost`` seconds are spent on each look."""
+
+    def __init__(self, cost: float) -> None:
+        super().__init__([NAA], clock=lambda: self.now)
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self._cost = cost
+
+    def never(self) -> bool:
+        self.now += self._cost
+        return False
+
+    def _wait(self, seconds: float) -> None:
+        self.pauses.append(round(seconds, 2))
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("cost", "pauses"),
+    [(0, [0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.38]), (0.1, [0.3, 0.3, 0.3]), (1, [0.5])],
+    ids=["a look is cheap", "it takes its time", "and all of it"],
+)
+def test_it_looks_now_and_then_without_events(cost: float, pauses: list[float]) -> None:
+    """At once, then less and less often, and it spends no more than a quarter of its time on looking."""
+    events = Paced(cost)
+    assert not events.until(events.never, 1.5)
+    assert events.pauses[: len(pauses)] == pauses
+    assert 1.5 <= events.now <= 1.5 + 2 * cost
+
+
+def test_what_is_there_until_it_goes() -> None:
+    events = Paced(0)
+    held = [["b"], ["a", "b"]]
+    assert events.until_none(lambda: held.pop() if held else [], 10) == []
+    assert events.until_none(lambda: ["a"], 1) == ["a"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
 from tests.unit.stage import Stage, StageHost
 from tests.unit.volume import CREATION, EXCLUSIVE, METADATA, MIB, PATH, VOLUME, growth
@@ -15,10 +14,9 @@ class HeldAtFirst(StageHost):
 
     times = 0
 
-    def await_release(self, device: str, deadline: Deadline) -> None:
+    def holders(self, device: str) -> list[str]:
         self.times += 1
-        if self.times == 1:
-            raise DeviceError("its device is in use by process 271 ((udev-worker))")
+        return ["process 271 ((udev-worker))"] if self.times == 1 else []
 
 
 class TestWriteProtected:

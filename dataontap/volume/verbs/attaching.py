@@ -56,7 +56,7 @@ def attach_anew(site: Site, volume: Volume) -> str | None:
 
 def _kept(site: Site, lun: Lun, device: str) -> str:
     """The device, from now on on record as the volume's."""
-    site.devices.warn_if_protected(device)
+    site.devices.proof.warn_if_protected(device)
     site.records.keep(lun.name, device, noted(lun))
     return device
 
@@ -71,9 +71,9 @@ def _without_the_filer(site: Site, name: str, error: DataOntapError) -> str:
         raise error
     if site.records.contradict(name, found):
         raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
-    site.devices.require_life(found)
+    site.devices.proof.prove_alive(found)
     LOG.warning("%s is here, but the filer cannot be asked about it: %s", found, error)
-    site.devices.warn_if_protected(found)
+    site.devices.proof.warn_if_protected(found)
     return found
 
 

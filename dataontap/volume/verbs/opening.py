@@ -41,7 +41,7 @@ def _open_known(site: Site, name: str, *, alone: bool) -> bool:
     device = site.records.find(name, ask=True)
     if lun is None or device is None:
         return False
-    site.devices.require_writable(device)
+    site.devices.proof.require_writable(device)
     maps = site.array.get_lun_map(lun)
     if not any(mapping.igroup in site.igroups.mine and mapping.uuid == lun.uuid for mapping in maps):
         return False
@@ -56,7 +56,7 @@ def _open_fully(site: Site, volume: Opening, *, move: bool) -> Lun:
     name = volume.name
     lun = online(existing(site, name))
     device = bring_up(site, lun, site.devices.find(name), uuid=volume.uuid, move=move)
-    site.devices.require_writable(device)
+    site.devices.proof.require_writable(device)
     _reopen(site, name, device)
     site.records.keep(name, device, noted(lun))
     return lun
@@ -65,7 +65,7 @@ def _open_fully(site: Site, volume: Opening, *, move: bool) -> Lun:
 def _reopen(site: Site, name: str, device: str) -> None:
     """Take back what ``close`` did."""
     if site.records.is_closed(name):
-        site.devices.restore_queueing(device)
+        site.devices.going.queue(device, True)
         site.records.reopen(name)
 
 
@@ -77,4 +77,4 @@ def close(site: Site, volume: Volume) -> None:
         device = site.devices.find(volume.name)
         if device is not None:
             site.records.close(volume.name)
-            site.devices.stop_queueing(device)
+            site.devices.going.queue(device, False)

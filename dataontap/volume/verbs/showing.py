@@ -80,10 +80,7 @@ def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str],
         with site.locks.scan():
             taken = set() if placement.is_mapped else devices.make_room(name, placement.naas)
             if site.masking.map_now(placement, taken):
-                devices.clear_name(name, expected.naas)
-                devices.clear_dead(name, expected.naas)
-                is_new = not devices.is_here(name, expected.naas)
-                return devices.scan(name, expected, placement.lun_ids, nexuses), is_new
+                return devices.scan(name, expected, placement.lun_ids, nexuses)
         site.masking.go_on(placement)
 
 
