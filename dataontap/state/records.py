@@ -1,4 +1,4 @@
-"""The records that attach's hot path goes by: written here, read by ``present``."""
+"""The records that attach's hot path goes by, written here, read by ``hotpath``; notes of unfinished volumes."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ class Records:
         self._directory = directory
         self._config_file = config_file
         self._creator = creator
+        self.clones = Clones(directory)
 
     def find(self, name: str, *, ask: bool = False) -> str | None:
         """The device that was proven to be the volume's and is still what it was then.
@@ -94,15 +95,11 @@ class Records:
 
     def lun(self, name: str) -> str | None:
         """What was noted of the LUN with ``keep``, last; the device may be gone or another one by now."""
-        try:
-            text = hotpath.read(hotpath.record_path(self._directory, name))
-        except (OSError, ValueError):
-            return None
-        return text.rpartition("\nlun ")[2].strip() or None
+        return self._recorded(name).rpartition("\nlun ")[2].strip() or None
 
     def close(self, name: str) -> None:
         """Mark the volume as closed on this node; HostError if that cannot be."""
-        self._write(hotpath.closed_path(self._directory, name), "", f"{name} cannot be marked as closed")
+        _write(hotpath.closed_path(self._directory, name), "", f"{name} cannot be marked as closed")
 
     def is_closed(self, name: str) -> bool:
         """Whether the volume is marked so."""
@@ -110,11 +107,11 @@ class Records:
 
     def reopen(self, name: str) -> None:
         """Take the mark away."""
-        self._unlink(hotpath.closed_path(self._directory, name))
+        _unlink(hotpath.closed_path(self._directory, name))
 
     def begin(self, name: str) -> None:
         """Mark that the process which runs this script is making the volume; HostError if that cannot be."""
-        self._write(self._unfinished_path(name), self._creator(), f"{name} cannot be marked as new")
+        _write(self._unfinished_path(name), self._creator(), f"{name} cannot be marked as new")
 
     def is_new(self, name: str) -> bool:
         """Whether the process which runs this script is still making the volume: then nobody has data on it.
@@ -124,75 +121,86 @@ class Records:
         path = self._unfinished_path(name)
         try:
             age = time.time() - os.stat(path).st_mtime
-            by = hotpath.read(path)
-        except (OSError, ValueError):
+        except OSError:
             return False
-        return abs(age) < _CREATION_SECONDS and by == self._creator() != ""
+        return abs(age) < _CREATION_SECONDS and _text(path) == self._creator() != ""
 
     def finish(self, name: str) -> None:
         """The creation has come to its end, whichever."""
-        self._unlink(self._unfinished_path(name))
+        _unlink(self._unfinished_path(name))
 
-    def begin_clone(self, name: str, path: str) -> None:
-        """Note that a snapshot's LUN is about to be cloned to ``path``; HostError if that cannot be."""
-        self._write(self._clone_path(name), path, f"the clone {name} cannot be noted")
-
-    def is_clone(self, name: str, path: str) -> bool:
-        """Whether it is noted that this node cloned a snapshot's LUN to ``path``, and did not come to its end.
-
-        Only by that is a clone its own that has no tag yet, or its source's.
-        """
-        try:
-            return hotpath.read(self._clone_path(name)) == path
-        except (OSError, ValueError):
-            return False
-
-    def finish_clone(self, name: str) -> None:
-        """The clone is tagged, or gone."""
-        self._unlink(self._clone_path(name))
-
-    def _clone_path(self, name: str) -> str:
-        return f"{self._directory}/cloning/{name}"
+    def _recorded(self, name: str) -> str:
+        return _text(hotpath.record_path(self._directory, name))
 
     def _unfinished_path(self, name: str) -> str:
         return f"{self._directory}/new/{name}"
 
     def contradict(self, name: str, device: str) -> bool:
         """Whether ``device`` is certainly not what was on record for the volume last."""
+        recorded = self._recorded(name)
         try:
-            recorded = hotpath.read(hotpath.record_path(self._directory, name))
             now = hotpath.describe(device, self._environ, self._config_file)
         except (OSError, ValueError):
             return False
-        return hotpath.device_lines(recorded) != hotpath.device_lines(now)
+        return recorded != "" and hotpath.device_lines(recorded) != hotpath.device_lines(now)
 
     def identities(self, name: str) -> tuple[str, ...]:
         """The NAA identity of the LUN whose device was proven last, if it has one; the device may be gone."""
-        try:
-            found = hotpath.identity(hotpath.read(hotpath.record_path(self._directory, name)))
-        except (OSError, ValueError):
-            return ()
+        found = hotpath.identity(self._recorded(name))
         return (found,) if found else ()
 
     def forget(self, name: str) -> None:
         """Let the next attach prove the device anew."""
-        self._unlink(hotpath.record_path(self._directory, name))
+        _unlink(hotpath.record_path(self._directory, name))
 
-    @staticmethod
-    def _write(path: str, text: str, failure: str) -> None:
-        try:
-            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            Path(path).touch(mode=0o600)
-            Path(path).write_text(text, encoding="ascii")
-        except OSError as error:
-            raise HostError(f"{failure}: {error.strerror} ({Path(path).parent})") from None
 
-    @staticmethod
-    def _unlink(path: str) -> None:
-        """Remove a file; what is there and is no file never was ours."""
-        try:
-            Path(path).unlink()
-        except (FileNotFoundError, IsADirectoryError):
-            return
-        except OSError as error:
-            raise HostError(f"no file can be removed in {Path(path).parent}: {error.strerror}") from None
+class Clones:
+    """Notes of snapshots' LUNs that this node clones, below ``directory``, each until its clone has a tag."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+
+    def begin(self, name: str, path: str) -> None:
+        """Note that a snapshot's LUN is about to be cloned to ``path``; HostError if that cannot be."""
+        _write(self._path(name), path, f"the clone {name} cannot be noted")
+
+    def has(self, name: str, path: str) -> bool:
+        """Whether it is noted that this node cloned a snapshot's LUN to ``path``, and did not come to its end.
+
+        Only by that is a clone its own that has no tag yet, or its source's.
+        """
+        return _text(self._path(name)) == path
+
+    def finish(self, name: str) -> None:
+        """The clone is tagged, or gone."""
+        _unlink(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._directory}/cloning/{name}"
+
+
+def _text(path: str) -> str:
+    """What is in a file of ours; "" if there is none."""
+    try:
+        return hotpath.read(path)
+    except (OSError, ValueError):
+        return ""
+
+
+def _write(path: str, text: str, failure: str) -> None:
+    try:
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)
+        Path(path).write_text(text, encoding="ascii")
+    except OSError as error:
+        raise HostError(f"{failure}: {error.strerror} ({Path(path).parent})") from None
+
+
+def _unlink(path: str) -> None:
+    """Remove a file; what is there and is no file never was ours."""
+    try:
+        Path(path).unlink()
+    except (FileNotFoundError, IsADirectoryError):
+        return
+    except OSError as error:
+        raise HostError(f"no file can be removed in {Path(path).parent}: {error.strerror}") from None

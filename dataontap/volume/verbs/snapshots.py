@@ -34,7 +34,7 @@ def snapshot(site: Site, volume: Snapshot) -> None:
         clone = _clone(site, source, place)
         with site.making.rolled_back(place):
             site.array.set_lun_comment(place, tag.compose("", _full_mark(site, source, place, clone)))
-            site.records.finish_clone(name)
+            site.records.clones.finish(name)
             if source.size < volume.snapshot_size:
                 site.array.do_direct_resize(place, volume.snapshot_size)
             _map(site, place)
@@ -49,7 +49,7 @@ def _clone(site: Site, source: Lun, place: LunRef) -> Lun | None:
         return alike and lun.comment in {"", source.comment}
 
     def request() -> Lun | None:
-        site.records.begin_clone(place.name, place.path)
+        site.records.clones.begin(place.name, place.path)
         return site.array.clone_lun(source, place)
 
     return site.making.make(place, request, is_ours)
@@ -88,14 +88,14 @@ def _clear_leftover(site: Site, volume: Snapshot, source: Lun, leftover: Lun) ->
     LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
     take_down(site, name)
     site.removal.destroy(leftover)
-    site.records.finish_clone(name)
+    site.records.clones.finish(name)
 
 
 def _is_left_clone(site: Site, source: Lun, leftover: Lun) -> bool:
     """Whether it is a clone of ours: by its own tag, or by our note as long as it has none of its own."""
     found = tag.find(leftover.comment)
     if found is None or leftover.comment == source.comment:
-        return site.records.is_clone(leftover.name, leftover.path)
+        return site.records.clones.has(leftover.name, leftover.path)
     mark = _mark(site, source)
     is_alike = (found.cluster, found.uuid, found.kind) == (mark.cluster, mark.uuid, mark.kind)
     return is_alike and not is_copy(leftover)
