@@ -79,14 +79,13 @@ class Proof:
         alive = 0
         for path, answer in sorted(self._node.ask(paths).items()):
             if answer.kind == inquiry.DEAD:
-                LOG.warning("%s does not answer: %s", path, answer.told)
-            elif answer.naa != naa:
+                continue
+            if answer.naa != naa:
                 told = f"LUN 3{answer.naa}" if answer.naa else "no LUN"
                 raise DeviceError(f"its path {path} leads to {told} by now: {self._held_by(name)}")
-            elif size is not None and answer.size != size:
+            if size is not None and answer.size != size:
                 raise DeviceError(f"{path} has {answer.size} bytes, its LUN {size} according to the filer")
-            else:
-                alive += 1
+            alive += 1
         if not alive:
             raise DeviceError(f"none of the paths of 3{naa} answers, see multipath -ll 3{naa}")
 

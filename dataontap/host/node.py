@@ -117,7 +117,10 @@ class Node:
         return (naa,) if naa else ()
 
     def ask(self, paths: Collection[str], seconds: float | None = None) -> dict[str, Answer]:
-        """What each path's LUN says; those that are not running are not asked, for they would keep us waiting."""
+        """What each path's LUN says; why one says nothing is in the log.
+
+        Those that are not running are not asked, for they would keep us waiting.
+        """
         states = {path: self.sysfs.block(path).state for path in paths}
         works = {path: partial(in_words, self.ask_one, path) for path in paths if states[path] == RUNNING}
         outcomes = outcomes_within(self.seconds(seconds or self.limits.ask, "asking paths who they are"), works)
@@ -125,7 +128,11 @@ class Node:
             path: Answer(inquiry.DEAD, outcome.why) if outcome.answer is None else from_words(outcome.answer)
             for path, outcome in outcomes.items()
         }
-        return {path: answers.get(path) or Answer(inquiry.DEAD, states[path] or "gone") for path in paths}
+        answers.update({path: Answer(inquiry.DEAD, states[path] or "gone") for path in paths if path not in works})
+        for path, answer in sorted(answers.items()):
+            if answer.kind == inquiry.DEAD:
+                LOG.warning("%s does not answer: %s", path, answer.told)
+        return answers
 
     def seconds(self, limit: float, what: str) -> float:
         """How long ``what`` may take: ``limit``, or what the verb's deadline leaves; raises when that is over."""

@@ -484,3 +484,13 @@ class TestWhatAChildReports:
         node.broken = {"rescan sdc5"}
         with pytest.raises(DeviceError, match=f"^write-protected, and a rescan of sdc5 failed: {self.WHY}$"):
             node.proof.require_writable("dm-0")
+
+    def test_a_path_that_says_nothing_before_a_map_goes(
+        self, attached: FakeNode, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """That is why its map stops queueing."""
+        for name in ("sdc5", "sdd5"):
+            (attached.sysfs / "block" / name).resolve().parents[1].joinpath("state").write_text("blocked\n")
+        attached.going.take_down([NAA])
+        assert f"multipathd disablequeueing map 3{NAA}" in attached.happened("ran")
+        assert caplog.messages[:2] == ["sdc5 does not answer: blocked", "sdd5 does not answer: blocked"]
