@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+# What to call a holder that is no process.
+KERNEL = "the kernel (a mount, swap or the like)"
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs", "ocfs", "gfs", "lustre")
 
 

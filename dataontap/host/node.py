@@ -17,7 +17,7 @@ from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
 from dataontap.host import lun
 from dataontap.host.children import Key, outcomes_within
-from dataontap.host.holders import is_claimed, openers
+from dataontap.host.holders import KERNEL, is_claimed, openers
 from dataontap.host.lun import Answer, from_words, in_words
 from dataontap.host.multipath import Multipath
 from dataontap.host.sysfs import RUNNING, Block, Kernel, Sysfs
@@ -171,7 +171,7 @@ class Node:
         (outcome,) = outcomes_within(self.limits.ask_last, works).values()
         if outcome.answer is None:
             LOG.warning("whether the kernel uses %s is not known: %s", device, outcome.why)
-        return ["the kernel (a mount, swap or the like)"] if outcome.answer == str(True) else []
+        return [KERNEL] if outcome.answer == str(True) else []
 
 
 def _is_block_device(path: str) -> bool:

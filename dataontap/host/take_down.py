@@ -8,6 +8,7 @@ from collections.abc import Collection
 from functools import partial
 
 from dataontap.errors import DeadlineError, DeviceError
+from dataontap.host.holders import KERNEL
 from dataontap.host.node import Node
 from dataontap.host.sysfs import RUNNING, Map
 from dataontap.host.udev import Events
@@ -89,7 +90,7 @@ class Going:
         if not events.until(gone, self._patience):
             if stopped:
                 self._multipath.restore_queueing(found.title)
-            held = self._node.holders(found.name) or ["the kernel (a mount, swap or the like)"]
+            held = self._node.holders(found.name) or [KERNEL]
             raise DeviceError(f"{found.title} is in use by {', '.join(held)}; {_WAY_OUT}: {problems[-1]}")
 
     def _lives(self, found: Map) -> bool:

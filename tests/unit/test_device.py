@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError
+from dataontap.host.commands import Commands
+from dataontap.host.holders import KERNEL
 from dataontap.host.identity import Proof
 from dataontap.host.lun import Wanted
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Node
 from dataontap.host.sysfs import Kernel, Sysfs
 from dataontap.host.udev import Names
+from tests.unit.clock import Clock, QuietEvents
 from tests.unit.stage import no_programs
 
 DEVICE = "/dev/null"
@@ -98,3 +103,25 @@ def test_the_identity_of_a_multipath_map(sysfs: OneDevice, content: str | None, 
     if content is not None:
         sysfs.write("dm/uuid", content)
     assert sysfs.node.block(DEVICE).wwid == identity
+
+
+@pytest.mark.parametrize("held", [["dm-3"], []])
+@pytest.mark.parametrize("claimed", [[KERNEL], []])
+def test_who_is_waited_for(sysfs: OneDevice, held: list[str], claimed: list[str]) -> None:
+    """The kernel is asked, too, before commands take a device away: a mount elsewhere is seen by nothing else."""
+
+    class Used(Node):
+        def holders(self, device: str) -> list[str]:
+            return held
+
+        def claims(self, device: str) -> list[str]:
+            return claimed
+
+    here = sysfs.node
+    quiet = partial(QuietEvents, clock=Clock())
+    used = Used(here.sysfs, here.kernel, here.multipath, here.names, here.deadline, events=quiet)
+    if held or claimed:
+        with pytest.raises(DeviceError, match=re.escape(f"its device is in use by {(held or claimed)[0]}")):
+            Commands(used, no_programs).await_release(DEVICE)
+    else:
+        Commands(used, no_programs).await_release(DEVICE)
