@@ -88,7 +88,7 @@ class Scenario:
         for path, lun in self.before.items():
             lab.inventory.add(path, lun)
         if self.attached:
-            lab.fabric("attach")
+            lab.quick.fabric("attach")
         for step in self.first:
             outcome = step(lab)
             assert outcome.status == 0, outcome.stderr
