@@ -38,7 +38,7 @@ class Seat:
 
     def forget(self) -> None:
         """As after a reboot: no device, and nothing remembered."""
-        self.node.fabric("clear")
+        self.quick.fabric("clear")
         shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
 
 

@@ -25,5 +25,5 @@ def test_filer_nodes_and_model_agree(
     faults = sum(1 for request in requests if request.fault)
     with capsys.disabled():
         print(f"\n{len(requests)} requests, {faults} of them under a fault, {site.failures} verbs failed by one")
-    assert faults > 50, "the examples hold what they are for"
+    assert faults > 30, "the examples hold what they are for"
     assert site.failures > 10

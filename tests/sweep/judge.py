@@ -115,7 +115,7 @@ def _wrong_after(case: Case, first: Outcome, lab: Lab) -> tuple[str, list[str]]:
     scenario = case.scenario
     state = lab.luns(NAME)
     if first.status == 0:
-        return BORNE, list(_wrong_with_success(scenario, state, lab))
+        return BORNE, list(wrong_with_success(scenario, state, lab))
     left = _left_over(case, state)
     problems = list(_wrong_with_failure(case, first, state, lab, left))
     lab.limit(ENOUGH)
@@ -125,7 +125,7 @@ def _wrong_after(case: Case, first: Outcome, lab: Lab) -> tuple[str, list[str]]:
             return WRONG, [*problems, f"the next attempt fails: {again.message!r}"]
         return LEFT if left else MENDED, [
             *problems,
-            *(f"at the next attempt: {why}" for why in _wrong_with_success(scenario, lab.luns(NAME), lab)),
+            *(f"at the next attempt: {why}" for why in wrong_with_success(scenario, lab.luns(NAME), lab)),
         ]
     expected = "there is a LUN .* already" if left else scenario.refusal or ""
     if again.status != 1 or not re.search(expected, again.message):
@@ -159,7 +159,8 @@ def _left_over(case: Case, state: View) -> bool:
     return rest == others and comment in {"", TAG, NEW_TAG, case.scenario.after.get(made, state[made]).comment}
 
 
-def _wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:
+def wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:
+    """What must not be on filer and node after a success."""
     if state not in (scenario.after, scenario.enough):
         yield f"it succeeded, and yet there is {_told(state)}"
     if scenario.shown is not None:
@@ -167,6 +168,8 @@ def _wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[s
             yield "it succeeded, and yet there is no device"
         elif scenario.shown in state and lab.device_size(scenario.shown) != state[scenario.shown].size:
             yield f"the device has {lab.device_size(scenario.shown)} MiB"
+    if scenario.hidden is not None and lab.has_device(scenario.hidden):
+        yield "it succeeded, and yet its device is here"
 
 
 def _told(state: View) -> str:

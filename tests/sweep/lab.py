@@ -93,18 +93,12 @@ class Lab:
         """After a case with ``volume``: all is well, and nothing of it is left."""
         self.simulator.control.clear()
         for name in {link.name for link in self.node.path(LINKS).glob(f"*/*/{volume}*")}:
-            self.fabric("detach", "--volume", name)
+            self.quick.fabric("detach", "--volume", name)
         for path in self.luns(volume):
             self.inventory.ask("lun-destroy", path=path, force=True)
         if self._per_node and OWN_GROUP in self.inventory.exactly(OTHERS):
             self.inventory.ask("igroup-destroy", initiator_group_name=OWN_GROUP, force=True)
         shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
-
-    def fabric(self, verb: str, *arguments: str) -> None:
-        """Show the node what is mapped to the group for all nodes, or take a volume's device away."""
-        _, program, *command = self.node.fabric_command(verb)
-        outcome = self.quick.program(program, *command, *arguments)
-        assert outcome.status == 0, outcome.stderr
 
     def limit(self, seconds: int) -> None:
         """Give the next scripts this TIMEOUT."""

@@ -72,9 +72,16 @@ class Labs:
     def _start(self, scenario: Scenario) -> Lab:
         directory = self._directory / f"lab{next(self._numbers)}"
         directory.mkdir()
-        return Lab(directory, self._installed, scenario.ontapi, per_node=scenario.per_node).__enter__()
+        try:
+            return Lab(directory, self._installed, scenario.ontapi, per_node=scenario.per_node).__enter__()
+        except BaseException:
+            self._forget()
+            raise
 
     def _close(self, lab: Lab) -> None:
+        self._forget()
+        lab.__exit__(None, None, None)
+
+    def _forget(self) -> None:
         with self._lock:
             self._open -= 1
-        lab.__exit__(None, None, None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.sweep.choice import Calls
-from tests.sweep.judge import WRONG, Case, Verdict, try_out
+from tests.sweep.judge import WRONG, Case, Verdict, try_out, wrong_with_success
 from tests.sweep.labs import Labs
 from tests.sweep.scenarios import Scenario
 from tests.sweep.trials import ENOUGH
@@ -41,6 +41,9 @@ class Sweep:
             apis = [str(request.api) for request in lab.simulator.requests()[before:]]
             if (outcome.status, lab.luns(NAME)) != (0 if scenario.refusal is None else 1, scenario.after):
                 raise CleanRunFailed(f"{scenario.name}: {outcome.message}, and then {lab.luns(NAME)}")
+            wrong = list(wrong_with_success(scenario, lab.luns(NAME), lab)) if scenario.refusal is None else []
+            if wrong:
+                raise CleanRunFailed(f"{scenario.name}: {'; '.join(wrong)}")
         seen: Counter[str] = Counter()
         calls = []
         for api in apis:

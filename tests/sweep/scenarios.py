@@ -40,7 +40,8 @@ class Scenario:
 
     A failed run may leave the state before, the one after, or any of ``between``. ``refusal``, where there is one,
     is how the verb's message ends up even when nothing goes wrong. ``attached``: the device is here before.
-    ``shown``: whose device must be here after success, None for no such demand. ``makes``: the LUN that it makes.
+    ``shown``: whose device must be here after success, None for no such demand; ``hidden``: whose must not.
+    ``makes``: the LUN that it makes.
     ``per_node``: the node has a group of its own; ``has_group``: it is there. ``first``: scripts that ran before.
     ``enough``: a state that success under a fault may leave instead of the one after.
     ``apart``: faults come to another outcome here than in the verb's other scenarios.
@@ -56,6 +57,7 @@ class Scenario:
     ontapi: int = NEWEST
     attached: bool = False
     shown: str | None = None
+    hidden: str | None = None
     makes: str | None = None
     answers: bool = False
     per_node: bool = False
@@ -86,7 +88,7 @@ class Scenario:
         for path, lun in self.before.items():
             lab.inventory.add(path, lun)
         if self.attached:
-            lab.fabric("attach")
+            lab.quick.fabric("attach")
         for step in self.first:
             outcome = step(lab)
             assert outcome.status == 0, outcome.stderr
@@ -209,7 +211,7 @@ SCENARIOS = (
         answers=True,
     ),
     Scenario("attach (copy)", _ATTACH, before={ELSEWHERE: _COPY}, after={ELSEWHERE: _COPY}, refusal="is a copy"),
-    Scenario("detach", script("detach"), before=_HERE, after=_HERE, attached=True),
+    Scenario("detach", script("detach"), before=_HERE, after=_HERE, attached=True, hidden=PATH),
     Scenario("open", _OPEN, before=_HERE, after=_HERE, attached=True),
     Scenario(
         "open (shared)", script("open", VOL_OPEN_EXCLUSIVE="False"), before=_HERE, after=_HERE, attached=True
@@ -260,6 +262,7 @@ SCENARIOS = (
         "remove",
         _REMOVE,
         before=_HERE,
+        hidden=PATH,
         between=_of(PATH, UNMAPPED),
         again=_removal_again,
         attached=True,
@@ -302,6 +305,7 @@ SCENARIOS = (
     Scenario(
         "cleanup",
         lambda lab: lab.quick.module("dataontap.cleanup", NAME),
+        hidden=PATH,
         attached=True,
         before=_HERE,
         after=_HERE,
@@ -360,6 +364,7 @@ SCENARIOS = (
     _per_node(
         "n: detach",
         script("detach"),
+        hidden=PATH,
         before={PATH: _SHARED},
         after={PATH: _OTHERS},
         enough={PATH: _SHARED},
@@ -368,6 +373,7 @@ SCENARIOS = (
     _per_node(
         "n: remove",
         _REMOVE,
+        hidden=PATH,
         before={PATH: _SHARED},
         between=_of(PATH, _OWN, _OTHERS, UNMAPPED),
         again=_removal_again,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pathlib
 import pkgutil
 import runpy
 import sys
@@ -21,6 +22,9 @@ from typing import IO, Any, NoReturn
 # What the library imports inside its functions.
 LIBRARIES = ("http.client", "ssl", "subprocess", "lxml.etree", "six", "oslo_config.cfg", "oslo_log.log")
 MORE = ("oslo_log.handlers", "oslo_utils.excutils", "oslo_utils.strutils", "threading", "glob", "queue", "difflib")
+# The fabric's, which is run at every attach and detach of the test-bed.
+FABRIC = ("argparse", "tests.simulator.journal", "tests.simulator.loopdevice")
+REPOSITORY = str(pathlib.Path(__file__).resolve().parents[2])
 
 
 def warm_up() -> None:
@@ -30,6 +34,10 @@ def warm_up() -> None:
     ours = [module.name for module in pkgutil.walk_packages(dataontap.__path__, "dataontap.")]
     for name in (*LIBRARIES, *MORE, *ours):
         importlib.import_module(name)
+    sys.path.insert(0, REPOSITORY)
+    for name in FABRIC:
+        importlib.import_module(name)
+    sys.path.remove(REPOSITORY)  # the product is not to find its modules there
 
 
 def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes]) -> NoReturn:

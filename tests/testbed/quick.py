@@ -44,9 +44,12 @@ class Quick:
         """Run one of the hooks in this environment."""
         return self._run({"program": str(self._product.hooks / name)}, (), environ)
 
-    def program(self, path: str, *arguments: str) -> Outcome:
-        """Run another program that is written in Python."""
-        return self._run({"program": path}, arguments, {"LC_ALL": "C", "PATH": PATH})
+    def fabric(self, verb: str, *arguments: str) -> None:
+        """Run the fabric on this node: attach, detach or clear."""
+        _, program, *command = self._node.fabric_command(verb)
+        outcome = self._run({"program": program}, (*command, *arguments), {"LC_ALL": "C", "PATH": PATH})
+        if outcome.status != 0:
+            raise RuntimeError(f"fabric {verb} failed on {self._node.name}: {outcome.stderr}")
 
     def module(self, name: str, *arguments: str) -> Outcome:
         """Run a module of the library, as ``python3 -m`` does."""
