@@ -82,8 +82,9 @@ def test_debian_13_builds_it_as_readme_says(built: Path, tmp_path: Path) -> None
         root = Root(tmp_path / "root", [clean])
         package.copy_tree(root.directory / "upper/root/clone", package.sources())
         (root.directory / "upper/root").chmod(0o700)
-        root.run(readme.blocks("Install it on a node")[0], cwd="/root/clone")
+        output = root.run(readme.blocks("1. The package", "sh")[0], cwd="/root/clone")
         listing = root.run("dpkg-deb --contents /root/*.deb")
+    assert readme.without_versions(readme.blocks("1. The package", "text")[0]) in readme.without_versions(output)
     here = contents(said("dpkg-deb", "--contents", built))
     # Debian 13 has units below /usr, which in 12 is the same directory; what pip goes by is each release's own.
     assert {name for name in contents(listing) if ".dist-info/" not in name} == {
@@ -91,7 +92,7 @@ def test_debian_13_builds_it_as_readme_says(built: Path, tmp_path: Path) -> None
     }
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "doc").iterdir()), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted((ROOT / "doc").glob("*.[57]")), ids=lambda page: page.name)
 def test_the_man_pages_are_well_formed(page: Path) -> None:
     assert said("mandoc", "-Tlint", page) == ""
     environment = {**package.ENVIRONMENT, "MANWIDTH": "80"}
@@ -99,3 +100,4 @@ def test_the_man_pages_are_well_formed(page: Path) -> None:
     formatted = subprocess.run(groff, env=environment, capture_output=True, text=True, check=True)
     assert formatted.stderr == ""
     assert "SEE ALSO" in formatted.stdout
+    assert re.findall("^.*\N{HYPHEN}$", formatted.stdout, re.M) == [], "a command cannot be copied from two lines"
