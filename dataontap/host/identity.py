@@ -106,7 +106,8 @@ class Proof:
             self._reload(found)
         elif protected:
             LOG.warning("write-protected: %s", ", ".join(protected))
-            for path, why in sorted(failed.items()):
+            if failed:
+                path, why = min(failed.items())
                 raise DeviceError(f"write-protected, and a rescan of {path} failed: {why}")
             raise DeviceError(
                 "write-protected: the filer refuses writes to this LUN;"

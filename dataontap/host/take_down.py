@@ -67,7 +67,8 @@ class Going:
             failed = self._delete(paths)
             seconds = self._node.seconds(self._limits.gone, "the device to go")
             if not events.until(lambda: not self._node.is_known(naas), seconds):
-                for path, why in sorted(failed.items()):
+                if failed:
+                    path, why = min(failed.items())
                     raise DeviceError(f"{path} cannot be deleted: {why}")
                 raise DeviceError("its paths came back while they were taken down; something else scans this node")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import time
 from collections.abc import Generator, Iterator
 from typing import Callable
@@ -10,7 +11,8 @@ from typing import Callable
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from tests.testbed.cluster import FIXED, PER_NODE, Cluster, Node
+from tests.package import readme
+from tests.testbed.cluster import FIXED, OPERATING_SYSTEM, PER_NODE, TEMPLATES, Cluster, Node
 from tests.testbed.image import GANETI, image
 from tests.testbed.instance import Instance
 
@@ -26,13 +28,28 @@ _RELEASES = [pytest.param(name, id=GANETI[name], marks=pytest.mark.xdist_group(n
 
 @pytest.fixture(scope="session", params=_RELEASES)
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three nodes of this Debian release with the package, and a filer."""
+    """Three nodes of this Debian release with the package, and a filer; ``ext`` is enabled as README says."""
     directory = tmp_path_factory.mktemp(request.param)
     with (
         image(directory, request.param) as layers,
         Cluster(directory, layers, ganeti=GANETI[request.param], igroup=_IGROUPS[request.param]) as cluster,
     ):
+        enable(cluster)
         yield cluster
+
+
+def enable(cluster: Cluster) -> None:
+    """Follow README's step for Ganeti. Each of its two first commands is needed: Ganeti refuses before them."""
+    enabled, allowed, diagnose = readme.block("3. Ganeti", "sh").replace("drbd,plain", TEMPLATES).splitlines()
+    add = ("instance", "add", "-t", "ext", "--disk=0:size=64M,provider=dataontap", "-o", OPERATING_SYSTEM)
+    options = ("-n", cluster.nodes[1].name, "--no-name-check", "--no-ip-check", "--no-nics", "inst1.example")
+    assert "Disk template 'ext' is not enabled" in cluster.try_gnt(*add, *options).stderr
+    cluster.master.run(*shlex.split(enabled))
+    assert "Disk template ext is not allowed" in cluster.try_gnt(*add, *options).stderr
+    cluster.master.run(*shlex.split(allowed))
+    said = cluster.master.run(*shlex.split(diagnose)).stdout
+    here = said.replace(cluster.nodes[0].name, "node1.example.org")
+    assert readme.in_order(readme.block("3. Ganeti", "text"), here), said
 
 
 @pytest.fixture

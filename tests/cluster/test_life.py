@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.cluster.conftest import AddInstance, Make
 from tests.package import readme
 from tests.testbed.cluster import OPERATING_SYSTEM, Cluster, Node
+from tests.testbed.node import CONFIG
 
 
 def test_diagnose(cluster: Cluster) -> None:
@@ -33,20 +34,50 @@ def test_add_with_one_disk(cluster: Cluster, node2: Node, add: AddInstance) -> N
 
 def test_the_first_instances_as_readme_says(cluster: Cluster, node2: Node, make: Make) -> None:
     """Its commands, but for the OS, the name, the node and the network, which this cluster has others of."""
-    blocks = [block for block in readme.blocks("Set it up") if block.startswith("gnt-instance add")]
-    elsewhere = {"debootstrap": OPERATING_SYSTEM}
-    for block, pool in zip(blocks, ("vol1", "fast")):
+    (shown,) = readme.blocks("6. The first instance", "text")
+    first, second = readme.blocks("6. The first instance", "sh")
+    for block, pool in ((first, "vol1"), (second, "fast")):
         instance = make()
-        given = [
-            elsewhere.get(word, word) for word in shlex.split(block) if word not in {"…", "inst1.example.org"}
-        ]
-        system = [] if "-o" in given else ["-o", OPERATING_SYSTEM]
+        *words, name = shlex.split(block)
+        given = [OPERATING_SYSTEM if word == "debootstrap+default" else word for word in words]
         here = ["-n", node2.name, "--no-name-check", "--no-ip-check", "--no-nics"]
-        cluster.master.run(*given, *system, *here, instance.name)
+        said = cluster.master.run(*given, *here, instance.name)
+        output = f"{said.stdout}{said.stderr}".replace(instance.name, name)
+        assert readme.in_order(shown, output), output
         (lun,) = (lun for lun in cluster.luns().values() if lun.name == instance.volumes[0])
         assert (lun.path, lun.size, lun.reserved) == (f"/vol/{pool}/{lun.name}", 5 << 30, pool == "vol1")
         assert (instance.status, instance.seen()) == ("running", ["node2"])
-    assert len(blocks) == 2
+
+
+def test_the_files_get_to_all_nodes_as_readme_says(cluster: Cluster) -> None:
+    """With the modes that they have on the master."""
+    commands = readme.block("4. The nodes", "sh", "gnt-cluster copyfile").splitlines()
+    files = [shlex.split(command)[-1] for command in commands]
+    certificate = next(file for file in files if file != CONFIG)
+    cluster.master.write(certificate, "a certificate\n")
+    try:
+        for command in commands:
+            cluster.master.run(*shlex.split(command))
+        for file in files:
+            first, *others = [
+                (node.path(file).read_bytes(), node.path(file).stat().st_mode) for node in cluster.nodes
+            ]
+            assert others == [first, first]
+        assert oct(cluster.master.path(CONFIG).stat().st_mode)[-3:] == "600"
+    finally:
+        for node in cluster.nodes:
+            node.path(certificate).unlink(missing_ok=True)
+            node.configure()  # each node has commands of its own there
+
+
+def test_no_job_starts_while_the_queue_is_drained_as_readme_says(cluster: Cluster) -> None:
+    drain, undrain = readme.blocks("Upgrade, roll back, uninstall", "sh")[:2]
+    cluster.master.run(*shlex.split(drain))
+    try:
+        assert "drain" in cluster.try_gnt("cluster", "verify-disks").stderr
+    finally:
+        cluster.master.run(*shlex.split(undrain))
+    cluster.gnt("cluster", "verify-disks")
 
 
 def test_add_with_three_disks(cluster: Cluster, node2: Node, add: AddInstance) -> None:

@@ -61,11 +61,10 @@ def test_every_script_works_with_it(limited: Simulator, make_node: MakeNode) -> 
 
 def test_readmes_set_up_is_enough(tmp_path: Path, make_node: MakeNode) -> None:
     """The filer's commands, the account's, and the configuration file, as they stand there."""
-    blocks = readme.blocks("Set it up")
-    (commands,) = [block for block in blocks if block.startswith("vserver ")]
-    (configuration,) = [block for block in blocks if block.startswith("HOSTNAME")]
+    commands = readme.block("2. The filer", "ontap")
+    configuration = readme.block("4. The nodes", "python")
     options = {name: ast.literal_eval(value) for name, value in re.findall("(.*) = (.*)", configuration)}
-    del options["HOSTNAME"]
+    del options["HOSTNAME"], options["CA_FILE"]
     options["PASSWORD"] = "secret"
     with start(tmp_path, commands + SHIPPED.read_text(encoding="utf-8")) as simulator:
         node = make_node(filer=simulator)

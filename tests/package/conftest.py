@@ -62,7 +62,9 @@ def install(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             clean = trees.enter_context(releases.tree(release))
             root = Root(tmp_path_factory.mktemp(f"installed-{release}"), [clean])
             root.bring(built, "/root")
-            root.run(readme.blocks("Install it on a node")[1], cwd="/root")
+            said = root.run(readme.blocks("1. The package", "sh")[1], cwd="/root")
+            shown = readme.blocks("1. The package", "text")[1]
+            assert readme.without_versions(shown) in readme.without_versions(said)
             return root
 
         yield make

@@ -82,8 +82,9 @@ def test_debian_13_builds_it_as_readme_says(built: Path, tmp_path: Path) -> None
         root = Root(tmp_path / "root", [clean])
         package.copy_tree(root.directory / "upper/root/clone", package.sources())
         (root.directory / "upper/root").chmod(0o700)
-        root.run(readme.blocks("Install it on a node")[0], cwd="/root/clone")
+        output = root.run(readme.blocks("1. The package", "sh")[0], cwd="/root/clone")
         listing = root.run("dpkg-deb --contents /root/*.deb")
+    assert readme.without_versions(readme.blocks("1. The package", "text")[0]) in readme.without_versions(output)
     here = contents(said("dpkg-deb", "--contents", built))
     # Debian 13 has units below /usr, which in 12 is the same directory; what pip goes by is each release's own.
     assert {name for name in contents(listing) if ".dist-info/" not in name} == {

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dataontap.volume.requests import Verification
 from tests.package import readme
 from tests.package.root import Root
+from tests.simulator import certificates, typed
 from tests.simulator.process import Simulator
-from tests.testbed import filer
+from tests.testbed.product import ROOT
 
+HOST = "filer.example.org"
+ACCOUNT = ROOT / "etc/ontap-account-zapi.txt"
 CONF = "/etc/ganeti/extstorage-dataontap.conf"
 PROVIDER = "/usr/share/ganeti/extstorage/dataontap"
 HOOKS = "/usr/share/ganeti-extstorage-dataontap/hooks"
@@ -59,11 +62,24 @@ OUTPUTS = {  # in Ganeti's directory: how old, and whether it is to stay
 
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    """A filer that is set up as README says."""
-    with Simulator(tmp_path / "filer", "--volume", "svm1/ganeti") as running:
-        with filer.admin(running) as admin:
-            filer.make_igroup(admin, "ganeti", "iqn.1993-08.org.debian:01:node1")
+    """A filer on which an admin has typed what README says, with a certificate that no CA has signed."""
+    commands = tmp_path / "commands"
+    blocks = [*readme.blocks("2. The filer", "ontap"), *readme.blocks("4. The nodes", "ontap")]
+    commands.write_text("".join(blocks) + ACCOUNT.read_text(encoding="utf-8"), encoding="utf-8")
+    state = tmp_path / "filer"
+    state.mkdir()
+    certificates.ensure(state)
+    sign_itself(state / certificates.SERVER)
+    with Simulator(state, "--commands", str(commands)) as running:
         yield running
+
+
+def sign_itself(file: Path) -> None:
+    """Make the server's key and certificate self-signed ones for ``HOST``."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "-"]
+    name = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}", "-days", "2"]
+    command = ["openssl", "req", "-x509", *key, *name]
+    file.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
 def test_each_file_has_its_place_and_mode(root: Root) -> None:
@@ -106,24 +122,30 @@ def test_as_it_comes_a_script_says_what_to_set(root: Root, verb: str) -> None:
 
 
 def test_set_up_as_readme_says_verify_misses_only_what_does_not_run_here(root: Root, simulator: Simulator) -> None:
-    (configuration,) = [block for block in readme.blocks("Set it up") if block.startswith("HOSTNAME")]
-    configuration = configuration.replace("filer.example.org", "127.0.0.1").replace("…", "secret")
-    configuration = configuration.replace('LOGIN = "ganeti"', 'LOGIN = "admin"')
-    root.bring(simulator.ca, "/etc/filer")
-    more = f'PORT = {simulator.port}\nCA_FILE = "/etc/filer/{simulator.ca.name}"\n'
-    root.run(f"cat >>{CONF}", stdin=configuration + more)
-    (command,) = [block for block in readme.blocks("Set it up") if block.strip().endswith("/verify")]
-    said = root.run(command, status=1)
+    root.run(f"echo 127.0.0.1 {HOST} >>/etc/hosts")
+    certificate = readme.block("4. The nodes", "sh", "apt-get install openssl").replace(
+        ":443", f":{simulator.port}"
+    )
+    said = root.run(certificate)
+    assert readme.in_order(plain(readme.block("4. The nodes", "text")), plain(said))
+    configuration = readme.block("4. The nodes", "python").replace("…", typed.PASSWORD)
+    root.run(f"cat >>{CONF}", stdin=f"{configuration}PORT = {simulator.port}\n")
+    said = root.run(readme.block("5. Verify", "sh"), status=1)
     told = re.findall("^([a-z]+): (fine|not checked|warning|FAILED)", said, re.M)
-    assert [check for check, _ in told] == list(Verification.usual)
+    assert [f"{check}: fine" for check, _ in told] == readme.block("5. Verify", "text").splitlines()
     assert dict(told)["portals"] == "FAILED", "the simulator's LUNs are on no network"
     # No daemons run in the root; but iscsid's and multipathd's sockets are the machine's, where these may run.
     assert {check for check, severity in told if severity != "fine"} <= {"initiator", "multipath", "portals"}
+    assert {request.account for request in simulator.requests()} == {"ganeti"}
+
+
+def plain(said: str) -> str:
+    """What openssl says, whose releases differ in blanks."""
+    return "\n".join(line.replace(" = ", "=").strip() for line in said.splitlines())
 
 
 def test_the_example_for_multipath_can_be_copied_and_is_understood(root: Root) -> None:
-    (commands,) = [block for block in readme.blocks("Set it up") if block.startswith("cp ")]
-    copy, reconfigure = commands.splitlines()
+    copy, reconfigure = readme.block("4. The nodes", "sh", "cp ").splitlines()
     root.run(copy)
     assert reconfigure == "multipathd reconfigure"  # which there is none here to hear
     said = root.run("multipath -t")

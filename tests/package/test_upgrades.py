@@ -10,7 +10,9 @@ from tests.package import first_version, readme
 from tests.package.root import Root
 from tests.package.test_installed import CONF, LINKS, MADE, PROVIDER
 
-INSTALL = readme.blocks("Install it on a node")[1]
+INSTALL = readme.blocks("1. The package", "sh")[1]
+ROLL_BACK = readme.block("Upgrade, roll back, uninstall", "sh", "apt-get install")
+UNINSTALL = readme.block("Upgrade, roll back, uninstall", "sh", "apt-get purge")
 NAME = "ganeti-extstorage-dataontap"
 
 
@@ -116,6 +118,17 @@ def test_removing_leaves_the_configuration_and_no_hooks(root: Root) -> None:
     assert root.facts(*LINKS) == LINKS
 
 
+def test_rolling_back_as_readme_says_keeps_the_configuration(root: Root, built_earlier: Path) -> None:
+    root.run(f"echo 'HOSTNAME = \"f\"' >>{CONF}")
+    root.bring(built_earlier, "/root")
+    assert built_earlier.name in ROLL_BACK
+    root.run(ROLL_BACK, cwd="/root", stdin="\n")
+    version = root.run(f"dpkg-query --show --showformat='${{Version}}' {NAME}")
+    assert built_earlier.name == f"{NAME}_{version}_all.deb"
+    assert 'HOSTNAME = "f"' in root.run(f"cat {CONF}")
+    assert root.facts(*LINKS) == LINKS
+
+
 def use(root: Root) -> None:
     """Leave behind what a node in use has."""
     root.run(f"""
@@ -138,7 +151,7 @@ def remains(root: Root) -> list[str]:
 
 def test_purging_leaves_nothing(root: Root) -> None:
     use(root)
-    root.run(f"dpkg --purge {NAME}")
+    root.run(UNINSTALL)
     assert state(root) == ""
     assert remains(root) == []
 

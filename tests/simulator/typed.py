@@ -1,17 +1,25 @@
-"""Commands that an admin types at the filer's prompt, as far as they make roles, accounts and volumes."""
+"""Commands that an admin types at the filer's prompt: those for roles, accounts, interfaces and volumes."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Network
 
 from tests.simulator import provision
+from tests.simulator.model import Interface
+from tests.simulator.nodes import NODES
 from tests.simulator.rights import DEFAULT, LEVELS
 from tests.simulator.state import State
 
 # A real filer asks for each new account's password; nobody is asked here.
 PASSWORD = "secret"  # noqa: S105 - a simulator's
+# Options without a value.
+_FLAGS = frozenset({"-instance"})
+# The per cent of a new volume that ONTAP keeps for snapshots unless told otherwise.
+_SNAPSHOT_SPACE = 5
 
 
 class CommandError(ValueError):
@@ -33,7 +41,7 @@ def run(state: State, lines: Iterable[str]) -> None:
 
 def _split(words: list[str]) -> tuple[str, dict[str, str]]:
     first = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
-    options = words[first:]
+    options = [part for word in words[first:] for part in ((word, "true") if word in _FLAGS else (word,))]
     if len(options) % 2 or not all(option.startswith("-") for option in options[::2]):
         raise CommandError(f"options and values do not pair: {' '.join(options)}")
     return " ".join(words[:first]), dict(zip(options[::2], options[1::2]))
@@ -67,21 +75,56 @@ def _iscsi_create(state: State, options: Mapping[str, str]) -> None:
     provision.add_vserver(state, _take(options, "-vserver")("-vserver"))
 
 
+def _interface_create(state: State, options: Mapping[str, str]) -> None:
+    """An interface of a vserver, of the built-in policies for block protocols and for management."""
+    option = _take(options, "-vserver -lif -service-policy -home-node -home-port -address -netmask")
+    vserver, node = _vserver(state, option("-vserver")), option("-home-node")
+    if node not in NODES:
+        raise CommandError(f"no node: {node}")
+    length = IPv4Network(f"{option('-address')}/{option('-netmask')}", strict=False).prefixlen
+    if option("-service-policy") == "default-data-blocks":
+        tag = 1 + max((one.number for one in state.interfaces.values() if one.vserver == vserver), default=0)
+        state.commit(Interface(vserver, option("-lif"), "iscsi", tag, node, option("-address"), length))
+    elif option("-service-policy") != "default-management":
+        raise CommandError(f"no service policy: {option('-service-policy')}")
+
+
+def _certificate_show(state: State, options: Mapping[str, str]) -> None:
+    """Nothing is shown here; the command has to be right."""
+    option = _take(options, "-vserver -type", "-instance")
+    _vserver(state, option("-vserver"))
+    if option("-type") != "server":
+        raise CommandError(f"no such type: {option('-type')}")
+
+
+def _vserver(state: State, name: str) -> str:
+    if (name,) not in state.vservers:
+        raise CommandError(f"no vserver: {name}")
+    return name
+
+
 def _volume_create(state: State, options: Mapping[str, str]) -> None:
-    option = _take(options, "-vserver -volume -aggregate -size")
+    option = _take(options, "-vserver -volume -aggregate -size", "-snapshot-policy -percent-snapshot-space")
+    if option("-snapshot-policy") not in {"", "none", "default"}:
+        raise CommandError(f"no snapshot policy: {option('-snapshot-policy')}")
+    reserve = option("-percent-snapshot-space") or str(_SNAPSHOT_SPACE)
+    if not re.fullmatch("[0-9]|[1-9][0-9]", reserve):
+        raise CommandError(f"no percentage: {reserve}")
     if (option("-aggregate"),) not in state.aggregates:
         raise CommandError(f"no aggregate: {option('-aggregate')}")
     size = re.fullmatch("([1-9][0-9]*)([MGT])B?", option("-size").upper())
     if size is None:
         raise CommandError(f"no size: {option('-size')}")
-    provision.add_volume(
-        state, option("-vserver"), option("-volume"), int(size[1]) << {"M": 20, "G": 30, "T": 40}[size[2]]
-    )
+    vserver, volume = option("-vserver"), option("-volume")
+    provision.add_volume(state, vserver, volume, int(size[1]) << {"M": 20, "G": 30, "T": 40}[size[2]])
+    state.commit(replace(state.volumes[vserver, volume], reserve=int(reserve)))
 
 
 COMMANDS: dict[str, Callable[[State, Mapping[str, str]], None]] = {
     "security login role create": _role_create,
     "security login create": _login_create,
     "vserver iscsi create": _iscsi_create,
+    "network interface create": _interface_create,
+    "security certificate show": _certificate_show,
     "volume create": _volume_create,
 }

@@ -44,7 +44,7 @@ def test_every_option_is_explained_with_its_default(options: dict[str, tuple[str
 def test_the_multipath_settings_are_those_of_the_example(repository: Path) -> None:
     example = (repository / "etc/multipath.conf").read_text(encoding="ascii")
     settings = set(re.findall(r"^ +([a-z_]+ [a-z0-9]+)$", example, re.M))
-    manual = page(repository, "ganeti-extstorage-dataontap.7")
+    manual = page(repository, "ganeti-extstorage-dataontap.7").partition("\n.SH TROUBLESHOOTING\n")[0]
     assert settings == set(re.findall(r"^\.TP\n\.B ([a-z_]+ [a-z0-9]+)$", manual, re.M))
     assert len(settings) == 4
 

@@ -20,7 +20,7 @@ from tests.unit.messages import TOO_LONG, VALUES
 PREFIX = "dataontap: snapshot 1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f.ext.disk0: "
 TREE = {
     *("DataOntapError", "ContractError", "ConfigError", "DeadlineError", "VolumeError", "NotInUse", "NoLun"),
-    *("OntapError", "TransportError", "Refusal", "HostError", "CommandError", "DeviceError"),
+    *("OntapError", "TransportError", "refusal", "HostError", "CommandError", "DeviceError"),
 }
 
 
@@ -45,7 +45,7 @@ class Message:
             return ": ".join(parts)
         if name == "DeadlineError":
             return f"no time left for: {parts[0]} (TIMEOUT is {parts[1]} s)"
-        if name == "Refusal":
+        if name == "refusal":
             hint = next(self._render(keyword.value) for keyword in self.call.keywords if keyword.arg == "hint")
             return f"{parts[0]} failed: {parts[2]} (errno {parts[1]}); {hint}"
         return parts[0]

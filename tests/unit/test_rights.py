@@ -202,6 +202,12 @@ class TestSimulatedRoles:
             "security login create -vserver svm1 -user-or-group-name u -application ssh"
             " -authentication-method password -role r",
             "lun create -path /vol/vol1/a",
+            "network interface create -vserver svm1 -lif l -service-policy default-data-files"
+            " -home-node cluster1-01 -home-port e0c -address 192.0.2.11 -netmask 255.255.255.0",
+            "network interface create -vserver svm1 -lif l -service-policy default-data-blocks"
+            " -home-node cluster1-03 -home-port e0c -address 192.0.2.11 -netmask 255.255.255.0",
+            "security certificate show -vserver svm2 -type server -instance",
+            "volume create -vserver svm1 -volume v -aggregate aggr1 -size 2T -snapshot-policy mine",
             "security login role create -vserver",
         ],
     )
