@@ -7,6 +7,7 @@ Ends with what each took and one line that counts: tools count one each, test le
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = Path(sys.executable).parent
+CORES = os.cpu_count() or 1
 Count = Counter[str]
 
 
@@ -126,7 +128,8 @@ LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
     "unit": Level(tests("unit", "-q", "-n", "logical"), "pure: no program, no socket, no waiting"),
     "contract": Level(
-        tests("contract", "-q", "-n", "logical"), "Ganeti's code, the scripts, a filer, block devices"
+        tests("contract", "-q", "-n", str(CORES + 1)),  # some tests wait: what gives up after a time has to
+        "Ganeti's code, the scripts, a filer, block devices",
     ),
     "sweep": Level(sweep(), "every fault at every API that a verb or hook calls, and Ganeti's next attempt"),
     "sweep-all": Level(

@@ -290,25 +290,25 @@ class TestMessages:
         return outcome.message[len(prefix) :]
 
     def test_they_are_whole(self, make_node: MakeNode, admin: CmodeClient) -> None:
-        node = make_node(ISCSI_ATTACH_COMMANDS=(("sh", "-c", "echo iscsiadm: No session found. >&2; exit 21"),))
-        node.configure(TIMEOUT=1)
+        node = make_node()
         assert self.message(node, "attach").startswith("there is no LUN of this name in vol1; ")
         make_lun(admin, self.NAME)
         assert self.message(node, "create").startswith("there is a LUN of this name in vol1 already")
         assert self.message(node, "grow", VOL_NEW_SIZE="8") == "will not shrink it from 16 to 8 MiB"
-        node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("no-such-program", "-m", "node", "-R"),))
+        node.configure(ISCSI_ATTACH_COMMANDS=(("no-such-program", "-m", "node", "-R"),))
         assert self.message(node, "attach").startswith("cannot run no-such-program: No such file")
-        node.configure(TIMEOUT=1)
+        node.configure()
         device = node.script("attach", **{**CREATION, "VOL_NAME": self.NAME}).stdout.strip()
         with open(node.device(device), "rb"):
             assert self.message(node, "detach").startswith("its device is in use by process ")
-        node.configure(TIMEOUT=1, ISCSI_ATTACH_COMMANDS=(("false",),))
+        node.configure(TIMEOUT=2, ISCSI_ATTACH_COMMANDS=(("false",),))  # or it waits 10 s for the size
         grown = "false failed with status 1: no output; the LUN has 25165824 bytes now, but this node does not see"
         assert self.message(node, "grow", VOL_NEW_SIZE="24").startswith(grown)
         admin.server.send_request(
             "igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"}
         )
         admin.map_lun(lun_at(f"/vol/vol1/{self.NAME}"), "backup")
+        node.configure()
         assert self.message(node, "remove").startswith("its LUN is mapped to backup too; it stays until")
 
     def test_nothing_gets_through_that_a_terminal_would_obey(self, node: Node) -> None:
