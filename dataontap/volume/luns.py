@@ -135,7 +135,7 @@ class Luns:
             return chosen
         self.require_complete(found)
         if not known:
-            raise VolumeError(f"there is no LUN {self.own(name).path}; check POOL and CLUSTER_MODE_VSERVER")
+            raise VolumeError("there is no LUN of this name; see POOL_NAME_SEARCH_PATTERN, CLUSTER_MODE_VSERVER")
         raise NotInUse(f"{known[0].path} is in use nowhere, and its tag does not prove that it is the disk's")
 
     def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
@@ -179,7 +179,9 @@ class Luns:
         other = other or self.search(volume.snapshot_name)
         if other is not None and other.path != beside.path:
             # The clone would be asked for by its name, and that one would be found.
-            raise VolumeError(f"there is a LUN {other.path} already, in another pool than the volume; it stays")
+            raise VolumeError(
+                f"there is a LUN of its name in {other.where}, another pool than the volume's; it stays"
+            )
         leftover = self._array.get_luns(beside)
         return source, leftover[0] if leftover else None
 

@@ -230,10 +230,10 @@ class TestARemovedInstance:
     @pytest.mark.parametrize(
         ("versions", "calls", "message"),
         [
-            ((NOW, EARLIER), "T+ Ta To Ti", "is still there and not provably this cluster's disk; it stays"),
+            ((NOW, EARLIER), "T+ Ta To Ti", "not provably this cluster's disk; it stays"),
             ((NOW, EARLIER), "T+ Ta To Ti Pa Po", None),
             ((NOW, EARLIER), "P+ Pa Po Pi Ta", None),
-            ((NOW, EARLIER), "P+ Pa Po Pi Ta Ti", "is still there and not provably this cluster's disk; it stays"),
+            ((NOW, EARLIER), "P+ Pa Po Pi Ta Ti", "not provably this cluster's disk; it stays"),
             ((EARLIER, NOW), "P+ Pa Po Pi Ta", "is still there and not tagged as this cluster's disk; it stays"),
             ((EARLIER, NOW), "P+ Pa Po Pi", None),
         ],

@@ -28,8 +28,11 @@ OSTYPES = (
 
 VALUES = {
     **dict.fromkeys(("pool", "settings.pool", "self._settings.pool", "site.settings.pool", "lun.pool"), POOL),
-    **dict.fromkeys(("lun.where", "own.where", "there.where", "originals[0].where"), POOL),
+    **dict.fromkeys(
+        ("lun.where", "own.where", "there.where", "originals[0].where", "other.where", "leftover.where"), POOL
+    ),
     "self._settings.pool.partition('/')[0]": POOL,
+    "', '.join((other.where for other in others))": f"{POOL}, {POOL}2",
     "', '.join((lun.where for lun in luns))": f"{POOL}, {POOL}2",
     **dict.fromkeys(("known[0].path", "other.path", "lun.path", "leftover.path", "self.own(name).path"), PATH),
     "', '.join((other.path for other in others))": PATH,

@@ -285,7 +285,7 @@ class TestHooks:
         assert made.provider.attach_anew(Volume({}, "v", "u-9")) is None
 
     def test_there_is_none(self, orphaned: Stage) -> None:
-        with pytest.raises(VolumeError, match="there is no LUN /vol/vol1/v"):
+        with pytest.raises(VolumeError, match="there is no LUN of this name; see POOL_NAME"):
             orphaned.provider.attach_anew(VOLUME)
 
 
@@ -324,7 +324,7 @@ class TestSnapshots:
         made.filer.clones_keep_comment = inherits
         (source,) = made.client.get_lun_by_args(path="/vol/vol1/v")
         made.client.clone_lun(source, lun_at("/vol/vol1/v.snap"))
-        with pytest.raises(VolumeError, match="there is a LUN /vol/vol1/v.snap already, no snapshot of"):
+        with pytest.raises(VolumeError, match="there is a LUN of its name in vol1, no snapshot of"):
             made.provider.snapshot(SNAPSHOT)
 
 

@@ -73,10 +73,10 @@ def remove_left(site: Site, volume: Volume, *, in_use: bool) -> None:
     with site.locks.volume(volume.name):
         lun, others = site.luns.left_of(volume.name, volume.uuid)
         if lun is not None and in_use:
-            raise VolumeError(f"{lun.path} stays: its device may be in use on a node, see the log")
+            raise VolumeError(f"its LUN in {lun.where} stays: its device may be in use on a node, see the log")
         if lun is not None:
             LOG.warning("%s was left by Ganeti and is removed", lun.path)
             site.removal.destroy_elsewhere(lun)
         if others:
-            paths = ", ".join(other.path for other in others)
-            raise VolumeError(f"{paths} is still there and not provably this cluster's disk; it stays")
+            pools = ", ".join(other.where for other in others)
+            raise VolumeError(f"a LUN of its name in {pools} is not provably this cluster's disk; it stays")

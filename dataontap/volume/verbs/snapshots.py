@@ -84,7 +84,7 @@ def _clear_leftover(site: Site, volume: Snapshot, source: Lun, leftover: Lun) ->
     """Make room for the clone if what is in its place is the clone of an export that broke off."""
     name = volume.snapshot_name
     if name != f"{volume.name}.snap" or not _is_left_clone(site, source, leftover):
-        raise VolumeError(f"there is a LUN {leftover.path} already, no snapshot of this volume; it stays")
+        raise VolumeError(f"there is a LUN of its name in {leftover.where}, no snapshot of this volume; it stays")
     LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
     take_down(site, name)
     site.removal.destroy(leftover)
