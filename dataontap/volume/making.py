@@ -7,8 +7,6 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Callable
 
-from oslo_utils import excutils
-
 from dataontap.deadline import Deadline
 from dataontap.errors import DataOntapError, DeadlineError, LunExists, OntapError, TransportError, VolumeError
 
@@ -69,6 +67,8 @@ class Making:
         try:
             yield
         except BaseException as error:
+            from oslo_utils import excutils  # takes its time to start
+
             with excutils.save_and_reraise_exception(logger=LOG):
                 if not self._undo(lun, release) and isinstance(error, DataOntapError):
                     error.add(_left(lun))
