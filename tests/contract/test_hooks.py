@@ -308,7 +308,7 @@ class TestRemoval:
             outcome = hook(nodes[0], "post-remove")
         assert outcome.status == 1
         assert outcome.message == (
-            f"dataontap: post-remove inst1.example: disk 0: {PATH} stays: "
+            "dataontap: post-remove inst1.example: disk 0: its LUN in vol1 stays: "
             "its device may be in use on a node, see the log"
         )
         assert f"{NAME}: its device is in use by process" in outcome.stderr
