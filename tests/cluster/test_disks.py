@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dataontap.client.zapi.luns import lun_at
 from tests.cluster.conftest import AddInstance
 from tests.testbed.cluster import Cluster, Node
+from tests.testbed.filer import destroy
 from tests.testbed.recorder import recorded
 
 
@@ -65,7 +65,7 @@ def test_detach_a_disk(cluster: Cluster, node2: Node, add: AddInstance, request:
     assert (kept in cluster.luns(), cluster.seen(kept)) == (True, [])
     if cluster.ganeti == "3.0.2":  # it cannot: "Missing provider for template 'ext'"
         with cluster.admin() as admin:
-            admin.destroy_lun(lun_at(cluster.luns()[kept].path), force=True)
+            destroy(admin, cluster.luns()[kept].path)
     else:
         instance.do("modify", "--disk", f"1:attach,uuid={uuid}")
         instance.do("start")
@@ -82,7 +82,7 @@ def test_recreate_disks(cluster: Cluster, node2: Node, add: AddInstance) -> None
     refused = instance.fails("recreate-disks")
     assert "there is a LUN" in refused.stdout + refused.stderr
     with cluster.admin() as admin:
-        admin.destroy_lun(lun_at(cluster.luns()[second].path), force=True)
+        destroy(admin, cluster.luns()[second].path)
     instance.do("recreate-disks", "--disk=1")
     assert instance.volumes == [first, second]
     assert cluster.luns()[second].size == 16 << 20

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from dataontap.client.zapi.luns import lun_at
 from tests.cluster.conftest import AddInstance, Make
 from tests.simulator.faults import Fault
 from tests.testbed.cluster import Cluster, Node
+from tests.testbed.filer import destroy
 from tests.testbed.processes import holder
 from tests.testbed.recorder import recorded
 
@@ -111,7 +111,7 @@ def test_a_removal_while_another_node_uses_the_disk(cluster: Cluster, node3: Nod
     said = cluster.gnt("cluster", "command", f"/usr/bin/python3 -I -m dataontap.cleanup {volume}").stdout
     assert "return code = 1" not in said
     with cluster.admin() as admin:
-        admin.destroy_lun(lun_at(path), force=True)
+        destroy(admin, path)
 
 
 @pytest.mark.parametrize("verb", ["attach", "open", "close"])
@@ -183,7 +183,7 @@ def test_operations_whose_answers_are_lost(
         have_lost("lun-set-comment", "lun-destroy")
         (volume,) = renamed.volumes
         with cluster.admin() as admin:
-            admin.destroy_lun(lun_at(cluster.luns()[volume].path), force=True)
+            destroy(admin, cluster.luns()[volume].path)
         lose_answers()
         renamed.do("recreate-disks")
         renamed.do("reinstall", "-f")

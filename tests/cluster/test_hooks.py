@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dataontap.client.zapi.luns import lun_at
 from tests.cluster.conftest import AddInstance
 from tests.testbed.cluster import Cluster, Node
+from tests.testbed.filer import destroy
 from tests.testbed.recorder import recorded
 
 
@@ -98,4 +98,4 @@ def test_a_lun_that_ganeti_dropped_silently(cluster: Cluster, add: AddInstance, 
     assert (volume in cluster.luns()) == (not linked)
     if not linked:
         with cluster.admin() as admin:
-            admin.destroy_lun(lun_at(path), force=True)
+            destroy(admin, path)

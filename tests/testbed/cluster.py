@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any
 
 from dataontap.client.zapi.cmode import CmodeClient
-from dataontap.client.zapi.luns import lun_at
 from tests.simulator import journal
 from tests.simulator.control import Control
 from tests.simulator.model import Lun
@@ -288,4 +287,4 @@ class Cluster:
             node.run(*_INSTANCES, "-delete")
         with self.admin() as admin:
             for lun in self.luns().values():
-                admin.destroy_lun(lun_at(lun.path), force=True)
+                filer.destroy(admin, lun.path)

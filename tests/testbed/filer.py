@@ -45,3 +45,8 @@ def make_igroup(client: CmodeClient, name: str, *initiators: str) -> None:
     client.server.send_request("igroup-create", arguments)
     for initiator in initiators:
         client.server.send_request("igroup-add", {"initiator-group-name": name, "initiator": initiator})
+
+
+def destroy(client: CmodeClient, path: str) -> None:
+    """Destroy a LUN, whatever sees it."""
+    client.server.send_request("lun-destroy", {"path": path, "force": True})

@@ -14,6 +14,7 @@ from tests.simulator import journal
 from tests.simulator.identity import naa
 from tests.simulator.lio import portal_group
 from tests.simulator.model import Lun, Vserver
+from tests.testbed.filer import destroy
 from tests.vm.machine import BLOCK
 
 MIB = 1024 * 1024
@@ -93,7 +94,7 @@ class Storage:
 
     def destroy(self, name: str) -> None:
         """A LUN is gone, whoever uses it."""
-        self.admin.destroy_lun(lun_at(_path(name)), force=True)
+        destroy(self.admin, _path(name))
 
     def names(self) -> list[str]:
         """The LUNs that there are."""

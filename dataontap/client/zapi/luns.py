@@ -120,17 +120,14 @@ class LunCalls(BaseClient):
         )
         return None
 
-    def destroy_lun(self, lun: LunRef, *, force: bool = False, once: bool = False) -> bool:
-        """Destroy a LUN; False if there was none. Without ``force`` one that is mapped and online stays.
-
-        The policy never uses force.
-        """
-        arguments: Arguments = {"path": lun.path, "force": True if force else None}
+    def destroy_lun(self, lun: LunRef, *, once: bool = False) -> bool:
+        """See ``Luns``: never by force."""
+        arguments: Arguments = {"path": lun.path}
         return self.unless(codes.NO_SUCH_LUN, "lun-destroy", arguments, once=once)
 
-    def do_direct_resize(self, lun: LunRef, new_size_bytes: int, *, force: bool = False) -> int | None:
-        """Resize a LUN; returns its actual size, or None if that is what it had. Only ``force`` shrinks."""
-        arguments: Arguments = {"path": lun.path, "size": new_size_bytes, "force": True if force else None}
+    def do_direct_resize(self, lun: LunRef, new_size_bytes: int) -> int | None:
+        """Let a LUN grow; returns its actual size, or None if that is what it had."""
+        arguments: Arguments = {"path": lun.path, "size": new_size_bytes}
         try:
             results = self.server.send_request("lun-resize", arguments)
         except Refusal as error:
