@@ -46,9 +46,11 @@ def test_add_whose_last_scripts_the_filer_refuses(
 
 def test_add_whose_attach_the_filer_refuses(cluster: Cluster, add: AddInstance) -> None:
     """attach asks, because commands are configured; the device is here and proven, so that no answer is needed."""
-    with cluster.masking(PER_NODE), cluster.control.armed_with(_NO_MAPS):
-        add("16M")
-        assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
+    with cluster.masking(PER_NODE):
+        with cluster.control.armed_with(_NO_MAPS):
+            instance = add("16M")
+            assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
+        instance.do("remove", "-f")  # as long as its LUN's group is one of IGROUP's
 
 
 @pytest.mark.parametrize("verb", ["attach", "open", "setinfo"])
