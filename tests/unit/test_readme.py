@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dataontap.config import Settings
 from dataontap.findings import fine
+from dataontap.host.lvm import passes
 from dataontap.volume.requests import Verification
 from tests.package import readme
 
@@ -44,6 +46,14 @@ def test_the_pages_have_no_other_code(repository: Path) -> None:
 
 def test_verify_prints_what_is_shown() -> None:
     assert readme.block("5. Verify", "text") == "".join(f"{fine(check)}\n" for check in Verification.usual)
+
+
+def test_lvms_filter_rejects_volumes_and_nothing_else() -> None:
+    (pattern,) = re.findall(r'`global_filter = \[ "(.+)" \]`', readme.README.read_text(encoding="utf-8"))
+    (host,) = re.findall('HOSTNAME = "(.+)"', readme.block("4. The nodes", "python"))
+    volume = Settings.lun_device_path_format.format(hostname=host, pool="ganeti", name="v")
+    assert not passes([pattern], [volume, "/dev/mapper/3600a0980383054723324526c68717745"])
+    assert passes([pattern], ["/dev/sda1", "/dev/disk/by-id/scsi-3600a0980383054723324526c68717745"])
 
 
 @pytest.mark.parametrize("page", PAGES)
