@@ -29,6 +29,7 @@ class Kind(Enum):
 class Level(Enum):
     """When a field is shown."""
 
+    PLACE = -1  # never: the record's path tells whose it is
     KEY = 0  # always; they make the record's path
     SUMMARY = 1  # always, too
     COMMON = 2  # when asked for, or with "*"
@@ -67,7 +68,8 @@ class Schema:
     """A resource's fields, from names with ``[]`` behind lists and a suffix for what is not text.
 
     ``:n`` is a number, ``:s`` a size, ``:b`` a flag, ``:t`` a time, ``:*`` a container of unknown fields.
-    ``since`` has fields or containers with the ONTAPI version that they came with.
+    ``since`` has fields or containers with the ONTAPI version that they came with; ``place`` names those fields of
+    the key that are only in the path.
     """
 
     def __init__(
@@ -76,25 +78,33 @@ class Schema:
         summary: str = "",
         common: str = "",
         expensive: str = "",
+        *,
         since: Mapping[str, int] | None = None,
+        place: str = "",
     ) -> None:
-        levels = {Level.KEY: key, Level.SUMMARY: summary, Level.COMMON: common, Level.EXPENSIVE: expensive}
+        levels = {
+            Level.PLACE: place,
+            Level.KEY: key,
+            Level.SUMMARY: summary,
+            Level.COMMON: common,
+            Level.EXPENSIVE: expensive,
+        }
         found = [each for level, names in levels.items() for each in _fields(names, level, since or {})]
         self._fields = {field.name: field for field in found}
-        self.key = tuple(field.name for field in found if field.level is Level.KEY)
+        self.key = tuple(field.name for field in found if field.level in {Level.PLACE, Level.KEY})
 
     def field(self, name: str, ontapi: int) -> Field | None:
         """The field of that name in this release."""
         field = self._fields.get(name)
-        return field if field is not None and field.since <= ontapi else None
+        return field if field is not None and field.since <= ontapi and field.level is not Level.PLACE else None
 
     def names(self, ontapi: int) -> list[str]:
         """The fields that there are in this release."""
-        return [name for name, field in self._fields.items() if field.since <= ontapi]
+        return [name for name in self._fields if self.field(name, ontapi) is not None]
 
     def chosen(self, wanted: Iterable[str], queried: Iterable[str], ontapi: int, *, lenient: bool) -> list[str]:
         """The names of the fields to show; a Problem if one that is wanted does not exist, unless ``lenient``."""
-        here = [field for field in self._fields.values() if field.since <= ontapi]
+        here = [field for name, field in self._fields.items() if self.field(name, ontapi) is not None]
         names = {field.name for field in here if field.level in {Level.KEY, Level.SUMMARY}} | set(queried)
         for name in wanted:
             found = {field.name for field in here if _is_asked(field, name)}

@@ -61,6 +61,7 @@ def _new(call: Call, svm: Vserver, path: str) -> Lun:
     for name in ("os_type", "space.size"):
         if name not in body:
             raise Problem(codes.LUN_REQUIRED, f"The property {name} is required.", target=name)
+    ostype = choice(body, "os_type", OSTYPES - {"image"})
     volume = free_place(call, svm.name, path)
     size = _real_size(body.number("space.size") or 0)
     reserved = body.flag("space.guarantee.requested")
@@ -77,7 +78,7 @@ def _new(call: Call, svm: Vserver, path: str) -> Lun:
         size=size,
         cylinder=cylinder_for(size),
         created=int(time.time()),
-        ostype=choice(body, "os_type", OSTYPES - {"image"}),
+        ostype=ostype,
         reserved=reserved,
         space_allocation=body.flag("space.scsi_thin_provisioning_support_enabled"),
         lun_class=choice(body, "class", CLASSES) if "class" in body else "regular",

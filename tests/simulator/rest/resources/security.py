@@ -15,7 +15,7 @@ ROLE = Schema(
     "owner.name",
     "builtin:b scope privileges[].path privileges[].access privileges[].query",
 )
-PRIVILEGE = Schema("owner.uuid role.name path", "access", "query")
+PRIVILEGE = Schema("path", "access", "query", place="owner.uuid role.name")
 ACCOUNT = Schema(
     "owner.uuid name",
     "owner.name",
