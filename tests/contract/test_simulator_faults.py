@@ -20,7 +20,7 @@ from dataontap.client.zapi.luns import lun_at
 from dataontap.errors import OntapError
 from tests.simulator import control
 from tests.simulator.control import NAME, ControlError
-from tests.simulator.faults import KINDS, LISTS, SLOW, Fault
+from tests.simulator.faults import KINDS, LISTS, OF_REST, SLOW, Fault
 from tests.simulator.process import REPOSITORY, Simulator
 from tests.testbed import filer
 
@@ -85,7 +85,7 @@ UNANSWERED: dict[str, tuple[type[Exception], ...]] = {
 
 
 def test_every_kind_is_tried_here() -> None:
-    assert {*ANSWERED, *UNANSWERED, "short", *LISTS} == set(KINDS)
+    assert {*ANSWERED, *UNANSWERED, "short", *LISTS, *OF_REST} == set(KINDS)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

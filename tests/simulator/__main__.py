@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.simulator import certificates, lio, provision, typed
+from tests.simulator.api.system import RELEASES
 from tests.simulator.control import ControlServer
-from tests.simulator.filer import LICENCES, LUNS_PER_VOLUME, NEWEST, Filer
+from tests.simulator.filer import LICENCES, LUNS_PER_VOLUME, NEWEST, Filer, Serving
 from tests.simulator.requestlog import RequestLog
 from tests.simulator.server import Server
 
@@ -33,6 +34,14 @@ def _version(text: str) -> int:
     if (major, dot) != ("1", ".") or not minor.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not an ONTAPI version such as 1.180")
     return int(minor)
+
+
+def _release(text: str) -> int:
+    """The ONTAPI version of a release: the patch number does not count where no release has another one."""
+    found = [ontapi for ontapi, release in RELEASES.items() if text in {release, release.rpartition(".1")[0]}]
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(RELEASES.values())}")
+    return found[0]
 
 
 def _names(form: str) -> Callable[[str], tuple[str, ...]]:
@@ -86,6 +95,28 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--http", action="store_true", help="no TLS")
     parser.add_argument(
         "--ontapi", type=_version, default=NEWEST, metavar="1.N", help=f"default 1.{NEWEST}, release 9.8"
+    )
+    parser.add_argument(
+        "--release",
+        type=_release,
+        dest="ontapi",
+        default=argparse.SUPPRESS,
+        metavar="9.N",
+        help="the release instead, such as 9.14.1",
+    )
+    parser.add_argument("--no-rest", action="store_true", help="serve ZAPI only")
+    parser.add_argument(
+        "--zapi", choices=("on", "off", "suspended"), default="on", help="what ZAPI's clients meet"
+    )
+    parser.add_argument(
+        "--job-seconds",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="REST: changes of LUNs are jobs that take so long",
+    )
+    parser.add_argument(
+        "--records-per-page", type=int, default=10_000, metavar="N", help="REST: the most records of a page"
     )
     parser.add_argument("--seed", help="make the same identities again, in a new state directory")
     parser.add_argument("--clones-without-comment", action="store_true", help="a clone starts without a comment")
@@ -186,6 +217,7 @@ def main(arguments: list[str]) -> None:
         luns_per_volume=options.luns_per_volume,
         strict=options.strict,
         lists_offline=not options.offline_volumes_unlisted,
+        serving=Serving(not options.no_rest, options.zapi, options.job_seconds, options.records_per_page),
     )
     _provision(filer, options)
     if options.iscsi:

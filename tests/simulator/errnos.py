@@ -83,6 +83,7 @@ VSERVER_NOT_FOUND = 15698
 HAS_CLONES = 15894
 MIRROR_TOO_SMALL = 15907
 NO_SUCH_ROLE = 16031
+API_SUSPENDED = 61253
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the simulator

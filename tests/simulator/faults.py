@@ -28,17 +28,34 @@ KINDS = {
     "miscounted": "a list that announces a record more than it has",
     "endless": "a list that leads to an empty page, which leads to itself",
     "another": "a list with one record that was not asked for, and no other",
+    "job": "REST: a job of `seconds`; without `after` it fails with `errno` and `reason`",
+    "stale": "REST: a change that is made, and that collections do not show for `seconds`",
+    "unready": "REST: an empty page that leads to the first",
 }
 # Those of lists; they befall no other call.
 LISTS = frozenset({"volume-errors", "miscounted", "endless", "another"})
+# Those of one API.
+OF_REST = frozenset({"job", "stale", "unready"})
+OF_ZAPI = frozenset({"bomb", "external", "volume-errors"})
 # Those whose seconds are what they are about.
-SLOW = frozenset({"delay", "drip", "takeover"})
+SLOW = frozenset({"delay", "drip", "takeover", "job", "stale"})
+# Those of changes.
+CHANGES = frozenset({"job", "stale"})
 CERTIFICATES = ("renewed", "foreign")
+
+
+def is_rest(api: str | None) -> bool:
+    """Whether it is a call of REST: they have a method and a path, such as "GET /storage/luns"."""
+    return api is not None and " " in api
 
 
 def is_list(api: str | None) -> bool:
     """Whether the API lists records, page by page."""
-    return api is not None and api.endswith("-get-iter")
+    if api is None:
+        return False
+    if is_rest(api):
+        return api.startswith("GET ") and not api.endswith("}") and api != "GET /cluster"
+    return api.endswith("-get-iter")
 
 
 @dataclass(frozen=True)
@@ -72,16 +89,22 @@ class Fault:
         if not 200 <= self.status <= 599:
             raise ValueError(f"{self.status} is no HTTP status")
         if self.api is not None and not self.may_befall(self.api):
-            raise ValueError(f"{self.kind}: {self.api} is no list")
+            raise ValueError(
+                f"{self.kind}: {self.api} is no {'list' if self.kind in LISTS | {'unready'} else 'such call'}"
+            )
 
     def may_befall(self, api: str | None) -> bool:
         """Whether there is such a fault of this API's, or of a request that calls none."""
-        return self.kind not in LISTS or is_list(api)
+        if self.kind in (OF_ZAPI if is_rest(api) else OF_REST):
+            return False
+        if self.kind in CHANGES:
+            return api is not None and not api.startswith("GET ")
+        return self.kind not in LISTS | {"unready"} or is_list(api)
 
     @property
     def is_carried_out(self) -> bool:
         """Whether the filer is asked at all."""
-        return self.after or self.kind in LISTS - {"volume-errors"}
+        return self.after or self.kind in (LISTS | OF_REST) - {"volume-errors"}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Fault:

@@ -1,9 +1,10 @@
-"""The simulated filer as an object: a whole ZAPI document in, a whole answer out, no sockets."""
+"""The simulated filer as an object: a ZAPI document in, an answer out, no sockets. ``rest`` is its REST side."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.simulator.errnos import (
     API_AUTHENTICATION,
     API_ERROR,
     API_NOT_FOUND,
+    API_SUSPENDED,
     LUN_MAPPING_CONFLICT,
     VSERVER_NOT_FOUND,
     Refusal,
@@ -21,6 +23,7 @@ from tests.simulator.errnos import (
 from tests.simulator.identity import object_uuid, serial
 from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
 from tests.simulator.provision import add_session, provision, remove_session
+from tests.simulator.rest.service import Rest
 from tests.simulator.state import State
 
 NEWEST = 180
@@ -31,6 +34,20 @@ LUNS_PER_VOLUME = 100_000
 ARGUMENTS_SHOWN = 200
 # The status of a call that a fault kept from the filer.
 NOT_CARRIED_OUT = "not carried out"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the filer serves, and how REST does.
+
+    ``zapi`` is "on", "off" or "suspended", which every call is refused by. Changes of LUNs over REST are jobs of
+    ``job_seconds``, if there are any; a page has at most ``records`` records.
+    """
+
+    rest: bool = True
+    zapi: str = "on"
+    job_seconds: float = 0.0
+    records: int = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,7 @@ class Filer:
         luns_per_volume: int = LUNS_PER_VOLUME,
         strict: bool = False,
         lists_offline: bool = True,
+        serving: Serving | None = None,
     ) -> None:
         handlers.load()
         self.ontapi = ontapi
@@ -82,10 +100,12 @@ class Filer:
         self.luns_per_volume = luns_per_volume
         self.strict = strict
         self.lists_offline = lists_offline
+        self.serving = serving or Serving()
         self.state = State(state)
         self.begun: set[int] = set()  # consistency groups that are not committed
         self._one_at_a_time = threading.Lock()
         provision(self.state, seed)
+        self.rest = Rest(self, job_seconds=self.serving.job_seconds, records=self.serving.records)
 
     @property
     def vservers(self) -> Mapping[Key, Vserver]:
@@ -132,16 +152,22 @@ class Filer:
             request = documents.parse(document)
             api, vfiler, arguments = request.call.name, request.vfiler, _shown(request.call)
             with self._one_at_a_time:
+                self.rest.settle()
                 content = self._carry_out(request, account)
         except Refusal as refusal:
             answer = documents.failed(refusal.errno, refusal.reason, self.ontapi)
             return Answer(answer, api, vfiler, arguments, "failed", str(refusal.errno))
         return Answer(documents.passed(content, self.ontapi), api, vfiler, arguments)
 
-    def authenticate(self, name: str, password: str) -> bool:
-        """Whether that is a login of this filer."""
+    def authenticate(self, name: str, password: str, application: str = "ontapi") -> bool:
+        """Whether that is a login of this filer, for ZAPI or for "http", which is REST."""
         account = self.state.accounts.get((name,))
-        return account is not None and account.password == password
+        return account is not None and account.password == password and application in account.applications
+
+    def knows(self, name: str, application: str) -> bool:
+        """Whether there is such an account, for who has proved his name by a certificate."""
+        account = self.state.accounts.get((name,))
+        return application in account.applications if account is not None else application == "ontapi"
 
     def identity(self, ahead: int = 0) -> tuple[str, str, Cluster]:
         """A new UUID and serial number, and the cluster record to commit with what bears them.
@@ -152,6 +178,12 @@ class Filer:
         number = cluster.made + 1 + ahead
         counted = Cluster(cluster.name, cluster.uuid, number)
         return object_uuid(cluster.uuid, number), serial(cluster.uuid, number), counted
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other request is carried out meanwhile."""
+        with self._one_at_a_time:
+            yield
 
     def log_in(self, vserver: str, initiator: str) -> None:
         """An initiator logs in to a vserver, also while requests are answered."""
@@ -171,6 +203,8 @@ class Filer:
         login = self.state.accounts.get((account,)) if account is not None else None
         if login is None:
             raise Refusal(API_AUTHENTICATION, "Authorization failed")
+        if self.serving.zapi == "suspended":
+            raise Refusal(API_SUSPENDED, "ONTAPI is suspended")
         scope = self._scope(request.vfiler, login)
         api = APIS.get(request.call.name)
         if api is None or self.ontapi < api.introduced or (api.cluster_only and scope is not None):

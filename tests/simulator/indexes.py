@@ -10,7 +10,7 @@ class Indexes:
 
     ``maps``: (vserver, igroup) -> LUN id -> path; ``named``: (vserver, last part of the path) -> paths;
     ``in_volume`` and ``thin``: (vserver, volume) -> paths of all its LUNs, and of those without a reservation;
-    ``reserved``: (vserver, volume) -> bytes of the others.
+    ``reserved``: (vserver, volume) -> bytes of the others; ``by_uuid``: UUID -> the LUN's key.
     """
 
     def __init__(self) -> None:
@@ -19,9 +19,11 @@ class Indexes:
         self.in_volume: dict[Key, set[str]] = {}
         self.thin: dict[Key, set[str]] = {}
         self.reserved: dict[Key, int] = {}
+        self.by_uuid: dict[str, Key] = {}
 
     def add(self, lun: Lun) -> None:
         """A LUN is there now."""
+        self.by_uuid[lun.uuid] = lun.key
         for igroup, lun_id in lun.maps.items():
             self.maps.setdefault((lun.vserver, igroup), {})[lun_id] = lun.path
         self.named.setdefault((lun.vserver, lun.name), set()).add(lun.path)
@@ -34,6 +36,9 @@ class Indexes:
 
     def drop(self, lun: Lun) -> None:
         """A LUN is there no more, or not as it was."""
+        # A LUN that was renamed may be there again under its new key.
+        if self.by_uuid.get(lun.uuid) == lun.key:
+            del self.by_uuid[lun.uuid]
         for igroup, lun_id in lun.maps.items():
             del self.maps[lun.vserver, igroup][lun_id]
         named = self.named[lun.vserver, lun.name]

@@ -49,6 +49,11 @@ def led_on(document: bytes) -> Fault | None:
 def struck(fault: Fault, reply: Reply, ontapi: int) -> Reply:
     """What becomes of ``reply`` under the fault."""
     reply = replace(reply, fault=fault)
+    return carried(fault, reply) or replace(reply, body=_body(fault, reply, ontapi))
+
+
+def carried(fault: Fault, reply: Reply) -> Reply | None:
+    """What becomes of it, if the fault is one of HTTP's or of the connection's; so for both APIs."""
     if fault.kind == "status":
         page = f"<html><body>{fault.status}</body></html>".encode()
         # The challenge makes clients that wait for one send their password; others do not mind it.
@@ -60,11 +65,13 @@ def struck(fault: Fault, reply: Reply, ontapi: int) -> Reply:
         return replace(reply, delivery=Delivery(gap=fault.seconds))
     if fault.kind in _DELIVERIES:
         return replace(reply, delivery=_DELIVERIES[fault.kind])
+    plain = {"short": reply.body[: len(reply.body) // 2], "garbage": GARBAGE, "page": PAGE}
+    return replace(reply, body=plain[fault.kind]) if fault.kind in plain else None
+
+
+def _body(fault: Fault, reply: Reply, ontapi: int) -> bytes:
     bodies: dict[str, Callable[[], bytes]] = {
         "errno": lambda: documents.failed(fault.errno, fault.reason, ontapi),
-        "short": lambda: reply.body[: len(reply.body) // 2],
-        "garbage": lambda: GARBAGE,
-        "page": lambda: PAGE,
         "hollow": lambda: documents.passed({}, ontapi),
         "bomb": bomb,
         "external": external,
@@ -74,7 +81,7 @@ def struck(fault: Fault, reply: Reply, ontapi: int) -> Reply:
         "endless": lambda: _endless(reply, ontapi),
         "another": lambda: _another(reply.body),
     }
-    return replace(reply, body=bodies[fault.kind]())
+    return bodies[fault.kind]()
 
 
 def _with_an_error(reply: Reply, fault: Fault, ontapi: int) -> bytes:

@@ -34,13 +34,17 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Account:
-    """A login: of the whole cluster, or of one vserver.  Without a ``role`` it is one of their admins."""
+    """A login: of the whole cluster, or of one vserver.  Without a ``role`` it is one of their admins.
+
+    ``applications`` are the APIs that it may log in to: "ontapi" is ZAPI, "http" REST.
+    """
 
     kind: ClassVar[str] = "account"
     name: str
     password: str = field(repr=False)
     vserver: str | None = None
     role: str = ""
+    applications: tuple[str, ...] = ("http", "ontapi")
 
     @property
     def key(self) -> Key:
@@ -293,6 +297,7 @@ class Igroup:
     report_scsi_name: bool = True
     throttle_reserve: int = 0
     throttle_borrow: bool = False
+    comment: str = ""
 
     @property
     def key(self) -> Key:

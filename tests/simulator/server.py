@@ -17,15 +17,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.simulator import chunks, documents, malice
-from tests.simulator.faults import Faults
+from tests.simulator.faults import Fault, Faults
 from tests.simulator.filer import NOT_CARRIED_OUT, Answer, Filer
 from tests.simulator.requestlog import Logged, RequestLog
+from tests.simulator.rest import malice as rest_malice
+from tests.simulator.rest.wire import HAL, Request, Response
 from tests.simulator.wire import XML, Delivery, Outage, Reply, patient
 
+Wait = Callable[[float], bool]
+
+API = "/api/"
 URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
 LARGEST_BODY = 16 << 20
 IDLE_SECONDS = 600
 HANDSHAKE_SECONDS = 30
+# The code is one that nobody has published; clients go by the status.
+UNAUTHORIZED = b'{"error": {"message": "User is not authorized.", "code": "6691623"}}'
 
 
 class Server(ThreadingHTTPServer):
@@ -55,7 +62,7 @@ class Server(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
-    def reply(self, body: bytes, account: str, wait: Callable[[float], bool] = lambda _: True) -> Reply:
+    def reply(self, body: bytes, account: str, wait: Wait = lambda _: True) -> Reply:
         """The one way from HTTP to the filer; here armed faults strike. ``wait`` is False if the client left.
 
         Raises Gone during a takeover.
@@ -64,12 +71,35 @@ class Server(ThreadingHTTPServer):
         api = documents.api_name(body)
         led_on = malice.led_on(body)
         fault = led_on or self.faults.strike(api)
-        acts = fault is None or fault.is_carried_out or (fault.kind == "delay" and wait(fault.seconds))
-        if acts and led_on is None:
+        if _acts(fault, wait) and led_on is None:
             answer = self.filer.answer(malice.question(fault, body), account)
         else:
             answer = Answer(documents.passed({}, self.filer.ontapi), api, status=NOT_CARRIED_OUT)
         reply = Reply(HTTPStatus.OK, answer.document, XML, answer=answer)
+        return self._struck(fault, reply, lambda struck: malice.struck(struck, reply, self.filer.ontapi))
+
+    def rest_reply(self, request: Request, account: str, wait: Wait = lambda _: True) -> Reply:
+        """As ``reply``, for REST."""
+        self.outage.refuse()
+        rest = self.filer.rest
+        api = rest.api_name(request)
+        led_on = rest_malice.led_on(request)
+        fault = led_on or self.faults.strike(api)
+        acts = _acts(fault, wait) and led_on is None
+        response = rest.answer(request, account, rest_malice.trouble(fault), wait) if acts else Response(200, {})
+        status = NOT_CARRIED_OUT if not acts else "failed" if response.code else "passed"
+        answer = Answer(response.body, api, request.svm or None, request.shown, status, response.code)
+        reply = Reply(HTTPStatus(response.status), response.body, HAL, dict(response.headers), answer=answer)
+        return self._struck(
+            fault,
+            reply,
+            lambda struck: rest_malice.struck(
+                struck, reply, request, lambda other: rest.answer(other, account).content or {}
+            ),
+        )
+
+    def _struck(self, fault: Fault | None, reply: Reply, content: Callable[[Fault], Reply]) -> Reply:
+        """The reply under a fault: of this server's, or as ``content`` makes it."""
         if fault is None:
             return reply
         if fault.kind == "certificate" and self._certify is not None:
@@ -78,7 +108,7 @@ class Server(ThreadingHTTPServer):
             self.outage.begin(fault.seconds)
         if fault.kind == "delay":
             return replace(reply, fault=fault, delivery=Delivery(pause=fault.seconds if fault.after else 0.0))
-        return malice.struck(fault, reply, self.filer.ontapi)
+        return content(fault)
 
     def recover(self) -> None:
         """The certificate is the first one again, and a takeover is over."""
@@ -116,13 +146,16 @@ class Connection(BaseHTTPRequestHandler):
         self.number = next(self.server.connections)
 
     def do_POST(self) -> None:
-        """A ZAPI call."""
+        """A ZAPI call, or something new over REST."""
+        if self._is_rest():
+            self._rest()
+            return
         started, clock = time.time(), time.monotonic()
         body, problem = self._body()
         account = self._account()
         if problem is not None:
             reply = problem
-        elif self.path != URL:
+        elif not self._is_zapi():
             reply = Reply(HTTPStatus.NOT_FOUND, b"<html><body>404 Not Found</body></html>")
         elif account is None:
             reply = _unauthorized()
@@ -130,15 +163,52 @@ class Connection(BaseHTTPRequestHandler):
             reply = self.server.reply(body, account, lambda seconds: patient(self.connection, seconds))
         self._finish(reply, account, started, clock)
 
+    def do_PATCH(self) -> None:
+        """A change over REST."""
+        self._rest()
+
+    def do_DELETE(self) -> None:
+        """A removal over REST."""
+        self._rest()
+
+    def _is_zapi(self) -> bool:
+        return self.path == URL and self.server.filer.serving.zapi != "off"
+
+    def _is_rest(self) -> bool:
+        return self.path.lstrip("/").partition("?")[0].split("/")[0] == API.strip("/")
+
+    def _rest(self) -> None:
+        """A request of REST; one without a body has no length either."""
+        started, clock = time.time(), time.monotonic()
+        has_body = {"Content-Length", "Transfer-Encoding"} & set(self.headers)
+        body, problem = self._body() if has_body else (b"", None)
+        account = self._account("http")
+        path, _, query = self.path.partition("?")
+        if problem is not None:
+            reply = problem
+        elif not self._is_rest() or not self.server.filer.serving.rest:
+            reply = Reply(HTTPStatus.NOT_FOUND, b"<html><body>404 Not Found</body></html>")
+        elif account is None:
+            reply = replace(_unauthorized(), body=UNAUTHORIZED, content_type=HAL)
+        else:
+            accept, svm = self.headers.get("Accept", HAL), self.headers.get("X-Dot-SVM-Name", "")
+            inner = "/" + "/".join(part for part in path.split("/") if part).partition("/")[2]
+            request = Request(self.command, inner, query, body, accept, svm)
+            reply = self.server.rest_reply(request, account, lambda seconds: patient(self.connection, seconds))
+        self._finish(reply, account, started, clock)
+
     def do_GET(self) -> None:
-        """Nothing to get here: the ZAPI URL says so in its own way (a recorded answer), any other does not
-        exist.
+        """REST's; else there is nothing to get here: the ZAPI URL says so in its own way (a recorded answer), any
+        other does not exist.
         """
+        if self._is_rest():
+            self._rest()
+            return
         started, clock = time.time(), time.monotonic()
         account = self._account()
         # A body would be taken for the next request.
         self.close_connection = self.close_connection or "Content-Length" in self.headers
-        if self.path != URL:
+        if not self._is_zapi():
             reply = Reply(HTTPStatus.NOT_FOUND, b"<html><body>404 Not Found</body></html>")
         elif account is None:
             reply = _unauthorized()
@@ -167,7 +237,7 @@ class Connection(BaseHTTPRequestHandler):
             raise ConnectionResetError("the request ended early")
         return body, None
 
-    def _account(self) -> str | None:
+    def _account(self, application: str = "ontapi") -> str | None:
         """Who is calling: by Basic authentication, else by the client certificate's common name."""
         scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "basic":
@@ -175,11 +245,11 @@ class Connection(BaseHTTPRequestHandler):
                 name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
                 return None
-            return name if self.server.filer.authenticate(name, password) else None
+            return name if self.server.filer.authenticate(name, password, application) else None
         if isinstance(self.connection, ssl.SSLSocket):
             subject: Any = (self.connection.getpeercert() or {}).get("subject", ())
             names = [value for part in subject for key, value in part if key == "commonName"]
-            return names[0] if names else None
+            return names[0] if names and self.server.filer.knows(names[0], application) else None
         return None
 
     def _finish(self, reply: Reply, account: str | None, started: float, clock: float) -> None:
@@ -215,6 +285,11 @@ class Connection(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on stderr: requests.jsonl is the log."""
+
+
+def _acts(fault: Fault | None, wait: Wait) -> bool:
+    """Whether the filer is asked at all; a delay comes first, and it is not if the client leaves meanwhile."""
+    return fault is None or fault.is_carried_out or (fault.kind == "delay" and wait(fault.seconds))
 
 
 def _unauthorized() -> Reply:

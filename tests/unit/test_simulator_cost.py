@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from tests.simulator.filer import Filer
 from tests.simulator.model import MIB, Lun
+from tests.simulator.rest.wire import Request
 from tests.unit.zapi import Arguments, document
 
 ONE = {"lun-info": {"path": "/vol/vol1/wanted"}}
@@ -27,7 +29,7 @@ class Thousands(Filer):
         self.state.commit(*luns)
 
     def _lun(self, number: int, name: str) -> Lun:
-        uuid = f"uuid-{number}"
+        uuid = f"uuid-{number:05}"
         return Lun("svm1", f"/vol/vol1/{name}", uuid, f"serial{number:06}", 10 * MIB, MIB, 0, maps={"g": number})
 
 
@@ -60,6 +62,11 @@ def work(filer: Filer, api: str, arguments: Arguments) -> int:
 
 def counted(filer: Filer, request: bytes) -> int:
     """How many calls of functions this request takes this time."""
+    return profiled(lambda: filer(request))
+
+
+def profiled(ask: Callable[[], object]) -> int:
+    """How many calls of functions something takes."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
@@ -68,7 +75,7 @@ def counted(filer: Filer, request: bytes) -> int:
 
     sys.setprofile(note)
     try:
-        filer(request)
+        ask()
     finally:
         sys.setprofile(None)
     return count
@@ -98,3 +105,49 @@ def test_the_measure_sees_a_search(tmp_path: Path) -> None:
     everything = {"query": {"lun-info": {"serial-number": "serial000003"}}}
     few, many = (work(filled(tmp_path / str(count), count), "lun-get-iter", everything) for count in (10, 300))
     assert many > 5 * few
+
+
+def rest_work(filer: Filer, method: str, path: str, query: str, body: str) -> int:
+    """As ``work``, for REST."""
+    request = Request(method, path, query, body.encode())
+
+    def ask() -> None:
+        answer = filer.rest.answer(request, "admin")
+        assert answer.status == 200, answer.content
+        assert method != "GET" or b'"/vol/vol1/wanted"' in answer.body
+
+    ask()
+    gc.collect()
+    gc.disable()
+    try:
+        return min(profiled(ask) for _ in range(3))
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body"),
+    [
+        ("GET", "/storage/luns", "name=/vol/vol1/wanted&fields=*,lun_maps", ""),
+        ("GET", "/storage/luns", "name=/vol/*/wanted&svm.name=svm1", ""),
+        ("GET", "/storage/luns", "name=/vol/vol1/wanted|/vol/vol1/none", ""),
+        ("GET", "/storage/luns", "uuid=UUID", ""),
+        ("GET", "/storage/luns", "location.logical_unit=wanted", ""),
+        ("GET", "/storage/luns/UUID", "", ""),
+        ("PATCH", "/storage/luns/UUID", "", '{"comment": "x"}'),
+        ("GET", "/protocols/san/lun-maps", "lun.name=/vol/vol1/wanted", ""),
+        ("GET", "/protocols/san/lun-maps", "lun.uuid=UUID", ""),
+        ("GET", "/protocols/san/lun-maps/UUID/GROUP", "", ""),
+    ],
+)
+def test_rest_costs_the_same_among_ten_and_ten_thousand(
+    filers: tuple[Thousands, Thousands], method: str, path: str, query: str, body: str
+) -> None:
+    costs = []
+    for filer in filers:
+        names = {"UUID": filer.luns["svm1", "/vol/vol1/wanted"].uuid, "GROUP": filer.igroups["svm1", "g"].uuid}
+        known = [each for each in (path, query)]
+        for name, uuid in names.items():
+            known = [each.replace(name, uuid) for each in known]
+        costs.append(rest_work(filer, method, known[0], known[1], body))
+    assert costs[0] == costs[1]

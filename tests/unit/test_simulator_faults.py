@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.simulator import documents, malice
-from tests.simulator.faults import CERTIFICATES, KINDS, LISTS, SLOW, Fault, Faults
+from tests.simulator.faults import CERTIFICATES, KINDS, LISTS, OF_REST, SLOW, Fault, Faults
 from tests.simulator.filer import NOT_CARRIED_OUT, Answer, Filer
 from tests.simulator.wire import XML, Reply
 from tests.unit.zapi import Arguments, ask, document
@@ -53,6 +53,8 @@ def test_of_two_the_first_strikes_and_both_count() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_there_and_back_again(kind: str) -> None:
     api = "lun-get-iter" if kind in LISTS else "lun-map"
+    if kind in OF_REST:
+        api = "GET /storage/luns" if kind == "unready" else "POST /storage/luns"
     fault = Fault(kind, api=api, nth=3, times=None, after=True, seconds=1.5 if kind in SLOW else 0)
     assert Fault.from_json(fault.to_json()) == fault
     assert fault.certificate in CERTIFICATES
@@ -72,6 +74,11 @@ def test_there_and_back_again(kind: str) -> None:
         ({"kind": "certificate", "certificate": "x"}, "certificate 'x': there are renewed, foreign"),
         ({"kind": "status", "status": 99}, "99 is no HTTP status"),
         ({"kind": "miscounted", "api": "lun-map"}, "miscounted: lun-map is no list"),
+        ({"kind": "unready", "api": "GET /storage/luns/{uuid}"}, "unready: GET .* is no list"),
+        ({"kind": "unready", "api": "lun-get-iter"}, "unready: lun-get-iter is no list"),
+        ({"kind": "bomb", "api": "GET /cluster"}, "bomb: GET /cluster is no such call"),
+        ({"kind": "stale", "seconds": 1, "api": "GET /storage/luns"}, "stale: GET .* is no such call"),
+        ({"kind": "job", "seconds": 1, "api": "lun-map"}, "job: lun-map is no such call"),
     ],
 )
 def test_no_fault(fields: dict[str, Any], problem: str) -> None:

@@ -22,7 +22,7 @@ from tests.simulator.errnos import (
     Refusal,
 )
 from tests.simulator.filer import Filer
-from tests.simulator.model import Igroup
+from tests.simulator.model import Igroup, Lun
 
 PROTOCOLS = frozenset({"iscsi", "fcp", "mixed"})
 OSTYPES = frozenset(
@@ -130,13 +130,19 @@ def igroup_destroy(call: Call) -> Tree:
     """Gone, by force with its maps."""
     igroup = call.igroup()
     _refuse_with_maps(call, igroup, call.flag("force"))
-    unmapped = []
-    for path in call.filer.maps.get(igroup.key, {}).values():
-        lun = call.filer.luns[call.vserver, path]
-        maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup.name}
-        unmapped.append(replace(lun, maps=maps))
-    call.filer.state.commit(*unmapped, gone=[igroup])
+    destroy(call.filer, igroup)
     return {}
+
+
+def destroy(filer: Filer, igroup: Igroup) -> None:
+    """The igroup is gone, and so are its maps."""
+    paths = filer.maps.get(igroup.key, {}).values()
+    filer.state.commit(*(_without(filer.luns[igroup.vserver, path], igroup) for path in paths), gone=[igroup])
+
+
+def _without(lun: Lun, igroup: Igroup) -> Lun:
+    maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup.name}
+    return replace(lun, maps=maps)
 
 
 def _refuse_with_maps(call: Call, igroup: Igroup, force: bool) -> None:
@@ -152,13 +158,18 @@ def igroup_rename(call: Call) -> Tree:
         raise Refusal(INVALID_INPUT, f"Invalid value for initiator-group-new-name: {name!r}")
     if (call.vserver, name) in call.filer.igroups:
         raise Refusal(IGROUP_EXISTS, f"Initiator group already exists: {name}")
-    luns = [call.filer.luns[call.vserver, path] for path in call.filer.maps.get(igroup.key, {}).values()]
+    rename(call.filer, igroup, name)
+    return {}
+
+
+def rename(filer: Filer, igroup: Igroup, name: str) -> None:
+    """The igroup, and its maps, have another name."""
+    luns = [filer.luns[igroup.vserver, path] for path in filer.maps.get(igroup.key, {}).values()]
     moved = [
         replace(lun, maps={name if each == igroup.name else each: lun_id for each, lun_id in lun.maps.items()})
         for lun in luns
     ]
-    call.filer.state.commit(replace(igroup, name=name), *moved, gone=[igroup])
-    return {}
+    filer.state.commit(replace(igroup, name=name), *moved, gone=[igroup])
 
 
 ATTRIBUTES = {

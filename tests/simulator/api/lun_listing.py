@@ -117,7 +117,7 @@ def candidates(filer: Filer, query: Query, vservers: list[str]) -> list[Lun]:
     """
     paths = query.alternatives("path")
     if paths is not None:
-        found = [_at(filer, vserver, path) for vserver in vservers for path in paths]
+        found = [at(filer, vserver, path) for vserver in vservers for path in paths]
         if None not in found:
             return list({lun.uuid: lun for luns in found for lun in luns or ()}.values())
     volume = query.plain("volume")
@@ -127,7 +127,7 @@ def candidates(filer: Filer, query: Query, vservers: list[str]) -> list[Lun]:
     return [lun for lun in filer.luns.values() if lun.vserver in vservers]
 
 
-def _at(filer: Filer, vserver: str, pattern: str) -> list[Lun] | None:
+def at(filer: Filer, vserver: str, pattern: str) -> list[Lun] | None:
     """The LUNs that a path, or a pattern that ends in a LUN's name, can mean; None if it could be any."""
     if "*" not in pattern:
         lun = filer.luns.get((vserver, pattern))

@@ -45,22 +45,32 @@ class LunMap:
 
 
 def _free_id(call: Call, igroups: list[Igroup]) -> int:
-    taken: set[int] = set()
-    for igroup in igroups:
-        taken.update(call.filer.maps.get(igroup.key, ()))
-    free = next((lun_id for lun_id in range(HIGHEST_LUN_ID + 1) if lun_id not in taken), None)
+    free = free_id(call.filer, igroups)
     if free is None:
         raise Refusal(LUN_ID_TAKEN, "No LUN id is free")
     return free
+
+
+def free_id(filer: Filer, igroups: list[Igroup]) -> int | None:
+    """The smallest LUN id that none of these igroups has, if there is one."""
+    taken: set[int] = set()
+    for igroup in igroups:
+        taken.update(filer.maps.get(igroup.key, ()))
+    return next((lun_id for lun_id in range(HIGHEST_LUN_ID + 1) if lun_id not in taken), None)
 
 
 def _wanted_id(call: Call, igroups: list[Igroup]) -> int:
     lun_id = call.number("lun-id")
     if lun_id > HIGHEST_LUN_ID:
         raise Refusal(INVALID_INPUT, f"Invalid value for lun-id: {lun_id}")
-    if any(lun_id in call.filer.maps.get(igroup.key, ()) for igroup in igroups):
+    if is_taken(call.filer, igroups, lun_id):
         raise Refusal(LUN_ID_TAKEN, f"LUN id {lun_id} is already in use")
     return lun_id
+
+
+def is_taken(filer: Filer, igroups: list[Igroup], lun_id: int) -> bool:
+    """Whether one of these igroups has a LUN under the id."""
+    return any(lun_id in filer.maps.get(igroup.key, ()) for igroup in igroups)
 
 
 @api("lun-map", "path", "initiator-group", optional=("lun-id", "force", "additional-reporting-node"))
@@ -85,10 +95,15 @@ def lun_unmap(call: Call) -> Tree:
     lun, igroup = call.lun(), call.igroup("initiator-group")
     if igroup.name not in lun.maps:
         raise Refusal(NO_SUCH_MAP, "LUN is not mapped to this group")
-    maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup.name}
-    reporting = {name: nodes for name, nodes in lun.reporting.items() if name != igroup.name}
-    call.filer.state.commit(replace(lun, maps=maps, reporting=reporting))
+    call.filer.state.commit(unmapped(lun, igroup.name))
     return {}
+
+
+def unmapped(lun: Lun, igroup: str) -> Lun:
+    """The LUN without its map to this igroup."""
+    maps = {name: lun_id for name, lun_id in lun.maps.items() if name != igroup}
+    reporting = {name: nodes for name, nodes in lun.reporting.items() if name != igroup}
+    return replace(lun, maps=maps, reporting=reporting)
 
 
 KEY = ("vserver", "path", "initiator-group")
