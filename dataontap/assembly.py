@@ -1,6 +1,6 @@
-"""The one place where the parts are put together: settings in, the ``Site`` that a verb works with out.
+"""Builds the ``Site`` that a verb works with from the settings. The only module that puts the parts together.
 
-Each part is imported where it is made: a verb pays for what it uses.
+Each part is imported where it is made, so that a verb loads only what it uses.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def assemble(
     environ: Mapping[str, str],
     config_file: str = CONFIG_FILE,
 ) -> Site:
-    """The site of a verb that was called with the ext-params in ``environ``."""
+    """The site for a verb; ``environ`` has its ext-params."""
     from dataontap import client
     from dataontap.state.locks import Locks
     from dataontap.state.records import Records
@@ -96,7 +96,7 @@ def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
 
 
 def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Connect, igroups: Igroups) -> Checks:
-    """What verify looks at."""
+    """The checks that verify runs."""
     from dataontap.host.facts import Facts
     from dataontap.host.lvm import Lvm
     from dataontap.host.reach import reached

@@ -1,4 +1,4 @@
-"""The name by which nodes of every version run the clean-up: ``python3 -I -m dataontap.cleanup VOLUME...``."""
+"""``python3 -I -m dataontap.cleanup VOLUME...``: nodes of all versions run the clean-up by this name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The configuration file: ``OPTION = literal`` in, a frozen ``Settings`` out. Read as data, never executed.
+"""Reads the configuration file: ``OPTION = literal`` in, a frozen ``Settings`` out. The file is never executed.
 
-The syntax and the options' names are the first implementation's, whose users' files must go on working.
+Syntax and option names are those of the first implementation, because its users' files must keep working.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataontap.errors import ConfigError, ContractError
 from dataontap.literals import Commands, Reader
 from dataontap.paths import CONFIG_FILE
 
-# The LUN types that ONTAP knows; igroups have a list of their own.
+# The LUN types that ONTAP knows. Igroups have another list.
 OSTYPES = (
     *("aix", "hpux", "hyper_v", "image", "linux", "netware", "openvms", "solaris", "solaris_efi"),
     *("vmware", "windows", "windows_2008", "windows_gpt", "xen"),
@@ -28,13 +28,13 @@ _POOL = r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?"
 
 
 def option(read: Reader, **kwargs: Any) -> Any:
-    """A configuration option: how its literal is checked and, in ``default``, what it is if absent."""
+    """A configuration option. ``read`` checks its literal; ``default`` is the value if the file has none."""
     return field(metadata={"read": read}, **kwargs)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One field per option, in lower case, and one more; an option without a default must be given."""
+    """One field for each option, in lower case, and ``usual_igroup``. An option without a default must be set."""
 
     hostname: str = option(literals.hostname)
     port: int | None = option(literals.maybe(literals.number(1, 65535)), default=None)
@@ -80,13 +80,13 @@ class Settings:
         literals.maybe(literals.absolute_path), default="/var/log/ganeti-extstorage-dataontap.log"
     )
 
-    # No option: what IGROUP is for disks without an ext-param of that name.
+    # Not an option: the value of IGROUP, which applies to disks without the ext-param ``igroup``.
     usual_igroup: str | None = None
 
     def with_params(self, params: Mapping[str, str]) -> Settings:
-        """These settings with a disk's ext-params in place of the options of the same name.
+        """These settings, where a disk's ext-params replace the options of the same name.
 
-        Raises ContractError for a value that the option would not take.
+        Raises ContractError for a value that the option does not accept.
         """
         read = {}
         for name, value in params.items():
@@ -101,31 +101,31 @@ class Settings:
 
     @property
     def own_igroup(self) -> str | None:
-        """The disk's own form of initiator group, where that is another one than IGROUP."""
+        """The disk's own form of initiator group, if it differs from IGROUP."""
         return self.igroup if self.igroup != self.usual_igroup else None
 
     @property
     def allows_igroup(self) -> bool:
-        """Whether LUNs may be mapped to ``igroup``: it is IGROUP, or one of ALLOWED_IGROUPS."""
+        """Whether LUNs may be mapped to ``igroup``: it is IGROUP, or in ALLOWED_IGROUPS."""
         return self.own_igroup is None or self.own_igroup in self.allowed_igroups
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be read anywhere else."""
+        """The values that must not appear in any log or message."""
         return tuple(secret for secret in (self.password, self.iscsi_chap_password) if secret)
 
     @property
     def attach_commands(self) -> Commands | None:
-        """Those for the storage protocol."""
+        """The attach commands of the storage protocol."""
         return self.fc_attach_commands if self.storage_protocol == "fc" else self.iscsi_attach_commands
 
     @property
     def detach_commands(self) -> Commands | None:
-        """Those for the storage protocol."""
+        """The detach commands of the storage protocol."""
         return self.fc_detach_commands if self.storage_protocol == "fc" else self.iscsi_detach_commands
 
     def allows_pool(self, pool: str) -> bool:
-        """Whether volumes may be in ``pool``: its name begins as POOL_NAME_SEARCH_PATTERN says."""
+        """Whether volumes may be in ``pool``: POOL_NAME_SEARCH_PATTERN matches the beginning of its name."""
         return self.pool_name_search_pattern.match(pool) is not None
 
 
@@ -133,12 +133,12 @@ _OPTIONS: dict[str, Field[Any]] = {field.name: field for field in fields(Setting
 
 
 def load(path: str = CONFIG_FILE) -> Settings:
-    """The settings in the file ``path``; raises ConfigError with file, line and option otherwise."""
+    """The settings in the file ``path``. Raises ConfigError with file, line and option."""
     return parse(_read(path), path)
 
 
 def parse(text: str, path: str) -> Settings:
-    """The settings in ``text``; ``path`` is only for messages."""
+    """The settings in ``text``. ``path`` is used in messages only."""
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
     for line, name, value in _assignments(text, path):
@@ -153,10 +153,8 @@ def parse(text: str, path: str) -> Settings:
             values[found.name] = _reader(found)(value)
         except ValueError as error:
             raise ConfigError(f"{where}: {error}") from None
-    if not values:  # as it was shipped
-        raise ConfigError(
-            f"{path}: sets nothing yet; at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP are needed"
-        )
+    if not values:  # the file is as it was shipped
+        raise ConfigError(f"{path}: no option is set; set at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP")
     for known in _OPTIONS.values():
         if known.default is MISSING and known.name not in values:
             raise ConfigError(f"{path}: {known.name.upper()}: must be given")
@@ -166,28 +164,26 @@ def parse(text: str, path: str) -> Settings:
 
 
 def _check_together(settings: Settings, path: str) -> None:
-    """What no option can be judged for alone."""
+    """Raise ConfigError for options that do not fit together."""
     if settings.key_file and not settings.cert_file:
-        raise ConfigError(f"{path}: KEY_FILE: is of no use without CERT_FILE")
+        raise ConfigError(f"{path}: KEY_FILE: needs CERT_FILE")
     if settings.login and ":" in settings.login:
-        raise ConfigError(f"{path}: LOGIN: HTTP cannot carry a name with a colon")
+        raise ConfigError(f"{path}: LOGIN: must not contain a colon, which HTTP cannot send")
     if settings.cert_file and settings.transport_type != "https":
         raise ConfigError(f'{path}: CERT_FILE: needs TRANSPORT_TYPE = "https"')
     if not settings.cert_file and not (settings.login and settings.password):
         raise ConfigError(f"{path}: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given")
     if bool(settings.iscsi_chap_user) != bool(settings.iscsi_chap_password):
-        raise ConfigError(
-            f"{path}: ISCSI_CHAP_USER: is of no use without ISCSI_CHAP_PASSWORD, nor that without it"
-        )
+        raise ConfigError(f"{path}: ISCSI_CHAP_USER: set both ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD, or neither")
     if not settings.allows_pool(settings.pool):
         raise ConfigError(f"{path}: POOL: {settings.pool!r} is not allowed by POOL_NAME_SEARCH_PATTERN")
 
 
 def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:
-    """Line, name and value of each ``NAME = literal``; anything else is an error."""
+    """Line, name and value of each ``NAME = literal``. Any other statement is an error."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they come with the line, and a password may be in it
+            warnings.simplefilter("ignore")  # a warning shows the line, which may have a password
             statements = ast.parse(text, filename=path).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
@@ -206,9 +202,9 @@ def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:
 
 
 def _misread(text: str, line: int, problem: str) -> str:
-    """What is wrong with a line that cannot be read; the value, which may be a password, is not shown."""
+    """What is wrong with a line that cannot be read. It does not show the value, which may be a password."""
     problem = problem.partition(" (")[0]
-    lines = re.split(r"\r\n?|\n", text)  # as Python counts them
+    lines = re.split(r"\r\n?|\n", text)  # Python counts lines in this way
     found = re.match(r"\s*([A-Za-z_]\w*)\s*=", lines[min(line, len(lines)) - 1])
     return (
         f"{found[1]}: {problem}; are there quotes around the value?" if found else f"not OPTION = value: {problem}"
@@ -228,7 +224,10 @@ def _nearest(name: str) -> str:
 
 
 def _read(path: str) -> str:
-    """The file's text. It holds a password and commands that root runs: whoever may read or write it matters."""
+    """The file's text.
+
+    The file has a password and commands that root runs. So only its owner may change it; its group may read it.
+    """
     try:
         with open(path, encoding="utf-8-sig") as file:
             found = os.fstat(file.fileno())

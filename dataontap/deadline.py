@@ -1,4 +1,4 @@
-"""One monotonic deadline a verb, shared by filer requests, commands and waits."""
+"""The deadline of a verb, by the monotonic clock. Filer requests, commands and waits share it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Callable
 
 from dataontap.errors import DeadlineError
 
-# What an error calls a limit that its caller gave no name.
+# The name of a limit in an error, if the caller gave it no name.
 _UNNAMED = "the limit for this step"
 
 
 class Deadline:
-    """``seconds`` from now on; whoever waits asks here how long it still may. Errors call that ``limit``."""
+    """Ends ``seconds`` from now. Code that waits asks it for the time left. Errors name the time ``limit``."""
 
     def __init__(
         self, seconds: float, *, limit: str = "TIMEOUT", clock: Callable[[], float] = time.monotonic
@@ -25,7 +25,7 @@ class Deadline:
         self._limit = (limit, seconds)
 
     def left(self, step: str) -> float:
-        """Seconds left for ``step``, more than 0; raises DeadlineError naming it when there are none."""
+        """Seconds left for ``step``, more than 0. Raises DeadlineError with the step's name if no time is left."""
         left = self.rest
         if not left:
             limit, seconds = self._limit
@@ -34,12 +34,12 @@ class Deadline:
 
     @property
     def rest(self) -> float:
-        """Seconds left; 0 when there are none."""
+        """Seconds left; 0 if the time is over."""
         return max(0.0, self._end - self._clock())
 
     @property
     def limit(self) -> str:
-        """The limit that holds now, for people."""
+        """The current limit, as text for messages."""
         limit, seconds = self._limit
         return f"{limit} is {seconds:g} s"
 
@@ -52,18 +52,18 @@ class Deadline:
         return self._end - self._clock() > seconds
 
     def curtail(self, seconds: float, limit: str = _UNNAMED) -> None:
-        """See to it that no more than ``seconds`` are left, for what is not worth more."""
+        """Reduce the time left to ``seconds``, for a step that may not take longer."""
         if self.has(seconds):
             self._set(seconds, limit)
 
     def allow(self, seconds: float, limit: str = _UNNAMED) -> None:
-        """See to it that ``seconds`` are left, for cleaning up after what used up the time."""
+        """Extend the time left to ``seconds``, to clean up after a step that used up the time."""
         if not self.has(seconds):
             self._set(seconds, limit)
 
     @contextlib.contextmanager
     def within(self, seconds: float, limit: str = _UNNAMED) -> Iterator[None]:
-        """Meanwhile no more than ``seconds`` are left, lest one step use up the time of those after it."""
+        """Limit the block to ``seconds``, so that one step does not use up the time of the following steps."""
         before = self._end, self._limit
         self.curtail(seconds, limit)
         try:

@@ -3,35 +3,35 @@
     DataOntapError
     |-- ContractError       Ganeti called us with a missing or malformed variable
     |-- ConfigError         the configuration file is wrong (file:line: OPTION: problem)
-    |-- DeadlineError       the time for a step, or the verb's, is used up
-    |-- VolumeError         doing what was asked would harm this volume or another one
-    |   `-- ChecksFailed    verify found what would fail a verb
+    |-- DeadlineError       the time for a step, or for the verb, is used up
+    |-- VolumeError         the request would harm this volume or another volume
+    |   `-- ChecksFailed    verify found a problem that would make a verb fail
     |-- OntapError          the filer could not be understood
     |   |-- TransportError  no usable answer: name, connection, TLS, timeout, HTTP status
-    |   `-- Refusal         the filer said no
+    |   `-- Refusal         the filer refused a call
     |       |-- LunExists, NoSuchLun, NoSuchIgroup
     |       |-- LunIdTaken, MapConflict
     |       `-- NotAllowed
-    `-- HostError           this node said no
+    `-- HostError           this node could not do its part
         |-- CommandError    a program could not be run, exited non-zero or ran out of time
         `-- DeviceError     a block device did not appear, vanish or resize, or is in use
 
-``str(error)`` is one sentence for the admin; what code must decide on are fields.
+``str(error)`` is one sentence for the admin. Code decides by an error's class and fields.
 """
 
 from __future__ import annotations
 
 
 class DataOntapError(Exception):
-    """Any failure that has a name here; whatever else escapes is a bug.
+    """Any failure that has a class here. Any other exception is a bug.
 
-    ``remark`` ends the sentence, and is told also where that is too long for a line.
+    The sentence ends with ``remark``. If it is too long for a line, the text before the remark is cut.
     """
 
     remark = ""
 
     def add(self, remark: str) -> None:
-        """Let the sentence end with ``remark``, of what the failure leaves behind."""
+        """End the sentence with ``remark``, which says what the failure leaves behind."""
         self.remark = remark
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class DataOntapError(Exception):
 
 
 class ContractError(DataOntapError):
-    """A variable of Ganeti's is missing, malformed or unknown to us."""
+    """A variable from Ganeti is missing, malformed or unknown to us."""
 
     def __init__(self, variable: str, problem: str) -> None:
         super().__init__(f"{variable}: {problem}")
@@ -50,18 +50,18 @@ class ConfigError(DataOntapError):
 
 
 class DeadlineError(DataOntapError):
-    """The time was over before ``step`` could begin or end; ``limit`` says which of a verb's limits that was."""
+    """The time was over before ``step`` began or ended. ``limit`` names the limit that was reached."""
 
     def __init__(self, step: str, seconds: float, *, limit: str = "TIMEOUT") -> None:
         super().__init__(f"no time left for: {step} ({limit} is {seconds:g} s)")
 
 
 class VolumeError(DataOntapError):
-    """The volume is not in a state in which the verb may go on."""
+    """The volume's state does not allow the verb to continue."""
 
 
 class ChecksFailed(VolumeError):
-    """Checks failed; ``report`` is what all of them found, for standard output."""
+    """Checks failed. ``report`` has the findings of all checks, for standard output."""
 
     def __init__(self, message: str, report: str) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class ChecksFailed(VolumeError):
 
 
 class OntapError(DataOntapError):
-    """The filer's answer makes no sense to us. ``transient`` is whether it may go better next time."""
+    """The filer's answer could not be understood. ``transient`` is whether a retry may succeed."""
 
     transient = False
 
@@ -77,8 +77,8 @@ class OntapError(DataOntapError):
 class TransportError(OntapError):
     """No usable answer came back.
 
-    ``sent`` is whether the request may have reached the filer, and so may have been carried out; ``status`` the
-    HTTP status where there was one.
+    ``sent`` is whether the request may have reached the filer, which then may have carried it out. ``status`` is
+    the HTTP status, if there was one.
     """
 
     def __init__(
@@ -90,16 +90,16 @@ class TransportError(OntapError):
         self.status = status
 
     def during(self, step: str) -> TransportError:
-        """This error, saying which ``step`` it came in."""
+        """This error, with the name of the ``step`` that failed."""
         return TransportError(f"{step}: {self}", sent=self.sent, transient=self.transient, status=self.status)
 
 
 class Refusal(OntapError):
-    """The filer refused a ``call``. ``code`` is its own word for why; classes say what the policy decides by.
+    """The filer refused a ``call``. ``code`` is its error number. The policy decides by the subclasses.
 
     ``transient`` is whether the filer was only busy.
-    ``after_lost_answer`` is whether the same request went out before and got no answer: a refusal that says "done
-    already" then means that it was.
+    ``after_lost_answer`` is whether the same request was sent before and its answer was lost. A refusal that says
+    "done already" then means that the earlier request did it.
     """
 
     def __init__(self, message: str, *, call: str = "", code: str = "", transient: bool = False) -> None:
@@ -111,7 +111,7 @@ class Refusal(OntapError):
 
 
 class LunExists(Refusal):
-    """There is a LUN of this name already."""
+    """A LUN of this name exists already."""
 
 
 class NoSuchLun(Refusal):
@@ -123,11 +123,11 @@ class NoSuchIgroup(Refusal):
 
 
 class LunIdTaken(Refusal):
-    """The LUN id is another LUN's in this group."""
+    """Another LUN has this LUN id in this group."""
 
 
 class MapConflict(Refusal):
-    """An initiator of the group sees this LUN, or another one under this id, by way of another group."""
+    """An initiator of the group sees this LUN, or another LUN with this id, through another group."""
 
 
 class NotAllowed(Refusal):
@@ -139,9 +139,9 @@ class HostError(DataOntapError):
 
 
 class CommandError(HostError):
-    """A program could not be ``started``, exited with ``status``, or was stopped at its time limit.
+    """A program could not be ``started``, exited with ``status``, or was stopped at its timeout.
 
-    ``output`` is what it said before it exited.
+    ``output`` is what it printed before it exited.
     """
 
     def __init__(self, message: str, *, started: bool = True, status: int | None = None, output: str = "") -> None:
@@ -152,4 +152,4 @@ class CommandError(HostError):
 
 
 class DeviceError(HostError):
-    """A block device is not what it should be, or somebody still uses it."""
+    """A block device is not what it should be, or is still in use."""

@@ -1,4 +1,4 @@
-"""What a check found: a fact about this node or the filer, how bad it is, and what to do. Printing is others'."""
+"""What a check found: a fact about this node or the filer, its severity, and the remedy. Prints nothing."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Callable
 
 from dataontap.errors import VolumeError
 
-# What ``summary`` may have: beside "dataontap: verify: " it is the last line of stderr, of 200 characters.
+# Most characters of ``summary``. After "dataontap: verify: " it is the last line of stderr, of 200 characters.
 _SUMMARY = 180
 
 
 class Severity(Enum):
-    """How bad it is; the values are the words for people."""
+    """How bad a finding is. The values are the words in the report."""
 
     FINE = "fine"
     UNCHECKED = "not checked"
     WARNING = "warning"
-    FAILURE = "FAILED"  # a verb would fail
+    FAILURE = "FAILED"  # it would make a verb fail
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What ``check`` found. ``what`` is one sentence without a full stop, ``remedy`` what to do about it."""
+    """What ``check`` found. ``what`` is one sentence without a full stop; ``remedy`` is what to do about it."""
 
     check: str
     severity: Severity
@@ -34,7 +34,7 @@ class Finding:
 
     @property
     def is_failure(self) -> bool:
-        """Whether a verb would fail by it."""
+        """Whether it would make a verb fail."""
         return self.severity is Severity.FAILURE
 
     @property
@@ -55,27 +55,27 @@ def fine(check: str) -> Finding:
 
 
 def unchecked(check: str, why: str) -> Finding:
-    """It was not looked at, or cannot be."""
+    """It was not checked, or cannot be checked."""
     return Finding(check, Severity.UNCHECKED, why)
 
 
 def warning(check: str, what: str, remedy: str = "") -> Finding:
-    """Something that fails no verb."""
+    """A problem that does not make a verb fail."""
     return Finding(check, Severity.WARNING, what, remedy)
 
 
 def failure(check: str, what: str, remedy: str = "") -> Finding:
-    """Something by which a verb would fail."""
+    """A problem that would make a verb fail."""
     return Finding(check, Severity.FAILURE, what, remedy)
 
 
 def problem(check: str, what: str, remedy: str = "", *, fails: bool) -> Finding:
-    """A failure if a verb ``fails`` by it, a warning otherwise."""
+    """A failure if it makes a verb fail (``fails``), otherwise a warning."""
     return (failure if fails else warning)(check, what, remedy)
 
 
 def enforce(findings: Iterable[Finding], log: logging.Logger) -> None:
-    """As a verb takes them: VolumeError for a failure, a line in the log for a warning."""
+    """Treat findings as a verb does: raise VolumeError for a failure, log a warning."""
     for finding in findings:
         if finding.is_failure:
             raise VolumeError(finding.sentence)
@@ -83,7 +83,7 @@ def enforce(findings: Iterable[Finding], log: logging.Logger) -> None:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """The first failure among ``findings``, its reason first, and how many more there are; "" if there is none."""
+    """The first failure in ``findings``, its reason first, and the number of further failures; "" without any."""
     failures = [finding for finding in findings if finding.is_failure]
     if not failures:
         return ""

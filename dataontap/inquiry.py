@@ -1,10 +1,10 @@
-"""What a SCSI disk says of itself, asked live: the one proof of identity that holds.
+"""Asks a SCSI disk for its identity and size by INQUIRY and READ CAPACITY. Only a live answer proves an identity.
 
-A LUN that was destroyed and replaced behind a node's back leaves the old name in udev, in sysfs and in multipath's
-map, all of which then lead to the new LUN's data; INQUIRY alone tells (seen on Linux 6.1 with open-iscsi 2.1.8 and
-multipath-tools 0.9.4). Imports next to nothing, because attach's hot path asks, too.
+If a LUN is destroyed and replaced while a node has it attached, udev, sysfs and the multipath map keep the old
+name, and they lead to the new LUN's data. Only INQUIRY shows that (seen on Linux 6.1 with open-iscsi 2.1.8 and
+multipath-tools 0.9.4). This module imports next to nothing, because attach's hot path uses it.
 
-Asked is a path (sdX), never the multipath device above: a map without paths would hold the question for ever.
+The question goes to a path (sdX), never to the multipath map above: a map without paths would block it for ever.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from array import array
 from fcntl import ioctl
 from struct import pack, unpack
 
-# The answers' kinds. NAA comes with 32 hexadecimal digits, SIZE with bytes, the other two with a reason.
+# The kinds of answers. NAA has 32 hexadecimal digits, SIZE a number of bytes, NO_LUN and DEAD a reason.
 NAA = "naa"
 SIZE = "size"
-NO_LUN = "no LUN"  # the target answers, and has nothing at this address for us
-DEAD = "dead"  # nothing answers, or nothing that could be understood
+NO_LUN = "no LUN"  # the target answers, but has no LUN for this node at this address
+DEAD = "dead"  # no answer, or an answer that could not be understood
 
 _SG_IO = 0x2285
 _HEADER = "@iiBBHIPPPIIiPBBBBHHiII0P"  # struct sg_io_hdr of <scsi/sg.h>
@@ -27,7 +27,7 @@ _CHECK_CONDITION = 2
 _UNIT_ATTENTION = 6
 _ILLEGAL_REQUEST = 5
 _LUN_NOT_SUPPORTED = 0x25
-_TRIES = 3  # each unit attention is told once, before the answer
+_TRIES = 3  # a target reports each unit attention once, before it answers
 
 # SPC-4: INQUIRY of the vital product data page 0x83; SBC-3: READ CAPACITY (16).
 _DEVICE_IDENTIFICATION = bytes((0x12, 1, 0x83, 2, 0, 0))
@@ -37,28 +37,28 @@ _TIMEOUT_MS = 3000
 
 
 def identity(device: str) -> tuple[str, str]:
-    """Whose LUN answers at ``device``: (NAA, digits), (NO_LUN, why) or (DEAD, why). Raises nothing.
+    """The identity of the LUN at ``device``: (NAA, digits), (NO_LUN, why) or (DEAD, why). Raises nothing.
 
-    May take longer than ``_TIMEOUT_MS`` where a path is blocked while its session recovers: the kernel's own time
-    limit does not run then. Whoever cannot afford that asks for the path's state first, or asks in a child.
+    May take longer than ``_TIMEOUT_MS`` if a path is blocked while its session recovers, because the kernel's
+    timeout does not run then. A caller that cannot wait checks the path's state first, or calls this in a child.
     """
     kind, told = _command(device, _DEVICE_IDENTIFICATION, 512)
     return (kind, str(told)) if isinstance(told, str) else _naa(told)
 
 
 def capacity(device: str) -> tuple[str, str]:
-    """How large the LUN is that answers at ``device``: (SIZE, bytes), (NO_LUN, why) or (DEAD, why)."""
+    """The size of the LUN at ``device``: (SIZE, bytes), (NO_LUN, why) or (DEAD, why)."""
     kind, told = _command(device, _READ_CAPACITY, 32)
     if isinstance(told, str):
         return kind, told
     if len(told) < 12:
-        return DEAD, "a short answer to READ CAPACITY"
+        return DEAD, "the answer to READ CAPACITY is too short"
     last, block = unpack(">QI", told[:12])
     return SIZE, str((last + 1) * block)
 
 
 def _command(device: str, command: bytes, length: int) -> tuple[str, str | bytes]:
-    """The data that ``device`` answers ``command`` with, or a kind and why there is none."""
+    """(_DATA, the answer of ``device`` to ``command``), or a kind and the reason why there is no answer."""
     try:
         descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -68,9 +68,9 @@ def _command(device: str, command: bytes, length: int) -> tuple[str, str | bytes
             kind, told = _exchange(descriptor, command, length)
             if kind != _AGAIN:
                 return kind, told
-        return DEAD, "unit attention again and again"
+        return DEAD, "unit attention at every try"
     except OSError as error:
-        return DEAD, f"takes no SCSI commands: {error.strerror}"
+        return DEAD, f"does not accept SCSI commands: {error.strerror}"
     finally:
         os.close(descriptor)
 
@@ -97,7 +97,7 @@ def _exchange(descriptor: int, command: bytes, length: int) -> tuple[str, str | 
 
 
 def _refusal(sense: array[int]) -> tuple[str, str]:
-    """What sense data mean for us; they come in two formats (SPC-4, 4.5)."""
+    """The meaning of sense data, which have two formats (SPC-4, 4.5)."""
     by_descriptors = sense[0] & 0x7E == 0x72
     key, code, qualifier = (sense[1], sense[2], sense[3]) if by_descriptors else (sense[2], sense[12], sense[13])
     key &= 15
@@ -108,17 +108,17 @@ def _refusal(sense: array[int]) -> tuple[str, str]:
 
 
 def _naa(page: bytes) -> tuple[str, str]:
-    """The logical unit's NAA designator in the page device identification."""
-    # LIO refuses INQUIRY for an absent LUN; SPC wants an answer with a peripheral qualifier, and other targets
-    # give one. What ONTAP does is not established [?]: both mean that there is no LUN.
+    """The logical unit's NAA designator in the device identification page."""
+    # For an absent LUN, LIO refuses INQUIRY. SPC requires an answer with a peripheral qualifier, and other targets
+    # send one. What ONTAP does is not known [?]. Both mean that there is no LUN.
     if page and page[0] >> 5:
         return NO_LUN, f"peripheral qualifier {page[0] >> 5}"
     if len(page) < 4 or page[1] != 0x83:
-        return DEAD, "no page device identification"
+        return DEAD, "no device identification page in the answer"
     at, end = 4, min(len(page), 4 + page[2] * 256 + page[3])
     while at + 4 <= end:
         of_unit_and_naa, is_binary = page[at + 1] & 0x3F == 3, page[at] & 15 == 1
         if of_unit_and_naa and is_binary:
             return NAA, page[at + 4 : at + 4 + page[at + 3]].hex()
         at += 4 + page[at + 3]
-    return DEAD, "no NAA among its identities"
+    return DEAD, "no NAA in the device identification page"

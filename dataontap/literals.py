@@ -1,6 +1,6 @@
-"""Readers of single option values: a literal in, the checked value out, or ValueError saying what was expected.
+"""Readers of option values. A reader takes a literal and returns the checked value, or raises ValueError.
 
-What a reader expects is worded here and nowhere else: the errors and the manual's OPTIONS both show it.
+The text of what a reader expects is only here. The errors and OPTIONS in the man page both show it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import string
 from dataclasses import dataclass
 from typing import Any, Callable
 
-NODE = "{node}"  # in an initiator group's name: the node's, by Ganeti's word
+NODE = "{node}"  # stands for the node's name in Ganeti, in an initiator group's name
 Commands = tuple[tuple[str, ...], ...]
 _CHAP_BYTES = 255
 
 
 class Unexpected(Exception):
-    """A value is not what its reader expects. The reader makes it a ValueError."""
+    """A value is not what its reader expects. The reader turns this into a ValueError."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads a literal by ``take``, which raises Unexpected for any other value than the ``expected`` one.
+    """Reads a literal by ``take``, which raises Unexpected if the value is not ``expected``.
 
-    A value that is ``secret`` is not shown in the error. ``take`` raises a ValueError of its own where it can tell
-    more than what was expected.
+    The error does not show a ``secret`` value. ``take`` raises a ValueError itself if it can say more than what
+    was expected.
     """
 
     expected: str
@@ -41,13 +41,13 @@ class Reader:
 
 
 def reader(expected: str, *, secret: bool = False) -> Callable[[Callable[[Any], Any]], Reader]:
-    """Makes a function a Reader's ``take``."""
+    """Turns a function into a Reader, as its ``take``."""
     return lambda take: Reader(expected, take, secret)
 
 
 @reader("a non-empty string")
 def text(value: object) -> str:
-    """A string with something in it."""
+    """A string that is not blank."""
     if not isinstance(value, str) or not value.strip():
         raise Unexpected
     if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value):
@@ -57,7 +57,7 @@ def text(value: object) -> str:
 
 @reader("a non-empty string without control characters", secret=True)
 def secret(value: object) -> str:
-    """As ``text``, without the value in the error."""
+    """Like ``text``; the error does not show the value."""
     try:
         return str(text(value))
     except ValueError:
@@ -66,9 +66,9 @@ def secret(value: object) -> str:
 
 @reader(f"a string without blanks at its ends, of at most {_CHAP_BYTES} bytes", secret=True)
 def chap(value: object) -> str:
-    """A CHAP user's name or secret that open-iscsi reads as it was written, without the value in the error.
+    """A CHAP user's name or secret that open-iscsi reads unchanged. The error does not show the value.
 
-    Of a longer one it takes 255 bytes, and blanks at the ends it drops (seen with iscsiadm 2.1.8 and 2.1.11).
+    open-iscsi cuts a value after 255 bytes and drops blanks at its ends (seen with iscsiadm 2.1.8 and 2.1.11).
     """
     found = str(secret(value))
     if found != found.strip(" ") or len(found.encode()) > _CHAP_BYTES:
@@ -77,13 +77,13 @@ def chap(value: object) -> str:
 
 
 def maybe(read: Reader) -> Reader:
-    """None, or what ``read`` takes."""
+    """None, or a value that ``read`` accepts."""
     return Reader(f"None or {read.expected}", lambda value: None if value is None else read(value))
 
 
 @reader("a host name or an address")
 def hostname(value: object) -> str:
-    """A host name, or an IPv4 or IPv6 address; the port is an option of its own."""
+    """A host name, or an IPv4 or IPv6 address, without a port."""
     if isinstance(value, str):
         if re.fullmatch(r"[A-Za-z0-9._-]+", value):
             return value
@@ -109,7 +109,7 @@ def one_of(*choices: str) -> Reader:
 
 @reader("True or False")
 def yes_no(value: object) -> bool:
-    """A truth value, or a word for one (the first implementation took words, "set" and "unset" among them)."""
+    """A truth value, or a word for it. The first implementation took words, including "set" and "unset"."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -123,7 +123,7 @@ def yes_no(value: object) -> bool:
 
 
 def number(low: int, high: int) -> Reader:
-    """A whole number within ``low`` and ``high``."""
+    """A whole number from ``low`` to ``high``."""
 
     @reader(f"a whole number from {low} to {high}")
     def read(value: object) -> int:
@@ -135,7 +135,7 @@ def number(low: int, high: int) -> Reader:
 
 
 def matching(pattern: str, what: str) -> Reader:
-    """A string that ``pattern`` matches wholly; ``what`` tells people what that is."""
+    """A string that ``pattern`` matches as a whole. ``what`` describes it for messages."""
 
     @reader(what)
     def read(value: object) -> str:
@@ -148,9 +148,9 @@ def matching(pattern: str, what: str) -> Reader:
 
 @reader(f"an initiator group's name, or one such as 'ganeti-{NODE}'")
 def igroup(value: object) -> str:
-    """An initiator group's name, or one for each node with ``{node}`` in it once.
+    """An initiator group's name. With ``{node}`` in it, once, each node has its own group.
 
-    Beside ``{node}`` there has to be something else: by that a cluster's groups are told from all others.
+    The name must have text beside ``{node}``, because this text distinguishes a cluster's groups from all others.
     """
     name = value.replace(NODE, "n", 1) if isinstance(value, str) else ""
     if value == NODE or not is_igroup(name):
@@ -159,21 +159,21 @@ def igroup(value: object) -> str:
 
 
 def is_igroup(name: str) -> bool:
-    """Whether ONTAP takes ``name`` for an initiator group: 1 to 96 characters, the first a letter or digit.
+    """Whether ONTAP allows ``name`` for an initiator group: 1 to 96 characters, the first a letter or digit.
 
-    That is from its manual of "lun igroup rename". Two dots in a row would be a range in a query.
+    The source is ONTAP's manual of "lun igroup rename". Two dots in a row would be a range in a query.
     """
     return re.fullmatch(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,95}", name) is not None
 
 
 def several(read: Reader, what: str) -> Reader:
-    """A tuple or list of what ``read`` takes; ``what`` tells people what these are."""
+    """A tuple or list of values that ``read`` accepts. ``what`` describes the values for messages."""
 
     @reader(f"a tuple of {what}")
     def read_all(value: object) -> tuple[Any, ...]:
         if not isinstance(value, (tuple, list)):
             raise Unexpected
-        return tuple(read(one) for one in value)
+        return tuple(read(item) for item in value)
 
     return read_all
 
@@ -197,7 +197,7 @@ def absolute_path(value: object) -> str:
 
 @reader("a path with {name} in it, perhaps {hostname} and {pool}, and no other braces")
 def device_path_format(value: object) -> str:
-    """A path with ``{name}`` and perhaps ``{hostname}`` and ``{pool}`` in it."""
+    """A path with ``{name}`` in it. It may also have ``{hostname}`` and ``{pool}``."""
     path = str(absolute_path(value))
     try:
         parts = [part for part in string.Formatter().parse(path) if part[1] is not None]
@@ -215,7 +215,7 @@ def device_path_format(value: object) -> str:
 
 @reader('a tuple of words such as ("multipath", "-r")')
 def command(value: object) -> tuple[str, ...]:
-    """One command: a program and its arguments; empty for none."""
+    """One command, which is a program and its arguments. An empty tuple is no command."""
     if not isinstance(value, (tuple, list)) or not all(isinstance(word, str) and word for word in value):
         raise Unexpected
     return tuple(value)
@@ -223,9 +223,9 @@ def command(value: object) -> tuple[str, ...]:
 
 @reader('a tuple of tuples such as (("multipath", "-r"),)')
 def commands(value: object) -> Commands:
-    """Commands to be run in order; empty for none."""
-    if not isinstance(value, (tuple, list)) or any(not isinstance(one, (tuple, list)) for one in value):
+    """Commands, which are run in order. An empty tuple is no command."""
+    if not isinstance(value, (tuple, list)) or any(not isinstance(words, (tuple, list)) for words in value):
         raise Unexpected
     if not all(value):
         raise ValueError(f"one of the commands in {value!r} is empty")
-    return tuple(command(one) for one in value)
+    return tuple(command(words) for words in value)

@@ -1,7 +1,8 @@
-"""Where log records go and how they look. The only importer of oslo.log.
+"""Sets up the destinations and the format of log records. The only importer of oslo.log.
 
-Its formatter gives stderr and the log file (see ``logfile``) the form that storage admins know from OpenStack.
-Modules log to ``logging.getLogger(__name__)`` and know nothing of this.
+oslo.log's formatter gives stderr and the log file (see ``logfile``) the form that storage admins know from
+OpenStack.
+Other modules only use ``logging.getLogger(__name__)``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# Each name after which strutils.mask_password looks for a password has one of these in it. What is logged hardly
-# ever has, and importing strutils is a fifth of a script's start.
+# strutils.mask_password looks for a password after certain names, and each of these names contains one of these
+# words. Log lines rarely do, and the import of strutils takes a fifth of a script's start.
 SUSPICIOUS = (
     *("pass", "pswd", "secret", "token", "key", "kek"),
     *("credential", "cookie", "fsid", "configdrive", "hashsuffix"),
@@ -26,7 +27,7 @@ _FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)
 
 
 class Safe(logging.Formatter):
-    """Makes what another formatter makes of a record one line without secrets; only a traceback has more."""
+    """Turns another formatter's output into one line without secrets. Only a traceback has more lines."""
 
     def __init__(self, inner: logging.Formatter, secrets: Iterable[str]) -> None:
         super().__init__()
@@ -35,10 +36,10 @@ class Safe(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = self._inner.format(record)
-        # It stands at the end, and has been kept on the record.
+        # The traceback is at the end of the text. The formatter has stored it in the record.
         traceback = record.exc_text or ""
         head = text[: len(text) - len(traceback)].rstrip("\n")
-        # oslo.log adds the exception that is being handled, which our messages tell already where it matters.
+        # oslo.log adds the exception that is being handled. Our messages already have it where it matters.
         summary = getattr(record, "error_summary", "")
         head = head.removesuffix(f": {summary}") if summary else head
         lines = [printable(mask(head, self._secrets))]
@@ -48,9 +49,9 @@ class Safe(logging.Formatter):
 
 
 def printable(text: str) -> str:
-    """``text`` as one line that does nothing to a terminal, whoever made it up.
+    """``text`` as one line without control characters, which is safe on a terminal.
 
-    What comes from a filer, a program or an environment is made so here, where it leaves for a log or a message.
+    Logs and messages pass through it, because they contain texts from a filer, a program or the environment.
     """
     return "".join(
         character if character.isprintable() else " " if character.isspace() else "?" for character in text
@@ -58,12 +59,12 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> list[str]:
-    """The lines of a text that has more than one, each ``printable``."""
+    """The lines of ``text``, each of them ``printable``."""
     return [printable(line) for line in text.rstrip("\n").split("\n")]
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without any of ``secrets`` and without what looks like a password."""
+    """``text`` without ``secrets`` and without text that looks like a password."""
     masked = text
     lowered = text.lower()
     if any(word in lowered for word in SUSPICIOUS):
@@ -76,11 +77,11 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def setup(settings: Settings) -> None:
-    """Log to stderr and to LOGFILE: decisions and outcomes, with DEBUG also every call and command.
+    """Log to stderr and to LOGFILE: decisions and outcomes, and with DEBUG every call and command.
 
-    A log file that cannot be written is a warning: no disk shall be out of reach for want of a log.
+    A log file that cannot be written is only a warning, so that disks can be used without a log.
     """
-    logging.raiseExceptions = False  # a stream that cannot be written is not worth a traceback a record
+    logging.raiseExceptions = False  # no traceback for each record when a stream cannot be written
     from oslo_config import cfg
     from oslo_log import log
     from oslo_log.handlers import ColorHandler
@@ -117,8 +118,10 @@ def setup(settings: Settings) -> None:
 def _replace(
     root: logging.Logger, coloured: logging.Handler, handlers: Iterable[logging.Handler], secrets: Iterable[str]
 ) -> None:
-    """Put ``handlers`` in the place of oslo.log's for stderr, which ends each line with a terminal's escape code:
-    Ganeti keeps our stderr in a file and shows its last lines to the admin. The formatter is oslo.log's.
+    """Replace oslo.log's stderr handler with ``handlers``, which use oslo.log's formatter.
+
+    oslo.log's handler ends each line with a terminal's escape code. Ganeti writes our stderr to a file and shows
+    its last lines to the admin.
     """
     root.removeHandler(coloured)
     for handler in handlers:

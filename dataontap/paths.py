@@ -1,4 +1,4 @@
-"""Where things are on a node. attach's hot path imports it, so it imports nothing."""
+"""Paths on a node. attach's hot path imports this module, so it imports nothing."""
 
 CONFIG_FILE = "/etc/ganeti/extstorage-dataontap.conf"
 RUN = "/run/ganeti-extstorage-dataontap"

@@ -1,6 +1,6 @@
-"""Takes removed volumes' devices off this node: ``python3 -I -m dataontap.cleanup VOLUME...``.
+"""Removes the devices of removed volumes from this node: ``python3 -I -m dataontap.cleanup VOLUME...``.
 
-The hook post-remove runs it on every node of the cluster. The volumes' LUNs are gone or about to go.
+The hook post-remove runs it on every node of the cluster. The volumes' LUNs are destroyed already or will be soon.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What the first implementation ran.
+# The first implementation ran this command.
 SCSI_ID_COMMAND = ("/lib/udev/scsi_id", "-g", "-d", "{device}")
-# It goes into the words of a command, which may hand it to a shell.
+# A SCSI id becomes part of a command's words, and the command may pass it to a shell.
 _SCSI_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 
 
 def main() -> int:
-    """Run this as a process; returns the exit status."""
+    """Run the clean-up as this process; returns the exit status."""
     return as_process(run)
 
 
 def run(process: Process) -> int:
-    """Take down the volumes that ``process`` names: 0 if their devices are gone, 1 if any failed."""
+    """Remove the devices of the volumes in ``process``: 0 if all are gone, 1 if any removal failed."""
     if asks_for_help(process) or not process.arguments:
         return tell_usage(
             "usage: python3 -I -m dataontap.cleanup VOLUME...    (the hook post-remove runs it)", process
@@ -51,7 +51,7 @@ def run(process: Process) -> int:
 
 
 class Cleaner:
-    """This node, as far as devices of removed volumes are on it. ``run`` starts programs."""
+    """Removes the devices of removed volumes from this node. ``run`` starts programs."""
 
     def __init__(self, site: Site, run: Callable[..., str] = programs.run) -> None:
         self._settings = site.settings
@@ -63,9 +63,9 @@ class Cleaner:
         self._run = run
 
     def clean(self, wanted: Cleanup) -> None:
-        """Take each volume's device down, whatever becomes of the others; VolumeError names those that stay.
+        """Remove each volume's device, even if others fail. Raises VolumeError with the names of those that stay.
 
-        Waiting for one that is in use costs the next ones nothing of a script's time.
+        Each volume has the full time of a script, so a device that is in use takes no time from the others.
         """
         failed = []
         for name in wanted.names:
@@ -79,7 +79,7 @@ class Cleaner:
             raise VolumeError("; ".join(failed))
 
     def _take_down(self, name: str) -> None:
-        """Detach, then run DEVICE_CLEANUP_COMMAND for a device that is still here."""
+        """Detach, then run DEVICE_CLEANUP_COMMAND if the device is still present."""
         self._provider.take_down(name)
         look = partial(self._devices.find, name)
         device = look()
@@ -94,7 +94,7 @@ class Cleaner:
         self._commands.await_absence(look, name, failed)
 
     def _scsi_id(self, device: str) -> str:
-        """What SCSI_ID_COMMAND says of ``device``; of one whose LUN is gone the kernel's multipath map knows."""
+        """The output of SCSI_ID_COMMAND for ``device``. If its LUN is gone, the WWID that the kernel's map has."""
         words = self._settings.scsi_id_command or SCSI_ID_COMMAND
         argv = [word.replace("{device}", device) for word in words]
         try:
@@ -104,7 +104,5 @@ class Cleaner:
             said = ""
         known = said if _SCSI_ID.fullmatch(said) else self._devices.node.block(device).wwid
         if known is None or not _SCSI_ID.fullmatch(known):
-            raise DeviceError(
-                "nothing tells its SCSI id, so DEVICE_CLEANUP_COMMAND was not run and its device stays"
-            )
+            raise DeviceError("its SCSI id is unknown, so DEVICE_CLEANUP_COMMAND was not run; see SCSI_ID_COMMAND")
         return known

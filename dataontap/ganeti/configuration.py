@@ -1,4 +1,7 @@
-"""What Ganeti's configuration says of disks: the one reader of config.data, which master candidates alone have."""
+"""What Ganeti's configuration says about disks. The only reader of config.data.
+
+Only master candidates have that file.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from dataontap.volume.cluster import Templates
 
 
 def disk_templates(directory: str) -> Templates | None:
-    """The cluster's disk templates, None where this node is not told.
+    """The cluster's disk templates, or None if this node has no readable configuration.
 
-    A node that was a master candidate once may have an old copy.
+    A node that was a master candidate before may have an old copy.
     """
     try:
         cluster = json.loads(Path(directory, "config.data").read_bytes())["cluster"]
@@ -24,10 +27,9 @@ def disk_templates(directory: str) -> Templates | None:
 
 
 def volumes(directory: str) -> dict[str, str | None]:
-    """All volumes of ours, those without an instance among them: name -> ``pool``.
+    """All our volumes, including those without an instance: name -> ``pool``.
 
-    The pool is the disk's ext-param, None where it has none. Raises HostError where the configuration cannot be
-    read.
+    The pool is the disk's ext-param, or None if it has none. Raises HostError if the configuration cannot be read.
     """
     path = Path(directory, "config.data")
     try:

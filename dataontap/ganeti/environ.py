@@ -1,6 +1,6 @@
-"""What Ganeti tells a script or a hook: VOL_*, EXTP_* and GANETI_* variables in, frozen typed requests out.
+"""Turns Ganeti's variables VOL_*, EXTP_* and GANETI_* into frozen, typed requests.
 
-Nothing here reads ``os.environ``; ``script`` hands it in.
+Nothing here reads ``os.environ``; ``script`` passes it in.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from dataontap.volume.requests import (
     Volume,
 )
 
-# What Ganeti knows us by: the name of the directory that the scripts are in.
+# Our name in Ganeti: the name of the directory with the scripts.
 PROVIDER = "dataontap"
 
-_GANETIS_OWN = ("provider", "access")  # it adds these two to every call by itself
-# "None" is what Ganeti makes of a null from the remote API. So only the configuration file can name a pool None.
+_GANETIS_OWN = ("provider", "access")  # Ganeti adds these two to every call
+# Ganeti turns a null from the remote API into "None". So only the configuration file can name a pool None.
 _NO_VALUES = ("", "None")
 
-# A LUN's name may have letters, digits and - . _ { } (REST error 5374121); braces are nothing that Ganeti
-# makes; a leading dot or dash means something to programs, and two dots in a row a range to a filer's queries.
+# A LUN's name may have letters, digits and - . _ { } (REST error 5374121). Not allowed here: braces, which Ganeti
+# never uses; a leading dot or dash, which programs treat specially; two dots in a row, a range in a filer's query.
 _NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 _UUID = re.compile(r"[A-Za-z0-9-]{1,64}")
-# The comment that holds the metadata goes over the wire as XML 1.0, which has no control characters.
+# The comment with the metadata is sent as XML 1.0, which has no control characters.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 Request = TypeVar("Request", bound=Disk)
@@ -45,7 +45,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class InstanceDisk:
-    """A disk of ours, as hooks are told of it. They are not told its ext-params."""
+    """A disk of ours as Ganeti describes it to hooks, without its ext-params."""
 
     index: int
     name: str
@@ -53,7 +53,7 @@ class InstanceDisk:
 
     @property
     def volume(self) -> Volume:
-        """The same as scripts get it."""
+        """The same disk in the form that scripts get."""
         return Volume({}, self.name, self.uuid)
 
     def __str__(self) -> str:
@@ -62,10 +62,10 @@ class InstanceDisk:
 
 @dataclass(frozen=True)
 class HookCall(Disk):
-    """What a hook is told: where Ganeti is in which operation, and the instance's ``disks`` that are ours.
+    """The input of a hook: the operation, its phase, and the instance's ``disks`` that are ours.
 
-    ``path`` is the hooks' directory without the phase, such as instance-migrate. ``new_primary`` is where a move
-    leads to; other operations have none. ``is_repair`` is for a move that only tidies up after one that broke off.
+    ``path`` is the hooks' directory without the phase, such as instance-migrate. ``new_primary`` is a move's
+    target node; other operations have none. ``is_repair`` is whether the move only cleans up after a failed move.
     """
 
     path: str
@@ -80,18 +80,18 @@ class HookCall(Disk):
 
 @dataclass(frozen=True)
 class Cleanup(Disk):
-    """The volumes whose devices are to go from this node."""
+    """The volumes whose devices are to be removed from this node."""
 
     names: tuple[str, ...]
 
     @classmethod
     def from_arguments(cls, arguments: Iterable[str]) -> Cleanup:
-        """What a command line asks for; raises ContractError for what is no volume's name."""
+        """The request in a command line. Raises ContractError for an invalid volume name."""
         return cls({}, tuple(_name({"VOLUME": argument}, "VOLUME") for argument in arguments))
 
 
 def read(kind: type[Request], environ: Mapping[str, str]) -> Request:
-    """The request of this ``kind`` in ``environ``; raises ContractError naming the variable that is wrong."""
+    """The request of this ``kind`` in ``environ``. Raises ContractError with the name of a wrong variable."""
     fields: Fields = {"params": _heeded_params(kind, environ)}
     for base in reversed(kind.__mro__):
         if base in _FIELDS:
@@ -125,7 +125,7 @@ def _growth(environ: Mapping[str, str]) -> Fields:
 def _snapshot(environ: Mapping[str, str]) -> Fields:
     name = _name(environ, "VOL_SNAPSHOT_NAME")
     if name == environ["VOL_NAME"]:
-        raise ContractError("VOL_SNAPSHOT_NAME", "names the volume itself")
+        raise ContractError("VOL_SNAPSHOT_NAME", "is the name of the volume itself")
     return {"snapshot_name": name, "snapshot_size": _mebibytes(environ, "VOL_SNAPSHOT_SIZE")}
 
 
@@ -151,7 +151,7 @@ def _hook_call(environ: Mapping[str, str]) -> Fields:
     }
 
 
-# What each kind of request has beyond those that it is a kind of.
+# The fields of each kind of request that its base classes do not have.
 _FIELDS: Mapping[type, Callable[[Mapping[str, str]], Fields]] = {
     Verification: _verification,
     Volume: _volume,
@@ -165,7 +165,7 @@ _FIELDS: Mapping[type, Callable[[Mapping[str, str]], Fields]] = {
 
 
 def _our_disks(environ: Mapping[str, str]) -> Iterator[InstanceDisk]:
-    """Our disks among the instance's; nothing of the others' is even looked at."""
+    """The instance's disks that are ours. Variables of other disks are not read, apart from their provider."""
     text = _text(environ, "GANETI_INSTANCE_DISK_COUNT")
     if not re.fullmatch(r"[0-9]{1,4}", text):
         raise ContractError("GANETI_INSTANCE_DISK_COUNT", f"{text[:80]!r} is not a number of disks")
@@ -176,7 +176,7 @@ def _our_disks(environ: Mapping[str, str]) -> Iterator[InstanceDisk]:
 
 
 def _ext_params(environ: Mapping[str, str]) -> dict[str, str]:
-    """All ext-params but Ganeti's own two, by lower-case name."""
+    """All ext-params except Ganeti's own two, by lower-case name."""
     params = {name[5:].lower(): value for name, value in environ.items() if name.startswith("EXTP_")}
     return {name: value for name, value in params.items() if name not in _GANETIS_OWN}
 
@@ -184,20 +184,20 @@ def _ext_params(environ: Mapping[str, str]) -> dict[str, str]:
 def _refuse_unknown_params(environ: Mapping[str, str]) -> None:
     for name in _ext_params(environ):
         if name not in PARAMETERS:
-            raise ContractError(f"EXTP_{name.upper()}", f"no such parameter; known are: {', '.join(PARAMETERS)}")
+            raise ContractError(f"EXTP_{name.upper()}", f"no such parameter; known: {', '.join(PARAMETERS)}")
 
 
 def _text(environ: Mapping[str, str], variable: str) -> str:
     text = environ.get(variable)
     if not text:
-        raise ContractError(variable, "is not set; this script is to be run by Ganeti")
+        raise ContractError(variable, "is not set; this script must be run by Ganeti")
     return text
 
 
 def _name(environ: Mapping[str, str], variable: str) -> str:
     text = _text(environ, variable)
     if not _NAME.fullmatch(text):
-        raise ContractError(variable, f"{text[:80]!r} is no volume name: letters, digits, '.', '_' and '-' only")
+        raise ContractError(variable, f"{text[:80]!r} is not a volume name; use letters, digits, '.', '_' and '-'")
     return text
 
 
@@ -209,19 +209,19 @@ def _uuid(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def _mebibytes(environ: Mapping[str, str], variable: str) -> int:
-    """Ganeti counts in MiB, the filer in bytes: converted here and nowhere else."""
+    """A size in bytes. Ganeti counts in MiB and the filer in bytes; only this function converts."""
     text = _text(environ, variable)
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise ContractError(variable, f"{text[:80]!r} is not a whole number of MiB")
     size = int(text)
     if size == 0:
-        raise ContractError(variable, "0 MiB is no size")
+        raise ContractError(variable, "must be more than 0 MiB")
     return size * int(units.Mi)
 
 
 def _truth(environ: Mapping[str, str], variable: str) -> bool:
     text = _text(environ, variable)
-    if text in {"True", "False"}:  # what Ganeti says; the library that knows other words takes its time to start
+    if text in {"True", "False"}:  # Ganeti's words; the library that knows other words is slow to import
         return text == "True"
     from oslo_utils import strutils
 
@@ -231,7 +231,7 @@ def _truth(environ: Mapping[str, str], variable: str) -> bool:
         raise ContractError(variable, f"expected True or False, not {text[:80]!r}") from None
 
 
-# What each verb is told.
+# The request of each verb.
 REQUESTS: Mapping[str, type[Disk]] = {
     "create": Creation,
     "attach": Volume,

@@ -1,6 +1,6 @@
-"""The hooks: a move's target has the disks before the move begins; a removed instance leaves nothing behind.
+"""The hooks attach disks on a move's target before the move begins, and clean up after a removed instance.
 
-They do what no script can: Ganeti runs scripts on the node that has the instance, and tells them of one disk.
+No script can do that: Ganeti runs scripts on the node that has the instance, each for a single disk.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What every node runs, with the volumes' names; -I, lest root's Python take modules from the current directory.
+# Every node runs this with the volumes' names. With -I root's Python loads no modules from the current directory.
 CLEANUP = "/usr/bin/python3 -I -m dataontap.cleanup"
-# gnt-cluster goes to one node after the other and waits 10 s for one that is down.
+# gnt-cluster contacts the nodes one after the other, and waits 10 s for a node that is down.
 _ALL_NODES_SECONDS = 300.0
-# Ganeti waits 900 s for a hook (3.0.2, rpc_defs: hooks_runner is RPC_TMO_NORMAL), and for all its disks together.
+# Ganeti waits 900 s for a hook (3.0.2, rpc_defs: hooks_runner is RPC_TMO_NORMAL). That is for all disks together.
 _LONGEST_SECONDS = 800.0
 Run = Callable[..., str]  # runs a program: ``host.run.run``
 
@@ -38,29 +38,29 @@ _SSH_FAILED = "255"  # ssh's own exit status: the node is down
 
 
 def pre_move(call: HookCall, provider: DataOnTapProvider, run: Run) -> None:
-    """Attach every disk of ours, on record or not; raises VolumeError naming each that cannot be.
+    """Attach every disk of ours, also if it has a record. Raises VolumeError with each disk that failed.
 
-    Ganeti then does not begin with the move, and the instance stays where it runs.
+    After an error Ganeti does not begin the move, and the instance keeps running where it is.
     """
 
     def attach(disk: InstanceDisk) -> None:
         device = provider.attach_anew(disk.volume)
         if device is not None:
-            LOG.info("%s is here: %s", disk, device)
+            LOG.info("%s is attached: %s", disk, device)
 
     _each(call.disks, attach)
 
 
 def post_remove(call: HookCall, provider: DataOnTapProvider, run: Run) -> None:
-    """Take the removed disks' devices off all nodes, and LUNs off the filer that Ganeti believed gone.
+    """Remove the disks' devices from all nodes, and remove LUNs that Ganeti wrongly treats as removed.
 
-    When attach fails during a removal, Ganeti takes the volume for removed already and never runs ``remove``
-    (ganeti.backend.BlockdevRemove). Raises VolumeError naming each LUN that stays.
+    When attach fails during a removal, Ganeti treats the volume as removed already and never runs ``remove``
+    (ganeti.backend.BlockdevRemove). Raises VolumeError with each LUN that stays.
     """
     said = _take_down_everywhere(call.disks, run)
 
     def remove_left(disk: InstanceDisk) -> None:
-        """Remove the LUN that is there still, if it is provably ours and no node said that it uses it."""
+        """Remove a LUN that still exists, if it is provably ours and no node reported that it is in use."""
         provider.remove_left(disk.volume, in_use=said is None or disk.name in said)
 
     _each(call.disks, remove_left)
@@ -68,7 +68,7 @@ def post_remove(call: HookCall, provider: DataOnTapProvider, run: Run) -> None:
 
 @dataclass(frozen=True)
 class Hook:
-    """When a hook is to act, and how. ``path`` and ``phase`` are the operation that it is for."""
+    """When a hook acts, and what it does. ``path`` and ``phase`` are the operation for which it is made."""
 
     path: str
     phase: str
@@ -76,30 +76,28 @@ class Hook:
     act: Callable[[HookCall, DataOnTapProvider, Run], None]
 
     def expects(self, environ: Mapping[str, str], node: str) -> HookCall | None:
-        """The call in ``environ``, or None where ``node`` has nothing to do for it.
+        """The call in ``environ``, or None if ``node`` has nothing to do for it.
 
-        Raises ContractError where Ganeti runs the hook in an operation that it is not for: what is right after
-        a removal would destroy the disks of an instance that was only moved.
+        Raises ContractError if Ganeti runs the hook in another operation. After a move, post-remove would destroy
+        the disks of the instance that was moved.
         """
         call = read(HookCall, environ)
         if (call.path, call.phase) != (self.path, self.phase):
             where = f"/etc/ganeti/hooks/{self.path}-{self.phase}.d"
-            raise ContractError(
-                "GANETI_HOOKS_PATH", f"is {call.path}-{call.phase}; this hook belongs into {where}"
-            )
+            raise ContractError("GANETI_HOOKS_PATH", f"is {call.path}-{call.phase}; this hook belongs in {where}")
         return call if call.disks and self.node(call) == node else None
 
 
 def _target(call: HookCall) -> str | None:
-    """Where a move leads to. What Ganeti calls so in a repair is just the other node, which gets nothing."""
+    """The target node of a move. None for a repair, where Ganeti's new primary is only the other node."""
     if call.is_repair:
         return None
     if call.new_primary is None:
-        raise ContractError("GANETI_NEW_PRIMARY", "is not set; this hook is to be run by Ganeti")
+        raise ContractError("GANETI_NEW_PRIMARY", "is not set; this hook must be run by Ganeti")
     return call.new_primary
 
 
-# By the names of the executables in hooks/.
+# The keys are the names of the executables in hooks/.
 HOOKS: Mapping[str, Hook] = {
     "pre-migrate": Hook("instance-migrate", "pre", _target, pre_move),
     "pre-failover": Hook("instance-failover", "pre", _target, pre_move),
@@ -113,9 +111,9 @@ def main(name: str) -> int:
 
 
 def run(name: str, process: Process) -> int:
-    """Run the hook ``name`` for ``process``; the configuration is not even read where there is nothing to do."""
+    """Run the hook ``name`` for ``process``. The configuration is not read if there is nothing to do."""
     if process.arguments or asks_for_help(process):
-        return tell_usage(f"usage: {name}    (a hook: Ganeti tells it in GANETI_* variables what to do)", process)
+        return tell_usage(f"usage: {name}    (a hook: Ganeti runs it and sets GANETI_* variables)", process)
     hook = HOOKS[name]
 
     def act(call: HookCall, settings: Settings) -> None:
@@ -127,12 +125,12 @@ def run(name: str, process: Process) -> int:
 
 
 def seconds_for(call: HookCall, timeout: float) -> float:
-    """How long a hook may take for all disks of its call: what each script has for one, as far as Ganeti waits."""
+    """The time for all disks of a call: a script's time for each disk, but no longer than Ganeti waits."""
     return min(timeout * len(call.disks), _LONGEST_SECONDS)
 
 
 def _each(disks: tuple[InstanceDisk, ...], do: Callable[[InstanceDisk], None]) -> None:
-    """``do`` it for each disk, whatever becomes of the others."""
+    """Call ``do`` for each disk, even if others fail. Raises VolumeError with each disk that failed."""
     failed = []
     for disk in disks:
         try:
@@ -145,20 +143,21 @@ def _each(disks: tuple[InstanceDisk, ...], do: Callable[[InstanceDisk], None]) -
 
 
 def _take_down_everywhere(disks: tuple[InstanceDisk, ...], run: Run) -> set[str] | None:
-    """Let each node take the devices down; returns those that a node could not.
+    """Let each node remove the devices; returns the names of the disks for which a node failed.
 
-    None when one failed and did not say at which. One that is down is no failure: its devices go when it boots.
+    Returns None if a node failed without naming a disk. A node that is down is no failure: its devices are gone
+    when it boots.
     """
-    # gnt-cluster hands this to each node's shell by way of ssh.
+    # gnt-cluster passes this to each node's shell over ssh.
     command = f"{CLEANUP} {' '.join(shlex.quote(disk.name) for disk in disks)}"
     try:
-        # Its own exit status is 0 whatever failed on a node; with this option it tells of failed nodes only.
+        # gnt-cluster exits with 0 even if the command failed on a node. This option shows only the failed nodes.
         said = run("gnt-cluster", "command", "--failure-only", command, timeout=_ALL_NODES_SECONDS)
     except CommandError as error:
-        LOG.warning("devices of removed volumes may be left on some nodes: %s", error)
+        LOG.warning("devices of removed volumes may remain on some nodes: %s", error)
         return None
     for line in filter(None, map(str.strip, said.splitlines())):
-        LOG.warning("devices of removed volumes are left on a node: %s", line)
+        LOG.warning("devices of removed volumes remain on a node: %s", line)
     names = {disk.name for disk in disks}
     for node in re.split("(?m)^-{20,}$", said):
         code = re.search("return code = ([0-9]+)", node)

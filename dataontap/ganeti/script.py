@@ -1,6 +1,6 @@
-"""Where a script begins: environment and configuration in, one verb, its answer and exit status out.
+"""The entry point of a script: reads environment and configuration, runs a verb, returns answer and exit status.
 
-The only place that touches the process: os.environ, sys.argv, the standard streams, the umask, the root logger.
+Only this module touches the process: os.environ, sys.argv, the standard streams, the umask, the root logger.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ Request = TypeVar("Request", bound=Disk)
 
 LOG = logging.getLogger(__name__)
 
-# Ganeti shows the last lines of a failed script; one line of this length fits any terminal it is shown on.
+# Ganeti shows the last lines of a failed script. A line of this length fits on any terminal.
 MESSAGE_LIMIT = 200
 
 
 @dataclass(frozen=True)
 class Process:
-    """What a verb gets from, and gives to, the process that runs it."""
+    """The input and output of the process that runs a verb."""
 
     arguments: Sequence[str]
     environ: Mapping[str, str]
-    stdout: TextIO | None  # None when Ganeti, or whoever it is, has closed it
+    stdout: TextIO | None  # None if the caller has closed it
     stderr: TextIO
     config_file: str = CONFIG_FILE
 
@@ -55,8 +55,8 @@ def main(verb: Callable[..., str | None]) -> int:
 def as_process(work: Callable[[Process], int]) -> int:
     """Do ``work`` as this process; returns the exit status."""
     os.umask(0o077)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever starts us may ignore it, and children would be lost
-    logging.getLogger("dataontap").addHandler(logging.NullHandler())  # until log.setup the last line says it all
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if the caller ignores it, exit statuses of children are lost
+    logging.getLogger("dataontap").addHandler(logging.NullHandler())  # before log.setup only the last line matters
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # print(file=None) would go to stdout
         status = work(Process(sys.argv[1:], os.environ, sys.stdout, sys.stderr or nowhere))
     _settle(sys.stderr)
@@ -84,17 +84,17 @@ def attempt(
     read: Callable[[], Request | None],
     perform: Callable[[Request, Settings], str | None],
 ) -> int:
-    """Do what ``read`` says is asked for (None: nothing) by ``perform``, and deliver its answer.
+    """Get the request from ``read``, carry it out by ``perform``, and deliver its answer. None is no request.
 
-    Returns 0 for success, 1 for failure with *the* message, about ``subject`` if there is one, as stderr's last
-    line.
+    Returns 0 for success, and 1 for failure with *the* message as stderr's last line. The message names
+    ``subject``, unless that is empty.
     """
     what = f"{name} {log.printable(subject)}".strip()
     began = time.monotonic()
-    secrets: tuple[str, ...] | None = None  # the configuration's, as soon as it is read
+    secrets: tuple[str, ...] | None = None  # the configuration's secrets, once it is read
     remark = ""
     try:
-        # What is wrong with either is found out before any socket is opened.
+        # Errors in the request and in the configuration are found before any socket is opened.
         request = read()
         if request is None:
             return 0
@@ -105,21 +105,21 @@ def attempt(
         remark = error.remark
         message = str(error) if secrets is None else log.mask(str(error), secrets)
         if isinstance(error, ChecksFailed):
-            with contextlib.suppress(HostError):  # the message is of more use than why its details are not there
+            with contextlib.suppress(HostError):  # the message matters more than the missing report
                 _deliver(error.report, process.stdout)
-    except Exception as error:  # a bug; the admin gets a last line that names verb and volume all the same
+    except Exception as error:  # a bug; the last line names verb and volume nevertheless
         message = _report(error, process.stderr, secrets or ())
     else:
         LOG.info("%s: done in %.3f s", what, time.monotonic() - began)
         return 0
     LOG.error("%s: failed after %.3f s: %s", what, time.monotonic() - began, message)
-    with contextlib.suppress(OSError):  # there is nowhere left to complain
+    with contextlib.suppress(OSError):  # stderr cannot be written, so the error cannot be reported
         print(_last_line(f"dataontap: {what}: {message}", remark), file=process.stderr, flush=True)
     return 1
 
 
 def _report(bug: Exception, stderr: TextIO, secrets: Sequence[str]) -> str:
-    """Print where ``bug`` is, and return its message; the text of either may hold whatever it failed at."""
+    """Print the traceback of ``bug``, and return its message. Secrets are masked in both."""
     lines = log.printable_lines(log.mask(traceback.format_exc(), secrets))
     with contextlib.suppress(OSError):
         print(*lines, sep="\n", file=stderr, flush=True)
@@ -128,13 +128,13 @@ def _report(bug: Exception, stderr: TextIO, secrets: Sequence[str]) -> str:
 
 
 def site(settings: Settings, process: Process, deadline: Deadline) -> Site:
-    """What a verb works with, for ``process``; from here on it is logged what happens."""
+    """Set up logging, and return the site that a verb works with."""
     from dataontap.assembly import assemble
     from dataontap.ganeti.ssconf import Cluster
 
     log.setup(settings)
     if not settings.allows_igroup:
-        LOG.warning("the disk's igroup %r is not among ALLOWED_IGROUPS: it gets no new maps", settings.igroup)
+        LOG.warning("the disk's igroup %r is not among ALLOWED_IGROUPS; no new maps are made", settings.igroup)
     return assemble(settings, Cluster(), deadline, process.environ, process.config_file)
 
 
@@ -150,13 +150,13 @@ def _request(name: str, process: Process) -> Disk:
     if isinstance(request, Verification) and process.arguments:
         for check in process.arguments:
             if check not in Verification.known:
-                raise ContractError(check, f"no such check; known are: {', '.join(Verification.known)}")
+                raise ContractError(check, f"no such check; known: {', '.join(Verification.known)}")
         return replace(request, checks=tuple(process.arguments))
     return request
 
 
 def _deliver(answer: str | None, stdout: TextIO | None) -> None:
-    """Give Ganeti the answer; one that it cannot read must not look like success."""
+    """Print the answer for Ganeti. Raises HostError if that fails, because it must not look like success."""
     if answer is None:
         return
     if stdout is None:
@@ -164,14 +164,14 @@ def _deliver(answer: str | None, stdout: TextIO | None) -> None:
     try:
         print(answer, file=stdout, flush=True)
     except OSError as error:
-        _settle(stdout)  # not once more when the interpreter ends, after our last line
+        _settle(stdout)  # else the interpreter would report the error again, after our last line
         raise HostError(f"the answer could not be written: {error.strerror}") from None
 
 
 def _settle(stream: TextIO | None) -> None:
-    """Flush ``stream`` while a failure can still be borne: at the interpreter's end it would become our status.
+    """Flush ``stream`` now and ignore a failure, which would otherwise change the interpreter's exit status.
 
-    A full disk under Ganeti's log must not turn a LUN that was made into one that Ganeti knows nothing of.
+    If the disk with Ganeti's log is full, Ganeti must not see a failed create: it would forget the new LUN.
     """
     if stream is None:
         return
@@ -182,7 +182,7 @@ def _settle(stream: TextIO | None) -> None:
 
 
 def asks_for_help(process: Process) -> bool:
-    """Whether somebody wants to know how this is used."""
+    """Whether the arguments ask for help."""
     return bool({"-h", "--help"} & set(process.arguments))
 
 
@@ -198,12 +198,12 @@ def _takes_arguments(name: str) -> bool:
 
 def _usage(name: str) -> str:
     if _takes_arguments(name):
-        return f"usage: {name} [{' | '.join(Verification.known)}] ...    (for people: Ganeti never runs it)"
-    return f"usage: {name}    (Ganeti runs it and tells it in VOL_* and EXTP_* variables what to do)"
+        return f"usage: {name} [{' | '.join(Verification.known)}] ...    (for admins; Ganeti never runs it)"
+    return f"usage: {name}    (Ganeti runs it and sets VOL_* and EXTP_* variables)"
 
 
 def _last_line(message: str, remark: str) -> str:
-    """The message as a line, cut off at its end; or before the ``remark`` with which it ends."""
+    """The message as one line. If it is too long, it is cut at its end, or before the ``remark`` at its end."""
     line = log.printable(" ".join(message.split()))
     if len(line) <= MESSAGE_LIMIT:
         return line

@@ -294,7 +294,7 @@ class TestRemoval:
         cluster.consists_of({"node0.example": None, "node1.example": nodes[0], "node2.example": nodes[1]})
         outcome = hook(nodes[0], "post-remove")
         assert outcome.status == 0
-        assert "devices of removed volumes are left on a node: node: node0.example" in outcome.stderr
+        assert "devices of removed volumes remain on a node: node: node0.example" in outcome.stderr
         assert not has(nodes[1], LINK)
         assert luns(admin) == []
 
@@ -343,7 +343,7 @@ class TestRemoval:
         # A loop device has no identity but what the command says.
         assert has(nodes[0], LINK)
         assert not nodes[0].path("/run/gone").exists()
-        assert f"{NAME}: nothing tells its SCSI id" in nodes[0].log()
+        assert f"{NAME}: its SCSI id is unknown" in nodes[0].log()
         assert nodes[1].path("/run/gone").read_text() == f"{NAME} {NAME} {LINK}\n"
         assert not has(nodes[1], LINK)
 
@@ -352,7 +352,7 @@ def test_the_cleanup_says_what_it_is(node: Node, installed: Product) -> None:
     for arguments, status, said in (
         ([], 1, "usage: python3 -I -m dataontap.cleanup VOLUME..."),
         (["--help"], 0, "usage: python3 -I -m dataontap.cleanup VOLUME..."),
-        (["a b"], 1, "dataontap: cleanup a b: VOLUME: 'a b' is no volume name"),
+        (["a b"], 1, "dataontap: cleanup a b: VOLUME: 'a b' is not a volume name"),
         (["v"], 0, ""),
     ):
         command = ["/usr/bin/python3", "-m", "dataontap.cleanup", *arguments]

@@ -56,7 +56,7 @@ def test_help_and_stray_arguments(node: Node, simulator: Simulator, verb: str) -
 def test_outside_ganeti(node: Node, verb: str) -> None:
     outcome = node.script(verb)
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert outcome.stderr == f"dataontap: {verb} -: VOL_NAME: is not set; this script is to be run by Ganeti\n"
+    assert outcome.stderr == f"dataontap: {verb} -: VOL_NAME: is not set; this script must be run by Ganeti\n"
 
 
 def test_an_unknown_parameter_stops_create_before_a_socket_is_opened(node: Node, simulator: Simulator) -> None:
@@ -64,7 +64,7 @@ def test_an_unknown_parameter_stops_create_before_a_socket_is_opened(node: Node,
     outcome = node.script("create", **CREATION, EXTP_HOSTNAME="evil")
     assert outcome.status == 1
     assert outcome.message == (
-        f"dataontap: create v: EXTP_HOSTNAME: no such parameter; known are: {', '.join(PARAMETERS)}"
+        f"dataontap: create v: EXTP_HOSTNAME: no such parameter; known: {', '.join(PARAMETERS)}"
     )
     assert simulator.requests() == connections
 
@@ -425,9 +425,7 @@ class TestVerify:
 
     def test_a_check_that_there_is_not(self, node: Node) -> None:
         outcome = node.script("verify", "everything")
-        assert outcome.message.startswith(
-            "dataontap: verify: everything: no such check; known are: params, config"
-        )
+        assert outcome.message.startswith("dataontap: verify: everything: no such check; known: params, config")
 
     def test_help_says_who_runs_it(self, node: Node) -> None:
         assert "Ganeti never runs it" in node.script("verify", "--help").message

@@ -21,7 +21,7 @@ def test_its_scripts_run_and_the_package_takes_its_place(root: Root) -> None:
     assert reload == "udevadm control --reload\n"  # no udevd runs here
     root.run(PIP + INSTALL + "".join(commands), cwd="/root/clone")
 
-    assert f"{CONF}: sets nothing yet" in root.run(f"{PROVIDER}/verify config", status=1)
+    assert f"{CONF}: no option is set" in root.run(f"{PROVIDER}/verify config", status=1)
     for link in LINKS:
         assert "usage:" in root.run(f"{link} --help")
     assert root.facts(CONF) == {CONF: "root:root 0600"}
@@ -29,5 +29,5 @@ def test_its_scripts_run_and_the_package_takes_its_place(root: Root) -> None:
 
     root.run(PIP + UNINSTALL)
     root.run("dpkg --install /root/*.deb", stdin="\n")
-    assert f"{CONF}: sets nothing yet" in root.run(f"{PROVIDER}/verify config", status=1)
+    assert f"{CONF}: no option is set" in root.run(f"{PROVIDER}/verify config", status=1)
     assert root.run("python3 -c 'import dataontap; print(dataontap.__file__)'").startswith("/usr/lib/")

@@ -116,9 +116,9 @@ print(dataontap.__file__, len(names) > 20)
 def test_as_it_comes_a_script_says_what_to_set(root: Root, verb: str) -> None:
     variables = "VOL_NAME=v VOL_SIZE=5 VOL_UUID=u EXTP_PROVIDER=dataontap EXTP_ACCESS=kernelspace"
     said = root.run(f"env -i {variables} {PROVIDER}/{verb}", status=1)
-    needed = "at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP are needed"
+    needed = "set at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP"
     subject = "verify" if verb == "verify" else f"{verb} v"
-    assert said == f"dataontap: {subject}: {CONF}: sets nothing yet; {needed}\n"
+    assert said == f"dataontap: {subject}: {CONF}: no option is set; {needed}\n"
 
 
 def test_set_up_as_readme_says_verify_misses_only_what_does_not_run_here(root: Root, simulator: Simulator) -> None:

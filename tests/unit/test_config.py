@@ -93,7 +93,7 @@ def test_a_file_of_the_first_implementation() -> None:
             "f:4: IGROUP: expected an initiator group's name, or one such as 'ganeti-{node}', not 'a b'",
         ),
         ("CA_FILE = 'ca.pem'", "f:4: CA_FILE: expected a path that begins with '/', not 'ca.pem'"),
-        ("KEY_FILE = '/key'", "f: KEY_FILE: is of no use without CERT_FILE"),
+        ("KEY_FILE = '/key'", "f: KEY_FILE: needs CERT_FILE"),
         ("CERT_FILE = '/cert'\nTRANSPORT_TYPE = 'http'", 'f: CERT_FILE: needs TRANSPORT_TYPE = "https"'),
     ],
 )
@@ -106,11 +106,14 @@ def test_errors_say_where_and_what(lines: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# nothing", "f: sets nothing yet; at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP are needed"),
+        ("# nothing", "f: no option is set; set at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP"),
         ("LOGIN = 'a'", "f: HOSTNAME: must be given"),
         ("HOSTNAME = 'a'", "f: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given"),
         ("HOSTNAME = 'a:8443'", "f:1: HOSTNAME: expected a host name or an address, not 'a:8443'"),
-        ("HOSTNAME = 'a'\nLOGIN = 'a:b'\nPASSWORD = 'p'", "f: LOGIN: HTTP cannot carry a name with a colon"),
+        (
+            "HOSTNAME = 'a'\nLOGIN = 'a:b'\nPASSWORD = 'p'",
+            "f: LOGIN: must not contain a colon, which HTTP cannot send",
+        ),
         (
             "HOSTNAME = 'a'\nPASSWORD = '\\ud800'",
             "f:2: PASSWORD: expected a non-empty string without control characters",

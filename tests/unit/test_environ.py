@@ -61,22 +61,22 @@ def test_what_else_a_verb_is_told(request_type: type[Disk], variables: dict[str,
 @pytest.mark.parametrize(
     ("request_type", "variables", "message"),
     [
-        (Volume, {}, "VOL_NAME: is not set; this script is to be run by Ganeti"),
-        (Volume, {"VOL_NAME": ""}, "VOL_NAME: is not set; this script is to be run by Ganeti"),
+        (Volume, {}, "VOL_NAME: is not set; this script must be run by Ganeti"),
+        (Volume, {"VOL_NAME": ""}, "VOL_NAME: is not set; this script must be run by Ganeti"),
         (
             Volume,
             {"VOL_NAME": "../x"},
-            "VOL_NAME: '../x' is no volume name: letters, digits, '.', '_' and '-' only",
+            "VOL_NAME: '../x' is not a volume name; use letters, digits, '.', '_' and '-'",
         ),
         (Volume, {"VOL_NAME": "v", "VOL_UUID": "a b"}, "VOL_UUID: 'a b' is not a UUID"),
-        (Creation, {"VOL_NAME": "v"}, "VOL_SIZE: is not set; this script is to be run by Ganeti"),
+        (Creation, {"VOL_NAME": "v"}, "VOL_SIZE: is not set; this script must be run by Ganeti"),
         (Creation, {"VOL_NAME": "v", "VOL_SIZE": "-5"}, "VOL_SIZE: '-5' is not a whole number of MiB"),
         (Creation, {"VOL_NAME": "v", "VOL_SIZE": "٣"}, "VOL_SIZE: '٣' is not a whole number of MiB"),
-        (Creation, {"VOL_NAME": "v", "VOL_SIZE": "0"}, "VOL_SIZE: 0 MiB is no size"),
+        (Creation, {"VOL_NAME": "v", "VOL_SIZE": "0"}, "VOL_SIZE: must be more than 0 MiB"),
         (
             Creation,
             {"VOL_NAME": "v", "VOL_SIZE": "1", "EXTP_HOSTNAME": "evil"},
-            "EXTP_HOSTNAME: no such parameter; known are: pool, igroup, lun_ostype, lun_space_reservation",
+            "EXTP_HOSTNAME: no such parameter; known: pool, igroup, lun_ostype, lun_space_reservation",
         ),
         (Metadata, {"VOL_NAME": "v", "VOL_METADATA": "a\nb"}, "VOL_METADATA: has a control character"),
         (
@@ -87,7 +87,7 @@ def test_what_else_a_verb_is_told(request_type: type[Disk], variables: dict[str,
         (
             Snapshot,
             {"VOL_NAME": "v", "VOL_SNAPSHOT_NAME": "v", "VOL_SNAPSHOT_SIZE": "1"},
-            "VOL_SNAPSHOT_NAME: names the volume itself",
+            "VOL_SNAPSHOT_NAME: is the name of the volume itself",
         ),
     ],
 )

@@ -115,7 +115,7 @@ class TestWhoseTurnItIs:
     )
     def test_a_link_in_the_wrong_directory(self, name: str, path: str, phase: str) -> None:
         variables = {**MOVE, "GANETI_HOOKS_PATH": path, "GANETI_HOOKS_PHASE": phase}
-        with pytest.raises(ContractError, match=f"is {path}-{phase}; this hook belongs into /etc/ganeti/hooks/"):
+        with pytest.raises(ContractError, match=f"is {path}-{phase}; this hook belongs in /etc/ganeti/hooks/"):
             HOOKS[name].expects(variables, "node1.example")
 
     @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ class TestWhoseTurnItIs:
             ("GANETI_INSTANCE_DISK_COUNT", "two", "'two' is not a number of disks"),
             ("GANETI_INSTANCE_DISK_COUNT", "-1", "'-1' is not a number of disks"),
             ("GANETI_INSTANCE_DISK1_ID", "", "is not set"),
-            ("GANETI_INSTANCE_DISK1_ID", "v; reboot", "'v; reboot' is no volume name"),
+            ("GANETI_INSTANCE_DISK1_ID", "v; reboot", "'v; reboot' is not a volume name"),
             ("GANETI_INSTANCE_DISK1_UUID", "a b", "'a b' is not a UUID"),
             ("GANETI_NEW_PRIMARY", "", "is not set"),
             ("GANETI_HOOKS_PHASE", "", "is not set"),
@@ -232,7 +232,7 @@ class TestPostRemove:
     def test_nodes_that_are_down_stop_nothing(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
         act(post_remove, CALL, made, Programs("node: node3\nssh: no route to host\nreturn code = 255\n"))
         assert made.paths == []
-        assert "are left on a node: node: node3" in caplog.text
+        assert "remain on a node: node: node3" in caplog.text
 
     def test_luns_stay_when_no_node_could_be_asked(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
         before = made.paths
@@ -273,7 +273,7 @@ class TestCleanup:
         return cleanup.Cleaner(stage.site, programs)
 
     def test_a_name_that_is_none(self) -> None:
-        with pytest.raises(ContractError, match="VOLUME: '-rf' is no volume name"):
+        with pytest.raises(ContractError, match="VOLUME: '-rf' is not a volume name"):
             Cleanup.from_arguments(["a", "-rf"])
 
     def test_no_device_is_fine_and_asks_nobody(self, stage: Stage) -> None:
@@ -299,5 +299,5 @@ class TestCleanup:
 
     @pytest.mark.parametrize("said", ["", "a b", "$(reboot)", CommandError("scsi_id failed with status 1")])
     def test_nothing_tells_the_scsi_id(self, stage: Stage, said: str | CommandError) -> None:
-        with pytest.raises(DeviceError, match="nothing tells its SCSI id"):
+        with pytest.raises(DeviceError, match="its SCSI id is unknown"):
             self.cleaner(stage, Programs(said))._scsi_id("/dev/null")

@@ -85,7 +85,7 @@ def test_a_directory_that_everybody_may_write(tmp_path: Path, mode: int) -> None
     folder = tmp_path / "public"
     folder.mkdir()
     folder.chmod(mode)
-    with pytest.raises(OSError, match=f"everybody may write to {folder}"):
+    with pytest.raises(OSError, match=f"every user can write to {folder}"):
         LogFile(str(folder / "log"))
     assert not (folder / "log").exists()
 
@@ -94,7 +94,7 @@ def test_a_directory_that_everybody_may_exchange(tmp_path: Path) -> None:
     folder = tmp_path / "public/ours"
     folder.mkdir(parents=True)
     folder.parent.chmod(0o777)
-    with pytest.raises(OSError, match="everybody may write to"):
+    with pytest.raises(OSError, match="every user can write to"):
         LogFile(str(folder / "log"))
     folder.parent.chmod(0o1777)  # where only its owner may
     LogFile(str(folder / "log")).close()
@@ -109,7 +109,7 @@ def test_a_directory_that_a_group_may_write(tmp_path: Path) -> None:
 def test_what_is_no_plain_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    with pytest.raises(OSError, match="is no plain file"):
+    with pytest.raises(OSError, match="is not a regular file"):
         LogFile(str(tmp_path / "fifo"))
     os.close(reader)
     with pytest.raises(OSError, match="No such device"):
