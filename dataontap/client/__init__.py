@@ -1,4 +1,4 @@
-"""The ONTAP client: the protocol and nothing else. Knows no Ganeti and no block devices."""
+"""The ONTAP client: the protocol to the filer. It knows nothing of Ganeti and of block devices."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LOG = logging.getLogger(__name__)
 
 
 def connect(settings: Settings, deadline: Deadline) -> Array:
-    """A client for the filer that ``settings`` describe; warns if that is to be trusted blindly.
+    """A client for the filer in ``settings``. Logs a warning if the filer's identity is not verified.
 
-    Nothing is sent before its first call.
+    Nothing is sent before the client's first call.
     """
     if settings.storage_family != "ontap_cluster":
-        raise ConfigError(f"STORAGE_FAMILY: {settings.storage_family!r} is not supported yet; ontap_cluster is")
+        raise ConfigError(f"STORAGE_FAMILY: {settings.storage_family!r} is not supported yet; use 'ontap_cluster'")
 
     from dataontap.client.retry import Patience
     from dataontap.client.transport import Filer, Transport
@@ -41,9 +41,9 @@ def connect(settings: Settings, deadline: Deadline) -> Array:
         key_file=settings.key_file,
     )
     if not filer.tls:
-        LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all else can be read and changed on the way")
+        LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all requests are sent unencrypted; use https")
     elif not filer.verify:
-        LOG.warning("VERIFY_CERT is False: who takes the filer's place gets LOGIN and PASSWORD; see CA_FILE")
+        LOG.warning("VERIFY_CERT is False: any machine in the filer's place gets LOGIN and PASSWORD; see CA_FILE")
     transport = Transport(filer, deadline)
     server = NaServer(transport, tunnel=settings.cluster_mode_vserver, again=Patience(deadline))
     return CmodeClient(server, FilerCaches(settings).version())

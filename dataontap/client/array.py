@@ -1,8 +1,8 @@
-"""What the policy asks of a filer, whatever its API: intentions, frozen records, and nothing of how it is done.
+"""The protocol between the policy and a filer, for any API: methods named by intention, and frozen records.
 
-A new kind of filer is a new folder beside ``zapi`` with one more ``Array``. Errors are those of ``errors``:
-LunExists, NoSuchLun, NoSuchIgroup, LunIdTaken, MapConflict and NotAllowed say that nothing was done. After any
-other OntapError, or a DeadlineError, a request may have been carried out.
+A new kind of filer is a new folder beside ``zapi`` with another ``Array``. The errors are those of ``errors``:
+LunExists, NoSuchLun, NoSuchIgroup, LunIdTaken, MapConflict and NotAllowed mean that nothing was done. After any
+other OntapError, or a DeadlineError, the request may have been carried out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LunSpec:
-    """What a LUN shall be beyond its size: Cinder's ``metadata`` of ``create_lun``, as a record."""
+    """The properties of a new LUN apart from its size: ``metadata`` of Cinder's ``create_lun``, as a record."""
 
     ostype: str
     space_reserved: bool
@@ -27,9 +27,9 @@ class LunSpec:
 
 @dataclass(frozen=True)
 class LunRef:
-    """Which LUN is meant: the volume's ``name``, in ``pool``, None on a filer without pools.
+    """Refers to a LUN by the volume's ``name`` in ``pool``, which is None on a filer without pools.
 
-    ``path`` is what the filer calls it, for its administrator. ``uuid`` is the filer's, "" where it is not known.
+    ``path`` is the filer's name of the LUN, for messages. ``uuid`` is the filer's, or "" if it is not known.
     """
 
     pool: str | None
@@ -39,18 +39,18 @@ class LunRef:
 
     @property
     def where(self) -> str:
-        """The pool, for people."""
+        """The pool, as text for messages."""
         return self.pool or "the SVM"
 
     @property
     def volume(self) -> str:
-        """The filer's volume that it is in: its pool, without a qtree."""
+        """The filer's volume that holds the LUN: its pool, without a qtree."""
         return (self.pool or "").partition("/")[0]
 
 
 @dataclass(frozen=True)
 class Lun(LunRef):
-    """A LUN as the filer describes it; ``size`` in bytes, ``serial`` 12 characters of which any may be odd.
+    """A LUN as the filer describes it. ``size`` is in bytes; ``serial`` has 12 characters, also punctuation.
 
     ``created`` is in seconds since the epoch, by the filer's clock.
     """
@@ -67,14 +67,14 @@ class Lun(LunRef):
     def naas(self) -> tuple[str, ...]:
         """The identities that it may show to a host, in 32 hexadecimal digits: a prefix and its serial number.
 
-        Clustered ONTAP's prefix comes first; a LUN that was moved from 7-Mode may have kept that one's.
+        The first has clustered ONTAP's prefix. A LUN that was moved from 7-Mode may have kept 7-Mode's.
         """
         return tuple(prefix + self.serial.encode().hex() for prefix in ("600a0980", "60a98000"))
 
 
 @dataclass(frozen=True)
 class LunMap:
-    """A LUN's place in one initiator group; ``path`` and ``uuid`` are the LUN's."""
+    """A map of a LUN to an initiator group. ``path`` and ``uuid`` are the LUN's."""
 
     path: str
     uuid: str
@@ -84,7 +84,7 @@ class LunMap:
 
 @dataclass(frozen=True)
 class Igroup:
-    """An initiator group; ``protocol`` is iscsi, fcp or mixed."""
+    """An initiator group. ``protocol`` is iscsi, fcp or mixed."""
 
     name: str
     protocol: str
@@ -103,11 +103,12 @@ class IscsiPortal:
 
 @dataclass(frozen=True)
 class Pool:
-    """A volume of the filer: may it hold LUNs of its own, or does it only show another one's?
+    """A volume of the filer.
 
-    ``type`` is rw, or dp or ls for mirrors; ``state`` is online, restricted or offline, "" where the filer does
-    not tell. ``size`` and ``available`` are what LUNs may take and what is left of it, in bytes, None where it
-    does not tell; ``grows`` is whether the filer gives it room by itself (autosize).
+    ``type`` is rw, or dp or ls for mirrors, which show another volume's LUNs. ``state`` is online, restricted or
+    offline. ``size`` and ``available`` are the total space for LUNs and the free space, in bytes. ``state`` is "",
+    and ``size`` and ``available`` are None, if the filer does not tell. ``grows`` is whether the filer enlarges it
+    automatically (autosize).
     """
 
     name: str
@@ -120,18 +121,18 @@ class Pool:
 
     @property
     def writable(self) -> bool:
-        """Whether anything can be made in it."""
+        """Whether LUNs can be created in it."""
         return self.type == "rw"
 
     @property
     def online(self) -> bool:
-        """Whether its LUNs are served, as far as the filer tells."""
+        """Whether its LUNs are served. True if the filer does not tell."""
         return self.state in {"", "online"}
 
 
 @dataclass(frozen=True)
 class VolumeProblem:
-    """A volume of the filer that could not be listed; ``volume`` is "" where the filer does not tell which."""
+    """A volume that the filer could not list. ``volume`` is "" if the filer does not name it."""
 
     volume: str
     reason: str
@@ -142,9 +143,9 @@ class VolumeProblem:
 
 
 class Found(list[T]):
-    """The rows of an answer. ``problems``: the volumes that it lacks, as far as they concern the question.
+    """The rows of an answer. ``problems`` are the missing volumes that may have rows that match the question.
 
-    A row that is there is there. That one is not there proves nothing while there are problems.
+    A row proves that its object exists. While there are problems, a missing row proves nothing.
     """
 
     def __init__(self, rows: Iterable[T] = (), problems: Iterable[VolumeProblem] = ()) -> None:
@@ -153,124 +154,128 @@ class Found(list[T]):
 
 
 class Tries(Protocol):
-    """The attempts at one thing, which is decided anew before each of them."""
+    """The attempts at one operation. The caller decides anew before each attempt."""
 
     def again(self, error: DataOntapError) -> None:
-        """Return, after a pause, if the filer was only busy or its answer was lost, and time is left.
+        """Return after a pause if the filer was only busy or its answer was lost, and time is left.
 
         Raises ``error`` otherwise.
         """
 
     def insist(self, error: DataOntapError) -> None:
-        """The same, whatever the error."""
+        """Return after a pause after any error, if time is left. Raises ``error`` otherwise."""
 
 
 class Luns(Protocol):
     """The LUNs of an SVM.
 
-    ``once``, here and below: a request whose answer was lost is not repeated, because what it depends on has to be
-    looked at again first.
+    ``once``, here and below: the request is not repeated if its answer was lost, because the caller must first
+    check its preconditions again.
     """
 
     @property
     def comments_at_creation(self) -> bool:
-        """Whether ``create_lun`` writes the comment. If not, ``set_lun_comment`` has to. Ask after ``prepare``."""
+        """Whether ``create_lun`` writes the comment; else ``set_lun_comment`` must. Known after ``prepare``."""
 
     def prepare(self) -> None:
-        """Learn what making a LUN depends on, if it is not remembered."""
+        """Ask for the facts that creating a LUN depends on, unless they are cached."""
 
     def place(self, pool: str | None, name: str) -> LunRef:
-        """Where the LUN of a volume called ``name`` is, or would be, in ``pool``. Nothing is asked."""
+        """The LUN of a volume called ``name`` in ``pool``, which may not exist. Sends no request."""
 
     def recall(self, path: str, uuid: str) -> LunRef:
-        """The LUN that had this ``path`` and ``uuid`` when they were noted. Nothing is asked."""
+        """The LUN that had this ``path`` and ``uuid`` when they were recorded. Sends no request."""
 
     def get_luns(self, *luns: LunRef) -> Found[Lun]:
-        """Those of these places that have a LUN, whatever its uuid."""
+        """The LUNs at the places of ``luns``. Their uuids are not compared."""
 
     def get_luns_called(self, name: str) -> Found[Lun]:
-        """The LUNs of volumes called ``name``, in whatever pool."""
+        """The LUNs of volumes called ``name``, in all pools."""
 
     def get_lun_list(self) -> Found[Lun]:
         """All LUNs of the SVM."""
 
     def create_lun(self, lun: LunRef, size: int, metadata: LunSpec) -> Lun | None:
-        """Make a LUN of ``size`` bytes or the least more that the filer can; the LUN, if the filer tells of it.
+        """Create a LUN of ``size`` bytes, or of the next larger size that the filer can make.
 
-        Returns when it is there. Raises LunExists if there was one.
+        Returns when the LUN exists: the LUN, if the filer's answer describes it. Raises LunExists if it existed
+        before.
         """
 
     def clone_lun(self, source: Lun, clone: LunRef) -> Lun | None:
-        """Clone a LUN inside its pool, at once, reserved as its source is; as ``create_lun`` otherwise."""
+        """Clone a LUN inside its pool, at once, with its source's reservation. Otherwise like ``create_lun``."""
 
     def destroy_lun(self, lun: LunRef, *, once: bool = False) -> bool:
-        """Destroy a LUN; False if there was none. One that is mapped and online stays."""
+        """Destroy a LUN; False if it did not exist. A LUN that is mapped and online is not destroyed."""
 
     def do_direct_resize(self, lun: LunRef, new_size_bytes: int) -> int | None:
-        """Let a LUN grow; its size in bytes then, or None if the filer does not tell."""
+        """Grow a LUN; returns its new size in bytes, or None if the filer does not tell."""
 
     def set_lun_comment(self, lun: LunRef, comment: str) -> None:
         """Replace a LUN's comment."""
 
 
 class Maps(Protocol):
-    """Who sees them."""
+    """Maps, initiator groups and initiators."""
 
     def get_lun_map(self, *luns: LunRef) -> list[LunMap]:
-        """Where these LUNs are mapped; nothing for an unmapped or absent one."""
+        """The maps of these LUNs. A LUN that is unmapped or absent has none."""
 
     def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
-        """All that is mapped to a group."""
+        """All maps to a group."""
 
     def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int, *, once: bool = False) -> bool:
-        """Map a LUN to a group; False if it was mapped to it already."""
+        """Map a LUN to a group; False if it was already mapped to it."""
 
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         """Unmap a LUN from a group; False if it was not mapped to it. Raises NoSuchLun and NoSuchIgroup."""
 
     def get_igroups(self, *names: str) -> list[Igroup]:
-        """Those of these initiator groups that there are."""
+        """The initiator groups with these names, as far as they exist."""
 
     def get_igroups_of(self, initiators: Collection[str]) -> list[Igroup]:
-        """The initiator groups that have any of these initiators, each with all that it has."""
+        """The initiator groups that have any of these initiators, each with all its initiators."""
 
     def create_igroup(self, igroup_name: str, igroup_type: str, os_type: str) -> bool:
-        """Make an initiator group without initiators; False if there was one."""
+        """Create an initiator group without initiators; False if it existed already."""
 
     def add_igroup_initiator(self, igroup_name: str, initiator: str) -> bool:
-        """Put an initiator into a group; False if it was in it."""
+        """Add an initiator to a group; False if the group had it already."""
 
     def remove_igroup_initiator(self, igroup_name: str, initiator: str) -> bool:
-        """Take an initiator out of a group that has no maps; False if it was not in it."""
+        """Remove an initiator from a group that has no maps; False if the group did not have it."""
 
     def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
         """Which of these initiators are logged in to the SVM now, in lower case. ``protocol`` is iscsi or fc."""
 
 
 class Svm(Protocol):
-    """What else there is of an SVM."""
+    """The SVM: its pools, its iSCSI target, and the rights of the account."""
 
     def tries(self) -> Tries:
-        """The attempts at something that begins now."""
+        """The attempts at an operation that begins now."""
 
     def get_pools(self, names: Collection[str]) -> list[Pool]:
-        """Those of the SVM's volumes that have one of these names."""
+        """The SVM's volumes that have one of these names."""
 
     def get_iscsi_service_details(self) -> str | None:
-        """The name of the SVM's iSCSI target; None where it has no iSCSI service."""
+        """The name of the SVM's iSCSI target; None if it has no iSCSI service."""
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
-        """The SVM's interfaces that serve iSCSI, the disabled ones among them; 0 where a number is missing."""
+        """The SVM's iSCSI interfaces, including disabled ones. A missing number is 0."""
 
     def check_connection(self) -> None:
-        """Ask the least that there is to ask. Raises NotAllowed if the account may not even ask that."""
+        """Make the simplest call. Raises NotAllowed if the account may not even make that."""
 
     def is_whole_cluster(self) -> bool:
-        """Whether the account is one of the whole cluster, which sees every SVM."""
+        """Whether the account belongs to the whole cluster and sees every SVM."""
 
     def get_missing_rights(self, protocol: str, *, per_node: bool) -> list[str] | None:
-        """The calls that the account lacks, with a group per node or not; None if the filer is too old to tell."""
+        """The calls that the account may not make but needs; None if the filer is too old to tell.
+
+        ``per_node`` is whether each node has an initiator group of its own.
+        """
 
 
 class Array(Luns, Maps, Svm, Protocol):
-    """One SVM of a filer. Nothing is sent before the first question."""
+    """One SVM of a filer. Nothing is sent before the first call."""

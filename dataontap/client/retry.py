@@ -1,4 +1,4 @@
-"""When a request is worth another try, and how long to wait before it."""
+"""Decides whether a request is retried, and how long to wait before the retry."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LOG = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-# A filer that drops every connection without a word is as good as unreachable, which costs 20 s at most.
+# A filer that drops every connection without an answer is treated as unreachable, which takes 20 s at most.
 SILENCE_SECONDS = 15.0
 
 
 class Patience:
-    """Waits before a request is repeated, twice as long each time, as long as the verb has time.
+    """Waits before a request is retried, twice as long each time, while the verb has time left.
 
     ``clock`` and ``sleep`` are in seconds.
     """
@@ -36,7 +36,7 @@ class Patience:
         self._first_failure = 0.0
 
     def __call__(self, error: DataOntapError, tries: int) -> None:
-        """Wait after try number ``tries`` (from 0) failed with ``error``, or raise that if there is no time."""
+        """Wait after try number ``tries`` (from 0) failed with ``error``; raise ``error`` if no time is left."""
         if tries == 0:
             self._first_failure = self._clock()
         silent = isinstance(error, TransportError) and error.status is None
@@ -45,21 +45,21 @@ class Patience:
         pause = min(_SHORTEST_PAUSE * 2**tries, _LONGEST_PAUSE)
         if not self._deadline.has(pause):
             raise error
-        LOG.warning("%s; trying again in %.1f s", error, pause)
+        LOG.warning("%s; retrying in %.1f s", error, pause)
         self._sleep(pause)
-        if self._deadline.is_over():  # a busy node sleeps longer than it wants to
+        if self._deadline.is_over():  # on a busy node the sleep may take longer
             raise error
 
 
 class Tries:
-    """The attempts at one thing, which is decided anew before each of them. ``wait`` is a ``Patience``, say."""
+    """The attempts at one operation; see ``client.array.Tries``. ``wait`` is usually a ``Patience``."""
 
     def __init__(self, wait: Callable[[DataOntapError, int], None]) -> None:
         self._wait = wait
         self._number = 0
 
     def again(self, error: DataOntapError) -> None:
-        """Return, after a pause, if the filer was only busy or its answer was lost, and time is left.
+        """Return after a pause if the filer was only busy or its answer was lost, and time is left.
 
         Raises ``error`` otherwise.
         """
@@ -68,6 +68,6 @@ class Tries:
         self.insist(error)
 
     def insist(self, error: DataOntapError) -> None:
-        """The same, whatever the error."""
+        """Return after a pause after any error, if time is left. Raises ``error`` otherwise."""
         self._wait(error, self._number)
         self._number += 1

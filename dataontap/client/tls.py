@@ -1,4 +1,4 @@
-"""TLS with a filer: the rules of one connection, and what a failure means. The one importer of ssl."""
+"""TLS with a filer: the settings of a connection, and the meaning of a failure. The only importer of ssl."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
     from dataontap.client.transport import Filer
 
-# OpenSSL's X509_V_ERR_*, <openssl/x509_vfy.h>, and what there is to say and to do.
-_OTHER_NAME = frozenset({62, 64})  # a host's, an IP address's
+# OpenSSL's X509_V_ERR_* (<openssl/x509_vfy.h>), each with the problem and the remedy.
+_OTHER_NAME = frozenset({62, 64})  # the host name does not match, the IP address does not match
 _DISTRUST = (
     ({9}, "is not valid yet; compare this node's clock with the filer's"),
     ({10}, "or its CA's has expired; renew it on the filer (security certificate show)"),
-    ({18}, "is self-signed, and not in {store}; check it, and name a file with it in CA_FILE"),
-    ({2, 19, 20, 21}, "is of a CA that is not in {store}; name a file with that CA's certificate in CA_FILE"),
-    ({66, 67, 68}, "is too weak for this node ({reason}); let the filer have a new one"),
+    ({18}, "is self-signed and not in {store}; check it, then put it into CA_FILE"),
+    ({2, 19, 20, 21}, "is from a CA not in {store}; put the CA's certificate into CA_FILE"),
+    ({66, 67, 68}, "is too weak for this node ({reason}); create a new one on the filer"),
 )
 
-# What OpenSSL 3.0 to 3.5 call what a peer does wrong. "Legacy sigalg" is what 3.0 says of TLS 1.0 and 1.1, whose
-# SHA-1 its security level 2 does not take. The command is from memory [?].
+# Errors of a peer, by their names in OpenSSL 3.0 to 3.5. OpenSSL 3.0 reports "legacy sigalg" for TLS 1.0 and 1.1,
+# because its security level 2 does not accept their SHA-1. The command is from memory [?].
 _FAILURES = (
     (
         {
             *("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "VERSION_TOO_LOW", "WRONG_SSL_VERSION"),
             "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
         },
-        "{address}'s TLS is too old for this node; switch TLS 1.2 on there (security config modify)",
+        "{address}'s TLS is too old for this node; enable TLS 1.2 on the filer (security config modify)",
     ),
     (
         {
@@ -58,7 +58,7 @@ _FAILURES = (
             *("TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE"),
             *("SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN"),
         },
-        "{address} wants another certificate from this node ({reason}); see CERT_FILE",
+        "{address} requires another client certificate ({reason}); see CERT_FILE",
     ),
 )
 
@@ -66,9 +66,9 @@ _NAMES_SHOWN = 3
 
 
 def wrapper(filer: Filer, *, any_name: bool = False) -> Callable[..., ssl.SSLSocket]:
-    """What makes a socket one that speaks TLS with ``filer``; nothing process-wide is changed.
+    """A function that wraps a socket in TLS with ``filer``. It changes no process-wide settings.
 
-    With ``any_name`` the certificate has to be trusted, but may be made out to anybody.
+    With ``any_name`` the certificate must be trusted, but may be for any name.
     """
     import ssl
 
@@ -78,8 +78,8 @@ def wrapper(filer: Filer, *, any_name: bool = False) -> Callable[..., ssl.SSLSoc
         raise ConfigError(f"CA_FILE: no certificate in PEM form: {filer.ca_file}") from None
     except OSError as error:
         raise ConfigError(f"CA_FILE: {error.strerror}: {filer.ca_file}") from None
-    # Python 3.13 made this strictness a default. Filers' own self-signed certificates may lack what it wants
-    # (they were made for older rules), and a node's upgrade must not cut it off from its disks.
+    # Python 3.13 made this strictness a default. A filer's self-signed certificate may lack what it requires (it
+    # was made for older rules), and an upgrade of a node must not cut the node off from its disks.
     rules.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if any_name or not filer.verify:
         rules.check_hostname = False
@@ -87,45 +87,45 @@ def wrapper(filer: Filer, *, any_name: bool = False) -> Callable[..., ssl.SSLSoc
         rules.verify_mode = ssl.CERT_NONE
     if filer.cert_file:
         try:
-            # A password for the key would be asked for on a terminal that is not there.
+            # Without a password OpenSSL would ask for it on a terminal, and there is none.
             rules.load_cert_chain(filer.cert_file, filer.key_file, password="")
         except OSError as error:
             what = (
                 "not a certificate and its key in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
             )
-            key = f" or KEY_FILE {filer.key_file} (if it is encrypted: it must not be)" if filer.key_file else ""
+            key = f" or KEY_FILE {filer.key_file} (it must not be encrypted)" if filer.key_file else ""
             raise ConfigError(f"CERT_FILE: {what}: {filer.cert_file}{key}") from None
     return rules.wrap_socket
 
 
 def broke_off(error: Exception) -> bool:
-    """Whether the other end has gone in the middle of TLS."""
+    """Whether the peer closed the connection during TLS."""
     import ssl
 
     return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
 
 
 def has_other_name(error: Exception) -> bool:
-    """Whether the filer's certificate is trusted, and made out to somebody else."""
+    """Whether the filer's certificate is trusted, but for another name."""
     import ssl
 
     return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _OTHER_NAME
 
 
 def names(connection: Any) -> list[str]:
-    """Whom the certificate at the other end of a socket that ``wrapper`` made is made out to."""
+    """The names in the peer's certificate. ``connection`` is a socket from ``wrapper``."""
     certificate = connection.getpeercert() or {}
     return [str(entry[1]) for entry in certificate.get("subjectAltName", ())]
 
 
 def other_name(filer: Filer, names: list[str]) -> str:
-    """The sentence for a certificate that is made out to ``names``."""
+    """The message for a certificate that is for ``names``."""
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
-    return f"HOSTNAME is {filer.hostname}, its certificate is for {shown or 'another name'}; use a name in it"
+    return f"HOSTNAME is {filer.hostname}, the certificate is for {shown or 'another name'}; use a name in it"
 
 
 def explained(error: Exception, filer: Filer) -> str | None:
-    """What TLS failed at and what to do about it; None for what is no failure of TLS, such as a reset."""
+    """Why TLS failed, and what to do about it; None if TLS did not fail, for example after a reset."""
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -148,6 +148,6 @@ def _distrust(error: ssl.SSLCertVerificationError, filer: Filer) -> str:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """OpenSSL's name of what went wrong. For a number that Python does not know it has a text only."""
+    """OpenSSL's name of the error. For an error that Python does not know, it is made from the error's text."""
     text = error.reason or re.sub(r"^\[.*?\] | \(_ssl.*\)$", "", str(error.args[-1]))
     return text.upper().replace(" ", "_")

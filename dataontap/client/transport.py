@@ -1,4 +1,4 @@
-"""Bytes out, bytes back: one kept-alive HTTPS connection to one filer. The one importer of http.client."""
+"""Exchanges bytes with a filer over one kept-alive HTTPS connection. The only importer of http.client."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# The one URL of all filer calls (NetApp's SDK, Cinder and Trident alike).
+# The URL of all filer calls (NetApp's SDK, Cinder and Trident use it, too).
 URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
-# One address, or the look-up of the name; and all of it, name, addresses and TLS.
+# The first is for one address, or for resolving the name. The second is for all: name, addresses and TLS.
 CONNECT_SECONDS = 5.0
 REACH_SECONDS = 15.0
-# The largest answer there can be is a page of 100 igroups, each with 256 initiators that have the longest of names
-# (223 characters): 7 MiB. A page of LUNs has 0.3 MiB at most. A peer that sends more is no filer.
+# The largest possible answer is a page of 100 igroups, each with 256 initiators that have the longest names (223
+# characters): 7 MiB. A page of LUNs has 0.3 MiB at most. A peer that sends more is not a filer.
 ANSWER_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
-# What a filer may say whose ONTAPI is switched off, or that is no filer; which of them is recorded nowhere [?].
+# HTTP statuses from a filer with ONTAPI switched off, or from another server. No source says which of them [?].
 _ENABLE = "vserver services web modify -name ontapi -enabled true"
 _NO_ONTAPI = frozenset({403, 404, 405, 410})
 
 
 @dataclass(frozen=True)
 class Filer:
-    """Where a filer is and how to prove to it, and make it prove, who is who."""
+    """A filer's address, and the credentials and certificates for the connection."""
 
     hostname: str
     port: int | None = None
@@ -51,20 +51,20 @@ class Filer:
 
     @property
     def address(self) -> str:
-        """What to call it in messages."""
+        """Host and port, as text for messages."""
         port = self.port or self.default_port
         return f"[{self.hostname}]:{port}" if ":" in self.hostname else f"{self.hostname}:{port}"
 
     @property
     def default_port(self) -> int:
-        """Where a filer listens unless told otherwise."""
+        """The filer's default port."""
         return 443 if self.tls else 80
 
 
 class Transport:
-    """POSTs documents to ``filer``; connects at the first one and keeps that connection.
+    """POSTs documents to ``filer``. It connects for the first document and keeps the connection.
 
-    A request gets what is left of ``deadline``, the connecting at most REACH_SECONDS of it.
+    A request may take all the time that ``deadline`` has left; connecting takes at most REACH_SECONDS of it.
     """
 
     def __init__(self, filer: Filer, deadline: Deadline) -> None:
@@ -73,9 +73,9 @@ class Transport:
         self._connection: http.client.HTTPConnection | None = None
 
     def __call__(self, document: bytes) -> bytes:
-        """The body of the filer's answer; raises TransportError when there is none or its status is not 200.
+        """The body of the filer's answer. Raises TransportError if there is no answer or its status is not 200.
 
-        Nothing is sent twice: whoever gets a TransportError has to look what became of the request.
+        Nothing is sent twice. After a TransportError the caller must check whether the request was carried out.
         """
         import http.client
 
@@ -100,13 +100,13 @@ class Transport:
         return body
 
     def close(self) -> None:
-        """Drop the connection; the next request makes a new one."""
+        """Close the connection. The next request opens a new connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _connected(self) -> http.client.HTTPConnection:
-        """The connection, made if need be."""
+        """The connection. It is opened if necessary."""
         self._deadline.left(f"a request to {self._filer.address}")
         if self._connection is None or self._connection.sock is None:
             with self._deadline.within(REACH_SECONDS, "the limit for connecting"):
@@ -115,7 +115,7 @@ class Transport:
         return self._connection
 
     def _headers(self) -> dict[str, str]:
-        """Credentials go along at once: waiting for the filer's 401 would cost a round trip a request."""
+        """The headers, with credentials: to wait for the filer's 401 would cost each request a round trip."""
         headers = {"Content-Type": 'text/xml; charset="UTF-8"'}
         if self._filer.login and not self._filer.cert_file:
             credentials = f"{self._filer.login}:{self._filer.password}".encode()
@@ -133,22 +133,22 @@ class Transport:
                 raise TransportError(f"{self._filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
         if response.length:
             raise ConnectionAbortedError(f"the answer broke off, {response.length} bytes are missing")
-        response.close()  # read1 leaves a complete answer open, and the connection unusable for the next one
+        response.close()  # read1 leaves a complete answer open, and then the connection cannot be used again
         return b"".join(chunks)
 
 
 @contextlib.contextmanager
 def _closing_at(sock: socket.socket, seconds: float) -> Iterator[None]:
-    """Whatever is done with ``sock`` in this block ends after ``seconds``, with TimeoutError.
+    """End I/O on ``sock`` in this block after ``seconds``, with TimeoutError.
 
-    A socket's own time limit is for one recv: a peer that drips a byte now and then would keep us for ever.
+    A socket's own timeout is for one recv, so a peer that sends a byte now and then could block us for ever.
     """
     import http.client
     import socket
     import threading
 
     over = threading.Event()
-    # A second descriptor of the same connection, whatever TLS does with the first one meanwhile.
+    # A second descriptor of the same connection, because TLS may replace the first descriptor in the meantime.
     twin = socket.socket(fileno=os.dup(sock.fileno()))
 
     def end() -> None:
@@ -173,19 +173,19 @@ def _closing_at(sock: socket.socket, seconds: float) -> Iterator[None]:
 
 
 def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
-    """A connection to the first of the filer's addresses that takes one, as long as ``deadline`` lets us ask.
+    """A connection to the first of the filer's addresses that accepts it, before ``deadline`` is over.
 
-    http.client's own way gives each address the whole time limit, and none to the look-up of the name.
+    http.client itself would apply the whole timeout to each address, and no timeout to resolving the name.
     """
     import http.client
     import socket
 
     wrap = tls.wrapper(filer) if filer.tls else None
     connection = http.client.HTTPConnection(filer.hostname, filer.port or filer.default_port)
-    connection.auto_open = 0  # it would be without TLS, and the request goes with the password
+    connection.auto_open = 0  # it would connect without TLS and send the password
     addresses = _addresses(connection.host, connection.port)
     failure: Exception = TimeoutError()
-    # Silence is asked again: while a node of the filer takes over another's addresses, nobody answers there.
+    # A timeout is retried: during a takeover, the addresses that a node of the filer takes over do not answer.
     while isinstance(failure, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
         for address in addresses:
             if deadline.is_over():
@@ -209,7 +209,7 @@ def _open(
     wrap: Callable[..., socket.socket] | None,
     patience: float,
 ) -> None:
-    """Let ``connection`` be one to ``address``, its TLS included, ``patience`` seconds for each of the two."""
+    """Open ``connection`` to ``address``: TCP and TLS may take ``patience`` seconds each."""
     import socket
 
     connection.sock = socket.create_connection(address, patience)
@@ -222,7 +222,7 @@ def _open(
 def _misnamed(
     connection: http.client.HTTPConnection, address: tuple[str, int], filer: Filer, patience: float
 ) -> TransportError:
-    """The error for a certificate with another name, which it takes one more connection to learn."""
+    """The error for a certificate with another name. It takes a further connection to read the names."""
     names: list[str] = []
     with contextlib.suppress(OSError):
         _open(connection, address, tls.wrapper(filer, any_name=True), patience)
@@ -232,8 +232,10 @@ def _misnamed(
 
 
 def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
-    """The addresses of ``hostname``. Resolvers take half a minute to say that no server answers, and cannot be
-    interrupted: so a thread asks, and is left to itself when the time is up.
+    """The addresses of ``hostname``.
+
+    A resolver takes half a minute if no name server answers, and cannot be interrupted. So a thread asks it, and
+    is left behind at the timeout.
     """
     import queue
     import socket
@@ -248,7 +250,7 @@ def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
         except OSError as error:
             answers.put(error)
         except UnicodeError:  # an empty label, or one of more than 63 characters
-            answers.put(socket.gaierror(socket.EAI_NONAME, "is no host name"))
+            answers.put(socket.gaierror(socket.EAI_NONAME, "not a valid host name"))
 
     threading.Thread(target=ask, daemon=True).start()
     try:
@@ -261,7 +263,7 @@ def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
 
 
 def _refusal(status: int, filer: Filer) -> TransportError:
-    """What an HTTP status other than 200 means."""
+    """The error for an HTTP status other than 200."""
     if status == 401 and filer.cert_file:
         why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
     elif status == 401:
@@ -274,7 +276,7 @@ def _refusal(status: int, filer: Filer) -> TransportError:
 
 
 def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> TransportError:
-    """What went wrong below HTTP, in the words of the one who has to mend it; ``limit`` is what time was spent."""
+    """The error for a failure below HTTP, in terms of the options. ``limit`` is the time that was spent."""
     import http.client
     import socket
 
@@ -295,5 +297,5 @@ def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> Tra
         transient = isinstance(error, (ConnectionError, http.client.IncompleteRead)) or tls.broke_off(error)
         why = f"the connection to {filer.address} failed: {getattr(error, 'strerror', None) or error}"
         if isinstance(error, ConnectionResetError) and not filer.tls:
-            why = f"{filer.address} reset the connection; is it https there? see TRANSPORT_TYPE and PORT"
+            why = f"{filer.address} reset the connection; it may require https: check TRANSPORT_TYPE and PORT"
     return TransportError(why, sent=sent, transient=transient)

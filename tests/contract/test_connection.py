@@ -103,7 +103,7 @@ def test_name(node: Node) -> None:
     outcome = attach(node, HOSTNAME="filer.invalid")
     assert outcome.message.startswith("dataontap: attach v: cannot resolve HOSTNAME 'filer.invalid': ")
     outcome = attach(node, HOSTNAME="a..b")
-    assert outcome.message == "dataontap: attach v: cannot resolve HOSTNAME 'a..b': is no host name"
+    assert outcome.message == "dataontap: attach v: cannot resolve HOSTNAME 'a..b': not a valid host name"
 
 
 def test_refused(node: Node) -> None:
@@ -157,8 +157,8 @@ def test_a_takeover(node: Node, simulator: Simulator) -> None:
 def test_certificate_not_trusted(node: Node, simulator: Simulator) -> None:
     outcome = attach(node, CA_FILE=None)
     assert outcome.message == (
-        f"dataontap: attach v: 127.0.0.1:{simulator.port}'s certificate is of a CA that is not in "
-        "the system's store; name a file with that CA's certificate in CA_FILE"
+        f"dataontap: attach v: 127.0.0.1:{simulator.port}'s certificate is from a CA not in "
+        "the system's store; put the CA's certificate into CA_FILE"
     )
     assert [call.api for call in simulator.requests() if call.connection > 1] == []
 
@@ -168,7 +168,7 @@ def test_certificate_of_somebody_else(node: Node, tmp_path: Path) -> None:
     with Simulator(tmp_path / "elsewhere", "--listen", "127.0.0.2:0") as elsewhere:
         outcome = attach(node, HOSTNAME="127.0.0.2", PORT=elsewhere.port, CA_FILE=str(elsewhere.ca))
     assert outcome.message == (
-        "dataontap: attach v: HOSTNAME is 127.0.0.2, its certificate is for "
+        "dataontap: attach v: HOSTNAME is 127.0.0.2, the certificate is for "
         "127.0.0.1, 0:0:0:0:0:0:0:1, localhost, ...; use a name in it"
     )
 
@@ -188,7 +188,7 @@ def test_tls_to_a_plain_peer(node: Node) -> None:
 
 def test_plain_http_to_a_tls_peer(node: Node) -> None:
     outcome = attach(node, TRANSPORT_TYPE="http", TIMEOUT=1)
-    assert outcome.message.endswith(" reset the connection; is it https there? see TRANSPORT_TYPE and PORT")
+    assert outcome.message.endswith(" reset the connection; it may require https: check TRANSPORT_TYPE and PORT")
 
 
 def test_wrong_password(node: Node, simulator: Simulator) -> None:
@@ -370,5 +370,5 @@ def test_nothing_process_wide_is_changed_for_one_unverified_filer(simulator: Sim
     with contextlib.closing(transport):
         NaServer(transport).send_request("system-get-ontapi-version")
         assert ssl._create_default_https_context is before
-        with pytest.raises(TransportError, match="is of a CA that is not in the system's store"):
+        with pytest.raises(TransportError, match="is from a CA not in the system's store"):
             Transport(Filer("127.0.0.1", simulator.port), Deadline(30))(b"")

@@ -265,7 +265,7 @@ class TestLog:
             outcome = node.script("create", **CREATION)
         assert outcome.status == 0, outcome.stderr
         for text in (node.log(), outcome.stderr):
-            assert "busy?31m ?kcab (errno 16); trying again" in text
+            assert "busy?31m ?kcab (errno 16); retrying in" in text
             assert [line for line in text.split("\n") if not line.isprintable()] == []
 
     def test_the_password_in_a_command_is_masked(self, make_node: MakeNode, admin: CmodeClient) -> None:
@@ -375,7 +375,7 @@ def test_seven_mode_is_refused_by_name(node: Node) -> None:
     node.configure(STORAGE_FAMILY="ontap_7mode")
     outcome = node.script("create", **CREATION)
     assert outcome.message == (
-        "dataontap: create v: STORAGE_FAMILY: 'ontap_7mode' is not supported yet; ontap_cluster is"
+        "dataontap: create v: STORAGE_FAMILY: 'ontap_7mode' is not supported yet; use 'ontap_cluster'"
     )
 
 

@@ -66,7 +66,7 @@ def told(context: ssl.SSLContext, ca_file: Path | None) -> str:
 def test_another_name(authority: Authority) -> None:
     context = authority.server("svm1.example", "192.0.2.7")
     assert told(context, authority.file) == (
-        "HOSTNAME is 127.0.0.1, its certificate is for svm1.example, 192.0.2.7; use a name in it"
+        "HOSTNAME is 127.0.0.1, the certificate is for svm1.example, 192.0.2.7; use a name in it"
     )
 
 
@@ -78,7 +78,7 @@ def test_many_other_names(authority: Authority) -> None:
 
 
 def test_no_name_at_all(authority: Authority) -> None:
-    assert "its certificate is for another name; use" in told(authority.server(), authority.file)
+    assert "the certificate is for another name; use" in told(authority.server(), authority.file)
 
 
 def test_another_name_and_another_ca(authority: Authority, tmp_path: Path) -> None:
@@ -102,16 +102,15 @@ def test_not_valid_yet(authority: Authority) -> None:
 def test_unknown_ca(authority: Authority, tmp_path: Path) -> None:
     other = Authority(tmp_path, "other")
     context = authority.server("127.0.0.1")
-    remedy = "name a file with that CA's certificate in CA_FILE"
-    assert told(context, other.file) == f"ADDRESS's certificate is of a CA that is not in CA_FILE; {remedy}"
-    assert told(context, None) == f"ADDRESS's certificate is of a CA that is not in the system's store; {remedy}"
+    remedy = "put the CA's certificate into CA_FILE"
+    assert told(context, other.file) == f"ADDRESS's certificate is from a CA not in CA_FILE; {remedy}"
+    assert told(context, None) == f"ADDRESS's certificate is from a CA not in the system's store; {remedy}"
 
 
 def test_self_signed(authority: Authority) -> None:
     """As a new filer has it."""
     assert told(authority.server("127.0.0.1", self_signed=True), None) == (
-        "ADDRESS's certificate is self-signed, and not in the system's store; "
-        "check it, and name a file with it in CA_FILE"
+        "ADDRESS's certificate is self-signed and not in the system's store; check it, then put it into CA_FILE"
     )
 
 
@@ -124,14 +123,15 @@ def test_too_old(authority: Authority, version: str) -> None:
         context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
     context.set_ciphers("ALL:@SECLEVEL=0")
     assert told(context, authority.file) == (
-        "ADDRESS's TLS is too old for this node; switch TLS 1.2 on there (security config modify)"
+        "ADDRESS's TLS is too old for this node; enable TLS 1.2 on the filer (security config modify)"
     )
 
 
 def test_told_by_an_alert_that_it_is_too_old(authority: Authority) -> None:
     """What a peer sends that does not even begin: alert 70, protocol_version."""
     assert (
-        alerted(70) == "ADDRESS's TLS is too old for this node; switch TLS 1.2 on there (security config modify)"
+        alerted(70)
+        == "ADDRESS's TLS is too old for this node; enable TLS 1.2 on the filer (security config modify)"
     )
 
 
@@ -187,8 +187,7 @@ def test_a_certificate_of_ours_is_wanted(authority: Authority) -> None:
     with listening(serve) as port:
         error = failure(Filer("127.0.0.1", port, ca_file=str(authority.file)))
     assert str(error) == (
-        f"127.0.0.1:{port} wants another certificate from this node "
-        "(TLSV13_ALERT_CERTIFICATE_REQUIRED); see CERT_FILE"
+        f"127.0.0.1:{port} requires another client certificate (TLSV13_ALERT_CERTIFICATE_REQUIRED); see CERT_FILE"
     )
     assert error.sent
 
@@ -210,12 +209,14 @@ class TestWarnings:
         with Simulator(tmp_path / "plain", "--http") as plain:
             node = make_node(TRANSPORT_TYPE="http", PORT=plain.port)
             self.check(
-                node, "TRANSPORT_TYPE is http: LOGIN, PASSWORD and all else can be read and changed on the way"
+                node, "TRANSPORT_TYPE is http: LOGIN, PASSWORD and all requests are sent unencrypted; use https"
             )
 
     def test_any_certificate(self, make_node: MakeNode) -> None:
         node = make_node(VERIFY_CERT=False, CA_FILE=None)
-        self.check(node, "VERIFY_CERT is False: who takes the filer's place gets LOGIN and PASSWORD; see CA_FILE")
+        self.check(
+            node, "VERIFY_CERT is False: any machine in the filer's place gets LOGIN and PASSWORD; see CA_FILE"
+        )
 
     def test_neither(self, node: Node) -> None:
         assert " WARNING " not in node.script("verify", "connection").stderr

@@ -127,9 +127,11 @@ VALUES = {
     "filer.login": "ganeti",
     "filer.ca_file": CA,
     "filer.cert_file": CA,
-    "key": f" or KEY_FILE {CA} (if it is encrypted: it must not be)",
-    "tls.other_name(filer, names)": f"HOSTNAME is {FILER}, its certificate is for {FILER}, svm1; use a name in it",
-    "of_tls": f"{FILER}:8443's certificate is of a CA that is not in CA_FILE; name a file with it",
+    "key": f" or KEY_FILE {CA} (it must not be encrypted)",
+    "tls.other_name(filer, names)": f"HOSTNAME is {FILER}, the certificate is for {FILER}, svm1; use a name in it",
+    "of_tls": (
+        f"{FILER}:8443's certificate is from a CA not in the system's store; put the CA's certificate into CA_FILE"
+    ),
     "settings.storage_family": "ontap_7mode",
     "', '.join(missing)": "lun-create-by-size, lun-destroy, lun-map, lun-resize",
     "client.get_iscsi_service_details()": IQN,

@@ -117,7 +117,7 @@ def test_messages_of_all_kinds_are_read(found: list[Form]) -> None:
         "there is no LUN of this name in",  # an error's text
         "its LUN may be left in",  # a remark
         "iscsid does not run (could not connect to iscsid)",  # a table
-        "is self-signed, and not in",  # a table of another form
+        "is self-signed and not in",  # a table of another form
         "POOL: the SVM has no volume",  # a finding
         "VOL_METADATA: has a control character",  # of two arguments
         "internal error, please report",  # a bug
