@@ -209,7 +209,7 @@ def test_not_xml(node: Node) -> None:
 def test_not_ontap(node: Node) -> None:
     with listening(answers(b"<html><body>Welcome!</body></html>")) as port:
         outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
-    assert "the answer to lun-get-iter is XML, but none of ONTAP's" in outcome.message
+    assert "the answer to lun-get-iter is XML, but not ONTAP's" in outcome.message
 
 
 @pytest.mark.parametrize(

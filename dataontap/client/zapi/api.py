@@ -1,7 +1,7 @@
 """ZAPI, NetApp's XML over HTTP: elements, calls and errnos. The only importer of lxml and six.
 
-lxml and not the standard library's parser, because a filer's answer is an outsider's document: here it is
-read without entities, without its DTD and without the network. six says at each edge which side is bytes.
+lxml is used instead of the standard library's parser, because a filer's answer is untrusted: it is read without
+entities, DTD and network. six converts between text and bytes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from dataontap.errors import DataOntapError, OntapError, Refusal, TransportError
 LOG = logging.getLogger(__name__)
 
 NAMESPACE = "http://www.netapp.com/filer/admin"
-# What any filer understands; calls that need more are made after asking for its version.
+# Every filer supports this version. Calls that need a newer version are made after asking for the filer's version.
 OLDEST_VERSION = (1, 15)
 
-# ONTAP lets some control characters slip into its answers (netapp-lib and Ansible strip them too).
+# ONTAP's answers may contain control characters (netapp-lib and Ansible strip them, too).
 _NOT_XML = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
-# As many elements and attributes an answer may have. They take up to 200 bytes of memory each. The largest answer
-# there can be, a page of 100 igroups with 256 initiators each, has 103,000 marks.
+# Most elements and attributes of an answer. Each takes up to 200 bytes of memory. The largest possible answer, a
+# page of 100 igroups with 256 initiators each, has 103,000 of them.
 MARKUP_LIMIT = 250_000
-# The room of a message with a hint, after "dataontap: snapshot NAME: ", and the least that is left of a reason.
+# Most characters of a reason, and of a message with a hint after "dataontap: snapshot NAME: "; fewest of a reason.
 _REASON_LIMIT = 120
 _ROOM = 132
 _LEAST_REASON = 30
@@ -46,7 +46,7 @@ class NaElement:
 
     @classmethod
     def build(cls, name: str, arguments: Arguments | None = None) -> NaElement:
-        """A new element with ``arguments`` as children; those that are None are left out.
+        """A new element with ``arguments`` as children. Arguments that are None are left out.
 
         Raises ValueError for text that XML cannot carry.
         """
@@ -71,7 +71,7 @@ class NaElement:
         return (self._element.text or "").strip()
 
     def get_text_length(self) -> int:
-        """How many characters of text there are in the element and all that is below it."""
+        """The number of characters of text in the element and all elements below it."""
         return sum(map(len, self._element.itertext()))
 
     def get_children(self) -> Iterator[NaElement]:
@@ -110,7 +110,7 @@ class NaElement:
         from lxml import etree
 
         document = six.ensure_binary(document)
-        # Each element, comment and instruction begins with the one, each attribute has the other.
+        # Each element, comment and instruction begins with "<"; each attribute has a "=".
         if document.count(b"<") + document.count(b"=") > MARKUP_LIMIT:
             raise OntapError(f"the answer has more than {MARKUP_LIMIT} elements; is HOSTNAME an ONTAP filer?")
         parser = etree.XMLParser(
@@ -122,18 +122,18 @@ class NaElement:
             raise OntapError(f"the answer is not XML: {error.msg}; is HOSTNAME an ONTAP filer?") from None
         dtd: Any = tree.getroottree().docinfo.internalDTD
         if dtd is not None and any(True for _ in dtd.iterentities()):
-            raise OntapError("the answer declares XML entities, as no filer does")
+            raise OntapError("the answer declares XML entities; is HOSTNAME an ONTAP filer?")
         return cls(tree)
 
 
 def one_line(text: str, limit: int) -> str:
-    """A text of the filer's as a message can hold it: printable, on one line, ``limit`` characters at most."""
+    """The filer's ``text`` for a message: printable, on one line, at most ``limit`` characters."""
     printable = (character if character.isprintable() else "?" for character in " ".join(text.split()))
     return "".join(printable)[:limit].rstrip()
 
 
 def refusal(api: str, code: str, reason: str, *, hint: str = "", transient: bool = False) -> Refusal:
-    """The error for a call that failed with an errno; ``hint`` is what the admin can do about it."""
+    """The error for a call that failed with an errno. ``hint`` is the remedy."""
     kind = codes.REFUSALS.get(code, Refusal)
     message = f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}"
     return kind(message, call=api, code=code, transient=transient)
@@ -145,9 +145,9 @@ def never_again(error: DataOntapError, tries: int) -> None:
 
 
 class NaServer:
-    """One filer, spoken to over ``send`` (an HTTPS POST in production), tunnelled to one vserver or vfiler.
+    """A filer that is reached by ``send`` (an HTTPS POST in production), tunnelled to one vserver or vfiler.
 
-    ``again`` is asked before a request is repeated: it waits a growing while, or raises the error it is given.
+    ``again`` is called before a retry. It waits, longer each time, or raises the error that it is given.
     """
 
     def __init__(
@@ -188,11 +188,11 @@ class NaServer:
     ) -> NaElement:
         """The ``results`` of a call that passed.
 
-        A call that the filer was too busy for is repeated, and so is one whose answer was lost, unless it is not
-        ``repeatable``: one that makes something, which would then be there already. One that is to be sent
-        ``once`` is never repeated here: what it depends on has to be looked at again first. Raises Refusal with
-        the filer's errno when it failed, TransportError when no answer came, and OntapError for an answer that is
-        none of ZAPI's.
+        A call is retried if the filer was too busy. It is also retried if its answer was lost and it is
+        ``repeatable``. A call that creates an object is not repeatable, because the object may exist already. A
+        call with ``once`` is never retried here, because its preconditions must be checked again first. Raises
+        Refusal with the filer's errno if the call failed, TransportError if there was no answer, and OntapError if
+        the answer is not ZAPI.
         """
         tries = 0
         lost = False
@@ -244,7 +244,7 @@ class NaServer:
         root = NaElement.from_string(answer)
         results = root.get_child_by_name("results") if root.name == "netapp" else None
         if results is None or results.get_attr("status") is None:
-            raise OntapError(f"the answer to {api} is XML, but none of ONTAP's; is HOSTNAME an ONTAP filer?")
+            raise OntapError(f"the answer to {api} is XML, but not ONTAP's; is HOSTNAME an ONTAP filer?")
         return results
 
     def _failure(self, api: str, results: NaElement) -> Refusal:
@@ -257,7 +257,7 @@ class NaServer:
         return refusal(api, code, one_line(reason, limit), hint=hint, transient=busy)
 
     def _hint(self, code: str, reason: str) -> str:
-        """What the admin can do about it, where that is known."""
+        """The remedy, if it is known."""
         if code == codes.EVSERVERNOTFOUND:
             return f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
         if code == codes.EAPIERROR and not self._tunnel and "vserver" in reason.lower():

@@ -1,4 +1,4 @@
-"""What every call over ZAPI goes through: server, version, lists, refusals that mean "done already"."""
+"""The base of all calls over ZAPI: server, version, lists, refusals that mean "done already"."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ T = TypeVar("T")
 
 
 class Memory(Protocol):
-    """Where the filer's version is remembered between processes."""
+    """Caches the filer's version between processes."""
 
     def get(self) -> tuple[int, int] | None:
-        """The version, unless it is unknown."""
+        """The cached version, or None."""
 
     def put(self, version: tuple[int, int]) -> None:
-        """Remember it."""
+        """Cache it."""
 
     def drop(self) -> None:
-        """Forget it."""
+        """Delete it from the cache."""
 
 
 class BaseClient:
-    """One SVM over ``server``. Method names are the Cinder driver's, ZAPI's names are in the bodies."""
+    """One SVM, reached by ``server``. Methods have the Cinder driver's names; their bodies have ZAPI's names."""
 
     def __init__(self, server: NaServer, remembered: Memory | None = None) -> None:
         self.server = server
@@ -38,7 +38,7 @@ class BaseClient:
         return Tries(self.server.again)
 
     def get_ontapi_version(self) -> tuple[int, int]:
-        """The filer's API version, asked for; later requests go by it."""
+        """Ask for the filer's API version. Later requests use it."""
         results = self.server.send_request("system-get-ontapi-version", enable_tunneling=False)
         self.server.version = (results.get_int("major-version"), results.get_int("minor-version"))
         if self._remembered is not None:
@@ -46,7 +46,7 @@ class BaseClient:
         return self.server.version
 
     def prepare(self) -> None:
-        """Let later requests go by the filer's version, as remembered or else asked for."""
+        """Let later requests use the filer's version, from the cache or else from the filer."""
         version = self._remembered.get() if self._remembered is not None else None
         if version is None:
             self.get_ontapi_version()
@@ -56,9 +56,9 @@ class BaseClient:
     def unless(
         self, expected: frozenset[str] | set[str], api: str, arguments: Arguments, *, once: bool = False
     ) -> bool:
-        """Call ``api``; False instead of an error when the filer answers with one of the ``expected`` errnos.
+        """Call ``api``; returns False instead of an error if the filer answers with an ``expected`` errno.
 
-        True if it is such an answer to a repeated request, because then the first one has done it.
+        Returns True if a retry after a lost answer gets such an errno, because then the first request was done.
         """
         try:
             self.server.send_request(api, arguments, once=once)
@@ -80,9 +80,9 @@ class BaseClient:
         tunnelled: bool = True,
         may_be_partial: bool = False,
     ) -> Found[T]:
-        """All records, as ``read`` makes them; see ``listing.Question`` for the other arguments.
+        """All records, converted by ``read``. ``listing.Question`` describes the other arguments.
 
-        Raises OntapError for an answer that lacks a volume with which the question is concerned, unless it
+        Raises OntapError if a volume that may have matching records could not be listed, unless the answer
         ``may_be_partial``.
         """
 

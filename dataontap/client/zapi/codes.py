@@ -1,4 +1,4 @@
-"""The errnos of ONTAP that decide something here, by their names in NetApp's SDK (NaErrno)."""
+"""The errnos of ONTAP that this provider treats specially, by their names in NetApp's SDK (NaErrno)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NO_SUCH_VDISK = "9017"
 NO_SUCH_INITGROUP = "9003"
 INITGROUP_EXISTS = "9004"
 NODE_NOT_IN_INITGROUP = "9007"
-INITGROUP_HAS_NODE = "9008"  # the initiator is in it already
-# One of the group's initiators sees this LUN, or another one under this id, by way of another group. The tables
-# have it; which of the two a filer sends for an id that is taken in another group is recorded nowhere [?].
+INITGROUP_HAS_NODE = "9008"  # the group has this initiator already
+# One of the group's initiators sees this LUN, or another LUN with this id, through another group. The errno is in
+# the tables. No source says which of the two errnos a filer sends if the id is taken in another group [?].
 LUN_MAPPING_CONFLICT = "9009"
 INITGROUP_HAS_VDISK = "9023"  # already mapped to this group
-INITGROUP_HAS_LUN = "9024"  # the id is another LUN's in this group
+INITGROUP_HAS_LUN = "9024"  # another LUN has the id in this group
 INITIATOR_HAS_VDISK = "9039"
 NO_SUCH_VOLUME = "9036"
 SIZE_UNCHANGED = "9042"
@@ -25,32 +25,32 @@ EAPIERROR = "13001"
 EAPIPRIVILEGE = "13003"
 EAPINOTFOUND = "13005"
 EINVALIDINPUTERROR = "13115"
-EOBJECTNOTFOUND = "15661"  # what clustered ONTAP says where 7-Mode has an errno of its own
+EOBJECTNOTFOUND = "15661"  # clustered ONTAP sends it where 7-Mode has special errnos
 EVSERVERNOTFOUND = "15698"
 ESUSPENDED = (
     "61253"  # in no table; NetApp's Harvest has it (ErrNumZAPISuspended). Its reason's text is unknown [?].
 )
 
-# How a filer of another version than we took it for says so. EAPIERROR is generic: "Extra input: NAME".
+# A filer sends these errnos if its version is not the cached one. EAPIERROR is generic: "Extra input: NAME".
 UNKNOWN_TO_THIS_VERSION = frozenset({EAPINOTFOUND, EINVALIDINPUTERROR, EAPIERROR})
 
-# Somebody else is at it: worth another try. Cinder also retries clone-create whose reason says "Device busy",
-# under an errno that no public source tells [?]: the one place where we go by a text.
+# The object is in use by another operation, so a retry may succeed. Cinder also retries clone-create if its reason
+# has "Device busy". No public source has the errno [?], so only this case is decided by a text.
 BUSY = frozenset({"16", "9038", "9062", "13024"})  # EBUSY, CLONING, DESTROY_LUN_BUSY, ESNAPSHOTBUSY
 BUSY_CLONE_REASON = "Device busy"
 
-# The initiator has this LUN or this id by another group: a cloned machine, or a group that the node had before.
+# The initiator has this LUN or this id through another group: of a cloned machine, or the node's former group.
 SEEN_BY_ANOTHER_GROUP = frozenset({LUN_MAPPING_CONFLICT, INITIATOR_HAS_VDISK})
 
-# What was to be made is there; the last one is ESIS_CLONE_CLONE_EXIST, clone-create's.
+# The object to create exists already. The last errno is ESIS_CLONE_CLONE_EXIST, from clone-create.
 EXISTS = frozenset({EEXIST, VDISK_EXISTS, "14952"})
 
-# Clustered ONTAP answers the second (NetApp's own tests of netappdvp), 7-Mode the first.
+# 7-Mode sends the first errno, clustered ONTAP the second (NetApp's own tests of netappdvp).
 NO_SUCH_LUN = frozenset({NO_SUCH_VDISK, EOBJECTNOTFOUND})
-# Cinder takes both for "already unmapped" from clustered ONTAP.
+# Cinder treats both as "already unmapped" from clustered ONTAP.
 NOT_MAPPED = frozenset({NO_SUCH_LUNMAP, EINVALIDINPUTERROR})
 
-# What the policy decides by.
+# The error classes by which the policy decides.
 REFUSALS: dict[str, type[Refusal]] = {
     **dict.fromkeys(EXISTS, LunExists),
     **dict.fromkeys(NO_SUCH_LUN, NoSuchLun),
@@ -60,7 +60,7 @@ REFUSALS: dict[str, type[Refusal]] = {
     EAPIPRIVILEGE: NotAllowed,
 }
 
-# What the admin can do about it.
+# The remedies, for messages.
 HINTS = {
     EAPIPRIVILEGE: "verify credentials tells what LOGIN lacks",
     ESUSPENDED: "system services web ontapi modify -suspended false",

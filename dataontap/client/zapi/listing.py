@@ -1,4 +1,4 @@
-"""A filer's lists: all pages of an answer, compared with the question before anything of it is believed."""
+"""A filer's lists: reads all pages of an answer, and compares them with the question before they are used."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataontap.client.array import Found, VolumeProblem
 from dataontap.client.zapi.api import Arguments, NaElement, one_line
 from dataontap.errors import OntapError
 
-# Cinder asks for as many; the filer sends fewer if it likes and says where to go on.
+# Cinder uses the same number. The filer may send fewer records and a tag for the next page.
 PAGE = 100
-# 200,000 records. The most LUNs that are known of are 10,000 for each pair of nodes (ONTAP 9.16, ASA r2), and a
-# cluster has 12 pairs at most; an igroup has 4,096 maps at most.
+# 200,000 records. The highest known limit of LUNs is 10,000 for each pair of nodes (ONTAP 9.16, ASA r2), and a
+# cluster has 12 pairs at most. An igroup has 4,096 maps at most.
 MOST_PAGES = 2000
-# That of 120,000 LUNs with the fields that are asked for, and tags in their comments, is 50 MiB.
+# 120,000 LUNs, with the requested fields and with tags in their comments, have 50 MiB of text.
 MOST_TEXT_MIB = 64
-# Over REST a page is empty where the filer found nothing within 15 s. Whether ZAPI's pages can be so is not known
-# [?]; the safe reading is that some can.
+# Over REST a page is empty if the filer found nothing within 15 s. Whether ZAPI has such pages is not known [?],
+# so some are accepted.
 MOST_EMPTY_PAGES = 20
 
-# What a message has room for, beside the volume's name and what is said of it.
+# Most characters of these parts in a message.
 _NAME_LIMIT = 60
 _REASON_LIMIT = 80
 _ERRNO_LIMIT = 10
@@ -32,10 +32,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Question:
-    """A list that is asked of the filer: records of the type ``record`` that match ``query``.
+    """Asks the filer for a list of records of the type ``record`` that match ``query``.
 
-    ``wanted`` keeps answers small: values in it do not matter. A record is told from others by its fields ``key``,
-    where "a/b" is the field b inside of a.
+    ``wanted`` names the fields to return, which keeps answers small; its values do not matter. The fields ``key``
+    identify a record, where "a/b" is the field b inside a.
     """
 
     api: str
@@ -45,7 +45,7 @@ class Question:
     wanted: Arguments
 
     def arguments(self, tag: str | None) -> Arguments:
-        """Those of the call for the page that ``tag`` leads to; None is the first page."""
+        """The arguments of the call for the page with this ``tag``; None is the first page."""
         return {
             "max-records": PAGE,
             "query": {self.record: self.query} if self.query else None,
@@ -54,7 +54,7 @@ class Question:
         }
 
     def key_of(self, record: NaElement) -> tuple[str, ...]:
-        """The fields that name ``record``; raises OntapError unless they are there and were asked for."""
+        """The key fields of ``record``. Raises OntapError if a field is missing or does not match the query."""
         found = []
         for field in self.key:
             value = _content(record, field)
@@ -67,16 +67,16 @@ class Question:
         return tuple(found)
 
     def concerns(self, problem: VolumeProblem) -> bool:
-        """Whether what was asked for may be in the volume that could not be listed."""
+        """Whether the volume that could not be listed may have matching records."""
         if re.fullmatch("[A-Za-z0-9_]+", problem.volume) is None:
-            return True  # no volume's name, so nobody knows which is meant
+            return True  # not a valid volume name, so the volume is unknown
         path, volume = self._asked("path"), self._asked("volume-id-attributes/name")
         if volume:
             return _fits(problem.volume, volume)
         return not path or any(_may_be_in(problem.volume, one) for one in path.split("|"))
 
     def _asked(self, field: str) -> str:
-        """What the query wants the field to be; "" for anything."""
+        """The value of the field in the query; "" matches any value."""
         value: object = self.query
         for name in field.split("/"):
             value = value.get(name, "") if isinstance(value, Mapping) else ""
@@ -84,9 +84,9 @@ class Question:
 
 
 def listed(question: Question, ask: Callable[[Arguments], NaElement], read: Callable[[NaElement], T]) -> Found[T]:
-    """Every record of every page, as ``read`` makes it, and the problems that concern the question.
+    """The records of all pages, converted by ``read``, and the problems that concern the question.
 
-    Raises OntapError for an answer that cannot be believed. Only one page at a time is kept as XML.
+    Raises OntapError for an inconsistent answer. Only one page at a time is kept as XML.
     """
     rows: list[T] = []
     keys: set[tuple[str, ...]] = set()
@@ -110,7 +110,7 @@ def listed(question: Question, ask: Callable[[Arguments], NaElement], read: Call
 
 
 def complete(found: Found[T]) -> Found[T]:
-    """``found``, where no problem concerns it; raises OntapError otherwise."""
+    """``found``, if it has no problems. Raises OntapError otherwise."""
     if not found.problems:
         return found
     more = f"; and {len(found.problems) - 1} more" if found.problems[1:] else ""
@@ -118,7 +118,7 @@ def complete(found: Found[T]) -> Found[T]:
 
 
 class _Pages:
-    """The pages of an answer so far, which have to end some day."""
+    """Counts the pages of an answer, and raises OntapError if they do not end."""
 
     def __init__(self, api: str) -> None:
         self._api = api
@@ -127,7 +127,7 @@ class _Pages:
         self._text = 0
 
     def next_tag(self, results: NaElement, records: int) -> str | None:
-        """Where this page, with so many ``records``, says to go on; None after the last one."""
+        """The tag of the page after this page, which has so many ``records``; None after the last page."""
         tag = results.get_child_content("next-tag")
         if not tag:
             return None
@@ -151,8 +151,8 @@ class _Pages:
 def _records(api: str, results: NaElement) -> list[NaElement]:
     """The records of a page.
 
-    Without a match there is no attributes-list at all, but the number always is: an answer that lost its content
-    on the way must not be taken for "there is no such LUN".
+    Without a match there is no attributes-list, but there is always num-records. An answer that lost its content
+    must not be treated as "there is no such LUN".
     """
     found = results.get_child_by_name("attributes-list")
     records = [] if found is None else list(found.get_children())
@@ -164,7 +164,7 @@ def _records(api: str, results: NaElement) -> list[NaElement]:
 
 
 def _problems(results: NaElement) -> Iterator[VolumeProblem]:
-    """The volumes that a page says it lacks."""
+    """The volumes that a page could not list."""
     errors = results.get_child_by_name("volume-errors")
     for error in errors.get_children() if errors is not None else ():
         errno = one_line(error.get_child_content("errno"), _ERRNO_LIMIT) or "unknown"
@@ -181,19 +181,19 @@ def _content(record: NaElement, field: str) -> str:
 
 
 def _fits(value: str, pattern: str) -> bool:
-    """Whether ``value`` matches, by as much of ONTAP's query syntax as is used here: text, ``*``, ``a|b``."""
+    """Whether ``value`` matches ``pattern``. Of ONTAP's query syntax it knows text, ``*`` and ``a|b``."""
     forms = (".*".join(map(re.escape, one.split("*"))) for one in pattern.split("|"))
     return any(re.fullmatch(form, value, re.DOTALL) for form in forms)
 
 
 def _may_be_in(volume: str, pattern: str) -> bool:
-    """Whether a LUN whose path matches ``pattern`` may be in the volume; ``*`` stands for slashes, too."""
+    """Whether a LUN whose path matches ``pattern`` may be in the volume. ``*`` matches slashes, too."""
     place = f"/vol/{volume}/"
     literal, star, _ = pattern.partition("*")
     return literal.startswith(place) or (bool(star) and place.startswith(literal))
 
 
 def _shown(name: str) -> str:
-    """A name as a message shows it: of a long one the end, where names differ."""
+    """A name for a message. Of a long name only the end is shown, because names differ there."""
     name = one_line(name, len(name))
     return name if len(name) <= _NAME_LIMIT else f"...{name[-_NAME_LIMIT:]}"

@@ -8,7 +8,7 @@ from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.client.zapi.base import BaseClient
 from dataontap.errors import Refusal
 
-# What paths of LUNs begin with.
+# The beginning of every LUN's path.
 VOLUMES = "/vol/"
 
 _LUN_FIELDS = (
@@ -27,9 +27,9 @@ _LUN_FIELDS = (
 class LunCalls(BaseClient):
     """Methods are described in ``Luns`` of ``client.array``."""
 
-    # From which ONTAPI on lun-create-by-size takes an argument; a filer refuses those it does not know.
-    # use-exact-size: Cinder's figure. comment: the API definition of 1.30 has none, that of 1.180 has it; when it
-    # came is unknown [?], and before 1.180 a second call is the safe reading.
+    # The ONTAPI versions in which lun-create-by-size got these arguments. A filer refuses unknown arguments.
+    # use-exact-size: Cinder's figure. comment: it is not in the API definition of 1.30 and is in that of 1.180. In
+    # which version it came is unknown [?], so before 1.180 a second call sets it.
     EXACT_SIZE_SINCE = (1, 110)
     COMMENT_SINCE = (1, 180)
 
@@ -61,7 +61,7 @@ class LunCalls(BaseClient):
     def get_lun_by_args(self, **args: str) -> Found[Lun]:
         """The LUNs whose fields match ``args``, e.g. ``path="/vol/vol1/a"``; ``*`` and ``|`` work as in ONTAP.
 
-        The one list that may lack something: a caller who must know that a LUN is not there looks at its problems.
+        Only this list may be incomplete. A caller that must know that a LUN does not exist checks its problems.
         """
         return self.iterate(
             "lun-get-iter",
@@ -74,7 +74,7 @@ class LunCalls(BaseClient):
         )
 
     def create_lun(self, lun: LunRef, size: int, metadata: LunSpec) -> Lun | None:
-        """See ``Luns``. The filer does not tell of the LUN."""
+        """See ``Luns``. The filer's answer does not describe the LUN."""
         try:
             self._create(lun, size, metadata)
         except Refusal as error:
@@ -84,7 +84,7 @@ class LunCalls(BaseClient):
         return None
 
     def _is_other_version(self, error: Refusal) -> bool:
-        """Whether ``error`` came because the filer is not of the version that we remembered; asks it anew."""
+        """Whether ``error`` came because the cached version is not the filer's. Asks the filer for its version."""
         if self._remembered is None or error.code not in codes.UNKNOWN_TO_THIS_VERSION:
             return False
         before = self.server.version
@@ -106,7 +106,7 @@ class LunCalls(BaseClient):
         )
 
     def clone_lun(self, source: Lun, clone: LunRef) -> Lun | None:
-        """See ``Luns``. Names are paths below the volume, a qtree included."""
+        """See ``Luns``. The call takes paths below the volume, with the qtree."""
         beginning = len(f"{VOLUMES}{source.volume}/")
         self.server.send_request(
             "clone-create",
@@ -148,12 +148,12 @@ def split(path: str) -> tuple[str, str]:
 
 
 def lun_at(path: str, uuid: str = "") -> LunRef:
-    """The LUN that the filer calls so."""
+    """The LUN at this path."""
     return LunRef(*split(path), path, uuid)
 
 
 def any_path(luns: tuple[LunRef, ...]) -> str:
-    """A query for any of these."""
+    """A query for any of these LUNs."""
     return "|".join(lun.path for lun in luns)
 
 
@@ -176,7 +176,7 @@ def _lun(record: NaElement) -> Lun:
 
 
 def number(record: NaElement, name: str) -> int:
-    """A number that one record may lack without making the others useless; 0 then."""
+    """A number; 0 if the record lacks it, because the other records are still usable."""
     text = record.get_child_content(name)
     return int(text) if text.isdecimal() and text.isascii() else 0
 

@@ -1,4 +1,4 @@
-"""Who sees LUNs, over ZAPI: maps, initiator groups, and initiators that are logged in."""
+"""Maps, initiator groups, and logged-in initiators over ZAPI."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MapCalls(BaseClient):
         return self._maps({"path": any_path(luns)}) if luns else []
 
     def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
-        """All that is mapped to a group."""
+        """All maps to a group."""
         return self._maps({"initiator-group": igroup_name})
 
     def _maps(self, query: Arguments) -> list[LunMap]:
@@ -97,15 +97,15 @@ class MapCalls(BaseClient):
             "iscsi-initiator-get-iter",
             "iscsi-initiator-list-entry-info",
             lambda record: record.get_child_content("initiator-nodename"),
-            key=(),  # one for each interface that an initiator is logged in to
+            key=(),  # an initiator has a record for each interface that it is logged in to
             query={"initiator-nodename": _any_of(names)},
             wanted={"initiator-nodename": ""},
         )
 
     def _fc_initiators(self) -> list[str]:
-        """All that are logged in: a record is an interface's, not an initiator's.
+        """All logged-in initiators. A record is for an interface, not for an initiator.
 
-        Nothing here depends on how a filer matches WWPNs in a query [?], because a LUN may be taken from a node
+        No query is used, because it is not known how a filer matches WWPNs [?], and a LUN may be taken from a node
         that is not logged in.
         """
         records = self.iterate(

@@ -1,4 +1,4 @@
-"""Every call that this provider makes of a clustered filer, and so every right that its account must have.
+"""All calls that this provider makes to a clustered filer. Its account must have the rights for them.
 
 A test compares the list with the calls in this package. etc/ontap-account-zapi.txt has the filer's commands that
 give an account these rights.
@@ -24,14 +24,14 @@ ALWAYS = frozenset(
         "vserver-get-iter",
     }
 )
-# Where each node has an initiator group of its own, nodes make them.
+# If each node has an initiator group of its own, the nodes create the groups.
 PER_NODE = frozenset({"igroup-add", "igroup-create", "igroup-remove"})
-# There, too: whether the node that a LUN is mapped for is logged in.
+# Also with a group for each node: to check whether the node that a LUN is mapped for is logged in.
 SESSIONS = {
     "iscsi": frozenset({"iscsi-initiator-get-iter"}),
     "fc": frozenset({"fcp-initiator-get-iter"}),
 }
-# To find where a LUN's paths lead; FC's fabric tells that without the filer.
+# To find the target of a LUN's paths. With FC, the fabric shows it without the filer.
 TARGETS: dict[str, frozenset[str]] = {
     "iscsi": frozenset({"iscsi-interface-get-iter", "iscsi-service-get-iter"}),
     "fc": frozenset(),

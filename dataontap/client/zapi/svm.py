@@ -16,7 +16,7 @@ class SvmCalls(BaseClient):
     """Methods are described in ``Svm`` of ``client.array``."""
 
     def get_iscsi_service_details(self) -> str | None:
-        """The name of the SVM's iSCSI target; None where it has no iSCSI service."""
+        """The name of the SVM's iSCSI target; None if it has no iSCSI service."""
         names = self.iterate(
             "iscsi-service-get-iter",
             "iscsi-service-info",
@@ -28,7 +28,7 @@ class SvmCalls(BaseClient):
         return next(iter(names), None)
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
-        """The SVM's interfaces that serve iSCSI, the disabled ones among them; 0 where a number is missing."""
+        """The SVM's iSCSI interfaces, including disabled ones. A missing number is 0."""
         names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled")
         return self.iterate(
             "iscsi-interface-get-iter",
@@ -40,7 +40,7 @@ class SvmCalls(BaseClient):
         )
 
     def get_admin_vservers(self) -> list[str]:
-        """The names of the cluster's own vservers, which only an account of the cluster sees."""
+        """The names of the cluster's admin vservers, which only an account of the cluster sees."""
         return self.iterate(
             "vserver-get-iter",
             "vserver-info",
@@ -53,7 +53,7 @@ class SvmCalls(BaseClient):
     def get_capabilities(self) -> frozenset[str] | None:
         """The calls that our account may make, or None if the filer is too old to tell.
 
-        Asked untunnelled, as Cinder does: the rights are the account's, whichever SVM it works on.
+        The request is not tunnelled, as in Cinder, because an account's rights do not depend on the SVM.
         """
         try:
             granted = self.iterate(
@@ -72,7 +72,7 @@ class SvmCalls(BaseClient):
         return frozenset[str]().union(*granted)
 
     def get_pools(self, names: Collection[str]) -> list[Pool]:
-        """Those of the SVM's volumes that have one of these names."""
+        """The SVM's volumes that have one of these names."""
         return self.iterate(
             "volume-get-iter",
             "volume-attributes",
@@ -97,7 +97,7 @@ class SvmCalls(BaseClient):
         return bool(self.get_admin_vservers())
 
     def get_missing_rights(self, protocol: str, *, per_node: bool) -> list[str] | None:
-        """See ``Svm``: only asked for, not tried out, because half of the calls change something."""
+        """See ``Svm``. It asks for the rights and does not try the calls: half of them change something."""
         granted = self.get_capabilities()
         return None if granted is None else sorted(rights.needed(protocol, per_node=per_node) - granted)
 
@@ -112,7 +112,7 @@ def _portal(record: NaElement) -> IscsiPortal:
 
 
 def _api_names(record: NaElement) -> set[str]:
-    """The calls that a capability lists, several to an operation."""
+    """The calls in a capability. An operation may have several."""
     return {
         name.strip()
         for operations in record.get_children()
@@ -136,7 +136,7 @@ def _pool(record: NaElement) -> Pool:
 
 
 def _inner(record: NaElement, group: str, name: str) -> str:
-    """A volume's attribute; "" where the filer leaves it out, as of a volume that is offline."""
+    """A volume's attribute; "" if the filer omits it, as it does for a volume that is offline."""
     attributes = record.get_child_by_name(group)
     return attributes.get_child_content(name, "") if attributes is not None else ""
 
