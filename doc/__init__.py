@@ -1,1 +1,1 @@
-"""The man pages, the options' texts and what makes files of them; nothing of it is on a node but the pages."""
+"""The man pages, the options' texts, and the code that generates files from them. Nodes have only the pages."""

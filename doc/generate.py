@@ -1,4 +1,4 @@
-"""Writes what is made from the options' texts: ``python -m doc.generate``.
+"""Writes the files that are generated from the options' texts: ``python -m doc.generate``.
 
 A unit test fails where a file in the tree differs from what this writes.
 """
@@ -21,7 +21,7 @@ _ROFF = {"\\": r"\e", "-": r"\-", '"': r"\[dq]", "'": r"\[aq]", "^": r"\[ha]", "
 
 
 def files(texts: str, root: Path = ROOT) -> dict[Path, str]:
-    """Each file that is made from ``texts``, and its text. What is written by hand in it stays."""
+    """The files that are generated from ``texts``, with their contents. Parts written by hand are kept."""
     found = sections(texts)
     shipped = root / "etc/extstorage-dataontap.conf"
     manual = root / "doc/extstorage-dataontap.conf.5"
@@ -52,7 +52,7 @@ def configuration(found: Sequence[Section]) -> str:
 
 
 def _option(option: Option) -> str:
-    """An option as the configuration file has it. A required one has its example in the place of a default."""
+    """An option for the configuration file. A required option has its example in the place of a default."""
     if option.default is None:
         *blocks, example = option.blocks
         line = example.text
@@ -63,7 +63,7 @@ def _option(option: Option) -> str:
 
 
 def _commented(blocks: Sequence[Block]) -> str:
-    """Comments with a text, and an empty comment between its blocks."""
+    """The blocks as comments, with an empty comment between them."""
     return "#\n".join("".join(f"# {line}\n" for line in _plain(block)) for block in blocks)
 
 
@@ -142,7 +142,7 @@ def _escaped(text: str) -> str:
 
 
 def parameters(found: Sequence[Section]) -> str:
-    """What Ganeti shows of the disk parameters, a line for each."""
+    """Ganeti's descriptions of the disk parameters, a line for each."""
     options = {option.name.lower(): option for section in found for option in section.options}
     return "".join(
         f"{name} {options[name].summary.replace('`', '')} (default: the option {name.upper()})\n"

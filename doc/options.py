@@ -1,4 +1,4 @@
-"""Reads options.md: each option's text, joined with what ``Settings`` knows of the option."""
+"""Reads options.md, and joins each option's text with the option's default and values from ``Settings``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Section:
-    """Options that belong together, and perhaps a text on all of them."""
+    """Options that belong together, with an optional text on all of them."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -77,7 +77,7 @@ def sentences(paragraph: str) -> list[str]:
 
 
 def _split(mark: str, text: str) -> list[str]:
-    """What stands before the first heading that begins with ``mark``, then each heading and what is below it."""
+    """The text before the first heading with ``mark``, then each heading and the text below it."""
     return re.split(rf"^{mark} (.+)\n", text, flags=re.M)
 
 
@@ -105,7 +105,7 @@ def _option(name: str, body: str) -> Option:
 
 
 def _default(field: Field[Any]) -> str | None:
-    """An option's default as an admin would write it; None where the option has to be given."""
+    """An option's default as it is written in the configuration file; None if the option is required."""
     if field.default is MISSING:
         return None
     value = field.default.pattern if isinstance(field.default, re.Pattern) else field.default
