@@ -77,7 +77,7 @@ class TestACopyElsewhere:
         for _ in range(2):
             copied.provider.remove(VOLUME)
         assert copied.paths == [ELSEWHERE]
-        assert "/vol/vol2/v is a copy: its tag was written for another LUN; it is left alone" in caplog.text
+        assert "/vol/vol2/v is a copy: its tag was written for another LUN; ignoring it" in caplog.text
 
     @every_verb
     def test_serves_no_verb(self, orphaned: Stage, verb: Verb) -> None:
@@ -381,7 +381,7 @@ class TestAnswersThatLackAVolume:
         stage.wire.lack("lun-get-iter", "vol2", "Volume is offline")
         stage.provider.create(CREATION)
         assert stage.paths == [PATH]
-        assert "whether there is a LUN of this name already is not quite certain: volume vol2" in caplog.text
+        assert "cannot tell for certain whether a LUN of this name exists: volume vol2" in caplog.text
 
     def test_a_lost_creation_is_not_taken_for_undone(self, stage: Stage) -> None:
         stage.wire.lose("lun-create-by-size", after=True, error=RESET)

@@ -259,7 +259,7 @@ class TestPostRemove:
         for _ in range(2):
             act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol2/b"]
-        assert "/vol/vol2/b is a copy of a LUN of the removed disk; it stays" in caplog.text
+        assert "/vol/vol2/b is a copy of a LUN of the removed disk; not removing it" in caplog.text
 
     def test_a_disk_that_a_node_uses_stays(self, made: Stage) -> None:
         said = "node: node3\ndataontap: cleanup b: /dev/x is in use by process 1 (qemu)\nreturn code = 1\n"

@@ -82,7 +82,7 @@ class TestRemove:
         for _ in range(2):
             created.provider.remove(VOLUME)
         assert created.paths == ["/vol/vol2/v"]
-        assert "/vol/vol2/v has this name, too, but nothing proves that it is the volume" in caplog.text
+        assert "/vol/vol2/v has this name, but nothing proves that it is the volume" in caplog.text
 
     def test_searches_allowed_pools_only(self, created: Stage) -> None:
         created.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")
