@@ -131,7 +131,7 @@ class Devices:
     def _require_gone(self, naas: Collection[str]) -> None:
         if self.node.is_known(naas):
             raise DeviceError(
-                "what is left of this volume here does not go: stop who uses it, multipath -f it, try again"
+                "this volume's stale device cannot be removed: stop what uses it, run multipath -f, try again"
             )
 
     def _clear_name(self, name: str, naas: Collection[str]) -> None:

@@ -54,12 +54,12 @@ class IgroupNames:
         """The igroup through which this node sees its LUNs. Raises ConfigError if there can be none."""
         igroup = self._settings.igroup
         if igroup is None:
-            raise ConfigError('IGROUP: must be given: an initiator group, or one per node as in "ganeti-{node}"')
+            raise ConfigError('IGROUP: must be given: an igroup, or an igroup per node such as "ganeti-{node}"')
         own = self._of_this_node(igroup)
         if len(own) > _LONGEST:
-            raise ConfigError(f"IGROUP: {own} has more than the {_LONGEST} characters that ONTAP takes")
+            raise ConfigError(f"IGROUP: longer than the {_LONGEST} characters that ONTAP allows: {own}")
         if not literals.is_igroup(own) or not _fits(own, igroup):
-            raise ConfigError(f"IGROUP: ONTAP takes no initiator group called {own!r}")
+            raise ConfigError(f"IGROUP: ONTAP does not allow the igroup name {own!r}")
         return own
 
     @cached_property

@@ -174,7 +174,9 @@ class Igroups(IgroupNames):
         found, groups = self._look(initiators)
         try:
             if found is None or self._require_fit(found, initiators):
-                raise VolumeError(f"IGROUP: {self.own} loses what is put into it; is another program changing it?")
+                raise VolumeError(
+                    f"IGROUP: initiators that are added to {self.own} disappear; is another program changing it?"
+                )
             enforce(self._twins(found, groups), LOG)
         except VolumeError:
             if found is not None and not self._array().get_igroup_maps(found.name):
@@ -217,5 +219,5 @@ class Igroups(IgroupNames):
             return Igroup(self.own, self._protocol, ())
         found = self._find()
         if found is None:
-            raise VolumeError(f"IGROUP: {self.own} was made and is gone again; is another program removing it?")
+            raise VolumeError(f"IGROUP: {self.own} was created and is gone again; is another program removing it?")
         return found

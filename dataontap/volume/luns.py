@@ -70,7 +70,7 @@ class Luns:
             return NoLun(f"there is no LUN of this name in {pool}; check POOL and CLUSTER_MODE_VSERVER")
         what = "is a copy" if is_copy(lun) else "may be a copy"
         way = f"gnt-instance modify --disk N:pool={lun.pool} INSTANCE"
-        return VolumeError(f"there is no LUN in {pool}, that in {lun.pool} {what}; if it is the disk's: {way}")
+        return VolumeError(f"there is no LUN in {pool}; the LUN in {lun.pool} {what}; if it is the disk's: {way}")
 
     def _require_no_original(self, own: Lun) -> None:
         """VolumeError if the LUN at the volume's own path is a copy, and its original is elsewhere.
@@ -85,16 +85,14 @@ class Luns:
         originals = [lun for lun in self._allowed(found) if names_itself(lun)]
         if originals:
             raise VolumeError(
-                f"its LUN in {own.where} is a copy of that in {originals[0].where}: remove or rename one"
+                f"its LUN in {own.where} is a copy of the LUN in {originals[0].where}: remove or rename one"
             )
 
     def at(self, place: LunRef) -> Lun:
         """The LUN at this place, where it was a moment ago."""
         found = self._array.get_luns(place)
         if len(found) != 1:
-            raise VolumeError(
-                "its LUN was there a moment ago, and is not any more; is another program removing it?"
-            )
+            raise VolumeError("its LUN was there a moment ago and is gone now; is another program removing it?")
         return found[0]
 
     def in_the_way(self, name: str) -> Lun | None:
@@ -136,7 +134,7 @@ class Luns:
         self.require_complete(found)
         if not known:
             raise VolumeError("there is no LUN of this name; see POOL_NAME_SEARCH_PATTERN, CLUSTER_MODE_VSERVER")
-        raise NotInUse(f"{known[0].path} is in use nowhere, and its tag does not prove that it is the disk's")
+        raise NotInUse(f"{known[0].path} is not in use, and its tag does not prove that it is the disk's")
 
     def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
         """What is left of a removed disk: the LUN that is provably this cluster's, and the LUNs that are not.
@@ -180,7 +178,7 @@ class Luns:
         if other is not None and other.path != beside.path:
             # A search for the clone by its name would find this LUN.
             raise VolumeError(
-                f"there is a LUN of its name in {other.where}, another pool than the volume's; it stays"
+                f"the snapshot's name has a LUN in {other.where}, another pool than the volume's; see its comment"
             )
         leftover = self._array.get_luns(beside)
         return source, leftover[0] if leftover else None
@@ -215,14 +213,14 @@ class Luns:
             self._array.set_lun_comment(lun, tag.compose(text, mark))
         except DataOntapError as error:
             if needed and not self._is_own(lun) and not names_itself(lun):
-                raise VolumeError(f"{error}; its LUN, which is not in its disk's pool, needs a tag") from error
+                raise VolumeError(f"{error}; its LUN is not in its disk's pool, so it needs a tag") from error
             LOG.warning("cannot write the tag of %s: %s", lun.path, error)
 
     def require_complete(self, found: Found[Lun]) -> None:
         """OntapError if a list lacks volumes: then a LUN may exist although the list does not have it."""
         problems = self._problems(found)
         if problems:
-            raise OntapError(f"{problems[0]}; so whether there is a LUN of this name cannot be told")
+            raise OntapError(f"{problems[0]}; cannot tell whether a LUN of this name exists")
 
     def _problems(self, found: Found[Lun]) -> tuple[VolumeProblem, ...]:
         """The volumes that ``found`` lacks and that may have the volume's LUN."""

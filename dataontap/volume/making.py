@@ -91,7 +91,7 @@ class Making:
             self._deadline.allow(self._undo_seconds)
         found = self._look(lun, lost)
         if found and not is_ours(found[0]):
-            raise _with(lost, f"a LUN of this name in {lun.where} is not provably ours, and stays") from None
+            raise _with(lost, f"a LUN of this name in {lun.where} is not provably ours; see its comment") from None
         if final:
             if found and not self._undo(lun, lambda: None):
                 lost.add(_left(lun))
@@ -105,8 +105,8 @@ class Making:
             if found.problems and not found:
                 raise OntapError(str(found.problems[0]))
         except DataOntapError as error:
-            LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", lun.path, lost)
-            told = f"whether its LUN was made in {lun.where} is not known: look on the filer"
+            LOG.error("cannot tell whether the LUN %s exists now; the failed request: %s", lun.path, lost)
+            told = f"cannot tell whether its LUN was created in {lun.where}: look on the filer"
             raise _with(error, told) from lost
         return found
 
@@ -123,7 +123,7 @@ class Making:
                 return True
             except DataOntapError as error:
                 if last or not self._may_try_again(error, tries):
-                    LOG.error("%s could not be removed again, look whether it is there: %s", lun.path, error)
+                    LOG.error("cannot remove %s again; look on the filer whether it exists: %s", lun.path, error)
                     break
         return False
 

@@ -134,7 +134,7 @@ class Masking:
         if error is None:  # another verb has just mapped it
             self._find_map(placement)
             if not placement.is_mapped:
-                raise VolumeError("its LUN is being mapped and unmapped by another verb; try again")
+                raise VolumeError("another verb maps and unmaps its LUN at the same time; try again")
         elif placement.is_refused_for_its_id:
             self._try_other_ids(placement)
         elif error.transient or (placement.was_cut_short and not self._deadline.is_over()):

@@ -23,7 +23,7 @@ def wrong_protocol(group: Igroup, wanted: str, *, fails: bool) -> Iterator[Findi
     if group.protocol not in {wanted, "mixed"}:
         yield problem(
             CHECK,
-            f"IGROUP: {group.name} is a group for {group.protocol}, not for {wanted}",
+            f"IGROUP: {group.name} is an igroup for {group.protocol}, not for {wanted}",
             "see STORAGE_PROTOCOL",
             fails=fails,
         )
@@ -57,7 +57,7 @@ def for_all_nodes(
     """
     if found is None:
         remedy = f"lun igroup create -igroup {name} -protocol {wanted} -ostype {OSTYPE}"
-        yield failure(CHECK, f"IGROUP: the SVM has no initiator group {name!r}", remedy)
+        yield failure(CHECK, f"IGROUP: the SVM has no igroup {name!r}", remedy)
         return
     yield from wrong_protocol(found, wanted, fails=fails)
     lacking = sorted({*initiators} - _members(found))

@@ -59,7 +59,7 @@ class Orphans:
         luns = [lun for lun in found if lun.pool is None or self._settings.allows_pool(lun.pool)]
         for problem in found.problems:
             if self._settings.allows_pool(problem.volume) or not problem.volume:
-                raise OntapError(f"{problem}; so whether it holds orphans cannot be told")
+                raise OntapError(f"{problem}; cannot tell whether it has orphans")
         self._tell_copies(luns, volumes)
         suspects = [lun for lun in luns if not is_copy(lun)]
         lost = self._originals([lun for lun in suspects if self._is_lost(lun, volumes)])

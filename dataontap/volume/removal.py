@@ -75,7 +75,7 @@ class Removal:
         groups = sorted({mapping.igroup for mapping in maps})
         others = [igroup for igroup in groups if not self._igroups.are_known(igroup)]
         if others:
-            raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
+            raise VolumeError(f"its LUN is also mapped to {', '.join(others)}; to remove it, unmap it there first")
         strange = self._igroups.strange(groups)
         if strange:
             require_own_cluster(self._igroups, found or self._luns.at(lun), strange)

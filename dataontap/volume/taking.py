@@ -16,7 +16,9 @@ LOG = logging.getLogger(__name__)
 
 def not_alone() -> VolumeError:
     """The error of a verb that has lost the LUN to another node."""
-    return VolumeError("another node opens it at the same time; this one does not have it alone")
+    return VolumeError(
+        "another node opens it at the same time: this node does not have it alone; see gnt-instance info"
+    )
 
 
 def take(

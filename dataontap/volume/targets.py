@@ -62,7 +62,7 @@ def told(svm: Svm) -> Target:
     if name is None:
         raise OntapError("the SVM has no iSCSI service; see vserver iscsi create")
     if not _NAME.fullmatch(name):
-        raise OntapError(f"the filer names an iSCSI target that is none: {name!r}")
+        raise OntapError(f"the filer's name of its iSCSI target is not valid: {name!r}")
     return Target(name, _usable(svm.get_iscsi_target_details()))
 
 

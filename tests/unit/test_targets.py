@@ -120,7 +120,7 @@ ODD = [
     ("name", "portals", "problem"),
     [
         (None, [FINE], "the SVM has no iSCSI service"),
-        ("iqn.a/../../etc", [FINE], "names an iSCSI target that is none: 'iqn.a/../../etc'"),
+        ("iqn.a/../../etc", [FINE], "name of its iSCSI target is not valid: 'iqn.a/../../etc'"),
         ("iqn.a", [], "^the filer has no usable iSCSI portal; see vserver iscsi interface show$"),
         *(("iqn.a", [odd], f"^the filer has no usable iSCSI portal: {problem};") for odd, problem in ODD),
     ],

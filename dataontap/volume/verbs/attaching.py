@@ -70,7 +70,9 @@ def _without_the_filer(site: Site, name: str, error: DataOntapError) -> str:
     if found is None:
         raise error
     if site.records.contradict(name, found):
-        raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
+        raise DeviceError(
+            f"its device is not the one proven before; the filer cannot be asked: {error}"
+        ) from error
     site.devices.proof.prove_alive(found)
     LOG.warning("%s is here, but the filer cannot be asked about it: %s", found, error)
     site.devices.proof.warn_if_protected(found)

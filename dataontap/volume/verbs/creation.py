@@ -78,10 +78,10 @@ def clear_stale(site: Site, name: str) -> None:
     """
     if site.devices.find(name) is None:
         return
-    LOG.warning("a device of %s is left here, of a LUN that is gone; taking it down", name)
+    LOG.warning("a stale device of %s is here, whose LUN is gone; taking it down", name)
     take_down(site, name)
     if site.devices.find(name) is not None:
-        raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
+        raise VolumeError("a stale device of this name is here, whose LUN is gone; see *_DETACH_COMMANDS")
 
 
 def in_the_making(site: Site, name: str) -> AbstractContextManager[None]:
@@ -99,7 +99,7 @@ def in_the_making(site: Site, name: str) -> AbstractContextManager[None]:
         site.records.finish(name)  # first: a LUN that stays because of an error below may be in use later
         others = {mapping.igroup for mapping in site.array.get_lun_map(place)} - site.igroups.mine
         if others:
-            raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
+            raise VolumeError(f"its LUN is also mapped to {', '.join(sorted(others))}")
         take_down(site, name)
 
     return site.making.rolled_back(place, release)

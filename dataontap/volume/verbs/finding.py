@@ -19,7 +19,7 @@ def existing(site: Site, name: str) -> Lun:
     except NoLun:
         if site.devices.find(name) is None:
             raise
-        why = "its device is here: was it deleted or moved on the filer?"
+        why = "its device is here: was the LUN deleted or moved on the filer?"
         raise NoLun(f"there is no LUN of this name in {site.settings.pool}; {why}") from None
 
 

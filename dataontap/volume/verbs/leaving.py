@@ -73,10 +73,14 @@ def remove_left(site: Site, volume: Volume, *, in_use: bool) -> None:
     with site.locks.volume(volume.name):
         lun, others = site.luns.left_of(volume.name, volume.uuid)
         if lun is not None and in_use:
-            raise VolumeError(f"its LUN in {lun.where} stays: its device may be in use on a node, see the log")
+            raise VolumeError(
+                f"its LUN in {lun.where} was not removed: its device may be in use on a node; see the log"
+            )
         if lun is not None:
-            LOG.warning("%s was left by Ganeti and is removed", lun.path)
+            LOG.warning("Ganeti left %s behind; removing it", lun.path)
             site.removal.destroy_elsewhere(lun)
         if others:
             pools = ", ".join(other.where for other in others)
-            raise VolumeError(f"a LUN of its name in {pools} is not provably this cluster's disk; it stays")
+            raise VolumeError(
+                f"a LUN of this name in {pools} is not provably this cluster's disk; it was not removed"
+            )

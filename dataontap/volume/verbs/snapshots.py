@@ -84,7 +84,9 @@ def _clear_leftover(site: Site, volume: Snapshot, source: Lun, leftover: Lun) ->
     """Remove the LUN in the clone's place, if it is the clone of an interrupted export."""
     name = volume.snapshot_name
     if name != f"{volume.name}.snap" or not _is_left_clone(site, source, leftover):
-        raise VolumeError(f"there is a LUN of its name in {leftover.where}, no snapshot of this volume; it stays")
+        raise VolumeError(
+            f"the LUN of the snapshot's name in {leftover.where} is no snapshot of this volume; see its comment"
+        )
     LOG.warning("%s is left over from an earlier snapshot; replacing it", leftover.path)
     take_down(site, name)
     site.removal.destroy(leftover)
