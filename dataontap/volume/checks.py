@@ -1,4 +1,4 @@
-"""Runs checks of this node and of the filer, and tells what they found. Who asks decides how that is shown."""
+"""Runs checks of this node and of the filer, and returns what they found. The caller decides how to show it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataontap.errors import DataOntapError, DeadlineError, TransportError
 from dataontap.findings import Check, Finding, failure, fine, unchecked
 
-# The account is not let in, whatever it asks for.
+# The filer refuses every request of the account.
 _REFUSED = frozenset({401, 403})
 
 
 class Checks:
-    """Checks by their names, those ``of_node`` and those ``of_filer``; ``environ.Verification`` has all names."""
+    """The checks ``of_node`` and ``of_filer`` by their names. ``requests.Verification`` has all names."""
 
     def __init__(self, of_node: Mapping[str, Check], of_filer: Mapping[str, Check]) -> None:
         self._of_filer = frozenset(of_filer)
         self._checks = {**of_node, **of_filer}
 
     def run(self, names: Sequence[str]) -> Iterator[Finding]:
-        """What each of the checks ``names`` found, in this order; one that found nothing is fine.
+        """What each of the checks ``names`` found, in this order. A check that found nothing is fine.
 
-        The filer is asked nothing more once it does not answer, or does not let the account in: each further
-        question would wait as long, and filers lock an account after a few refusals. What one check has told
-        already another one only refers to.
+        Once the filer does not answer, or refuses the account, it is asked nothing more: each further question
+        would wait as long, and filers lock an account after a few refusals. A failure that an earlier check has
+        reported is only referred to.
         """
         silence = ""
         told: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Checks:
 
 
 def _silence(name: str, error: DataOntapError) -> str:
-    """Why the filer is asked nothing more after an error, if so."""
+    """Why the filer is asked nothing more after an error; "" if it may be asked."""
     if isinstance(error, TransportError):
         return "the filer does not accept LOGIN" if error.status in _REFUSED else "the filer does not answer"
     if isinstance(error, DeadlineError):

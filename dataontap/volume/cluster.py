@@ -1,4 +1,4 @@
-"""What the policy wants to know of the Ganeti cluster."""
+"""What the policy needs to know about the Ganeti cluster."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Templates:
-    """The disk templates that a cluster has ``enabled``, and those ``allowed`` by its instance policy."""
+    """The disk templates that are ``enabled`` in a cluster, and those ``allowed`` by its instance policy."""
 
     enabled: frozenset[str]
     allowed: frozenset[str]
 
 
 class Cluster(Protocol):
-    """The cluster that this node is in. Nothing is read before it is asked for."""
+    """The cluster that this node is in. Each fact is read only when it is asked for."""
 
     @property
     def name(self) -> str:
-        """Its name, or ``-`` on a node that is in no cluster (yet)."""
+        """The cluster's name, or ``-`` on a node that is not (yet) in a cluster."""
 
     @property
     def node(self) -> str:
@@ -27,10 +27,10 @@ class Cluster(Protocol):
 
     @property
     def nodes(self) -> frozenset[str]:
-        """The names of all nodes, this one's among them."""
+        """The names of all nodes, including this node's."""
 
     def disk_templates(self) -> Templates | None:
-        """Its disk templates, None where this node is not told."""
+        """The cluster's disk templates; None if this node does not know them."""
 
     def volumes(self) -> dict[str, str | None]:
-        """All volumes of ours, name -> the disk's ext-param ``pool``; HostError where they cannot be told."""
+        """All our volumes, name -> the disk's ext-param ``pool``. HostError if they cannot be listed."""

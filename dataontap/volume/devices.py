@@ -1,7 +1,7 @@
-"""A volume's block device on this node: found by its name, brought, told its size, taken down.
+"""A volume's block device on this node: finds it by its name, brings it up, resizes it, takes it down.
 
-By the configured commands where there are some, as the first implementation did; by our own hands where *_COMMANDS
-are None. How a device is looked at, waited for and proven is the same. Knows nothing of the filer.
+The configured commands do this, as in the first implementation. Where *_COMMANDS are None, the provider does it
+itself. Looking at a device, waiting for it and proving it are the same for both. Knows nothing of the filer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# Fibre Channel has no way of its own yet; what the first implementation ran.
+# The commands of the first implementation: Fibre Channel is not built in yet.
 FC_ATTACH_COMMANDS: literals.Commands = (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle"))
 _UNLINK_SECONDS = 5.0
 
@@ -39,7 +39,7 @@ _UNLINK_SECONDS = 5.0
 class Devices:
     """The volumes' devices on ``node``, whose paths lead to ``target``. ``run`` starts the configured commands.
 
-    ``proof`` and ``going`` are for a device, whatever volume's it is.
+    ``proof`` and ``going`` work on the device of any volume.
     """
 
     def __init__(
@@ -57,28 +57,28 @@ class Devices:
         if commands is None and settings.storage_protocol == "fc":
             commands = FC_ATTACH_COMMANDS
         self._attach_commands = commands
-        # Whether devices come by our own hands, and not by configured commands.
+        # Whether the provider brings devices up itself, without configured commands.
         self.are_ours = commands is None
 
     def find(self, name: str) -> str | None:
-        """The volume's device, by its stable name, whoever's LUN it may be by now."""
+        """The device that has the volume's stable name. It may be another LUN's by now."""
         settings = self._settings
         return self.node.find_device(
             settings.lun_device_path_format, hostname=settings.hostname, pool=settings.pool, name=name
         )
 
     def path(self, name: str) -> str:
-        """The stable name that the volume's device shall have."""
+        """The stable name that the volume's device is to have."""
         settings = self._settings
         return settings.lun_device_path_format.format(hostname=settings.hostname, pool=settings.pool, name=name)
 
     def is_proven(self, device: str, wanted: Wanted) -> bool:
-        """Whether ``device`` shows the whole LUN. Raises DeviceError where it certainly is another one's."""
+        """Whether ``device`` shows the whole LUN. Raises DeviceError if it certainly shows another LUN."""
         if self.are_ours:
             try:
                 self.proof.prove(device, wanted)
             except DeviceError as error:
-                LOG.warning("%s: %s", device, error)  # what can be mended is, by scanning; or it is said there
+                LOG.warning("%s: %s", device, error)  # the scan that follows mends this, or raises it
                 return False
             return True
         agrees = self.proof.agrees(device, wanted)
@@ -87,39 +87,39 @@ class Devices:
         return agrees
 
     def _is_here(self, name: str, naas: Collection[str]) -> bool:
-        """Whether the volume has its device here: by the name that it has, or would have if udev could give it."""
+        """Whether the volume's device is here: by its name, or by its identity if udev cannot give the name."""
         if self.find(name) is not None:
             return True
         return not self.node.names.can_give(self.path(name)) and self.node.is_known(naas)
 
     def identities(self, name: str) -> tuple[str, ...]:
-        """The NAA identities of the volume's device here, and those that its name was given to."""
+        """The NAA identities of the volume's device here, and the identities that its name was given to."""
         device = self.find(name)
         known = self.node.identities(device) if device is not None else ()
         return (*known, *self.node.names.given(self.path(name)))
 
-    # Call these with the node's lock of scans
+    # Call these with the node's scan lock held
 
     def make_room(self, name: str, naas: Collection[str]) -> set[int]:
-        """Let nothing of the volume's LUN be left here, before it is mapped for this node.
+        """Take down what is left of the volume's LUN here, before the LUN is mapped for this node.
 
-        Returns the LUN ids that had better not be chosen: something sits there. A left-over that is held is a
-        DeviceError: what its holder has queued would be written as soon as the LUN is back.
+        Returns the LUN ids where another LUN is: do not choose them. A stale device that is held is a DeviceError:
+        what its holder has queued would be written as soon as the LUN is back.
         """
         device = self.find(name)
         if device is not None or self.node.is_known(naas):
-            LOG.warning("taking down what is left here of this volume: its LUN is not mapped for this node")
+            LOG.warning("taking down this volume's stale device: its LUN is not mapped for this node")
             self._clean(name, device, naas)
         return lun_ids(self.node.sysfs.luns())
 
     def _clear_dead(self, name: str, naas: Collection[str]) -> None:
-        """Let no dead multipath map of the volume's LUN be left here, before its paths come.
+        """Take down a dead multipath map of the volume's LUN, before the LUN's paths come up.
 
-        That the LUN is mapped for this node does not prove that this node is clean: what a nameless map without
-        paths has queued would be written. A left-over that is held is a DeviceError.
+        A LUN that is mapped for this node does not prove that this node is clean: what is queued in a nameless
+        multipath map without paths would be written. A map that is held is a DeviceError.
         """
         if not self._is_here(name, naas) and self.proof.has_dead_map(naas):
-            LOG.warning("taking down a map of this volume without a living path")
+            LOG.warning("taking down this volume's stale multipath map: none of its paths is alive")
             self._clean(name, None, naas)
 
     def _clean(self, name: str, device: str | None, naas: Collection[str]) -> None:
@@ -131,17 +131,17 @@ class Devices:
     def _require_gone(self, naas: Collection[str]) -> None:
         if self.node.is_known(naas):
             raise DeviceError(
-                "what is left of this volume here does not go: stop who uses it, multipath -f it, try again"
+                "this volume's stale device cannot be removed: stop what uses it, run multipath -f, try again"
             )
 
     def _clear_name(self, name: str, naas: Collection[str]) -> None:
-        """Let another LUN's device not have the volume's name: a dead one's, left of a volume called the same."""
+        """Take down another LUN's device that has the volume's name: a stale device of a former volume."""
         device = self.find(name)
         if device is None or not self.are_ours:
             return
         known = self.node.identities(device)
         if known and not set(known) & set(naas):
-            LOG.warning("%s is another LUN's device, which goes first", device)
+            LOG.warning("%s is another LUN's device; taking it down first", device)
             self._bring_down(name, device, ())
 
     def scan(
@@ -149,8 +149,8 @@ class Devices:
     ) -> tuple[list[str], bool]:
         """Let this node see the LUN, at ``nexuses``, by one of these LUN ids.
 
-        What is left of another LUN by this name, or of this one without a living path, goes before. Returns what
-        went wrong, as sentences, and whether the volume had no device here before.
+        First takes down another LUN's device of this name, and this LUN's device without a live path. Returns
+        what went wrong, as sentences, and whether the volume had no device here before.
         """
         self._clear_name(name, wanted.naas)
         self._clear_dead(name, wanted.naas)
@@ -159,32 +159,32 @@ class Devices:
             return self._coming.scan(wanted, numbers, nexuses, self.target.known()), is_new
         return self._commands.run_all(self._attach_commands, **self._words(name)), is_new
 
-    # And these without: they wait, or take it themselves
+    # Call these without the scan lock: they wait, or take it themselves
 
     def let_go(self, name: str, naas: Collection[str]) -> bool:
-        """Take down what there is of the volume's LUN on this node, if nobody holds it; whether that is so."""
+        """Take down what is left of the volume's LUN here, unless it is held. Returns whether it is gone."""
         device = self.find(name)
         held = self.node.holders(device) if device else []
         if device and not held and not self.node.identities(device):
             held = self.node.claims(device)
         if held:
-            LOG.info("%s stays in its group for now: it is in use by %s", device, ", ".join(held))
+            LOG.info("%s is in use by %s; its LUN stays in its igroup for now", device, ", ".join(held))
             return False
         try:
             with self._down():
                 self._bring_down(name, device, naas)
                 self._require_gone(naas)
-        except DeviceError as error:  # held by who cannot be seen: Xen's back end, a mount in another namespace
-            LOG.info("it stays in its group for now: %s", error)
+        except DeviceError as error:  # by an invisible holder: Xen's back end, a mount in another namespace
+            LOG.info("%s; its LUN stays in its igroup for now", error)
             return False
         return True
 
     def settle(self, name: str, wanted: Wanted, failed: list[str], *, is_new: bool) -> str:
-        """The device that came by a scan, proven; DeviceError when none came.
+        """The device that a scan brought up, proven. DeviceError if none came up.
 
-        Of a LUN without known identities (``wanted.naas``) it is taken as it comes. One that is write-protected,
-        and was not here before the scan (``is_new``), is taken down and refused: the next attach would find it
-        here, and take it for an instance's.
+        The device of a LUN without known identities (``wanted.naas``) is not proven. A write-protected device that
+        was not here before the scan (``is_new``) is taken down and refused: the next attach would find it here,
+        and take it for a running instance's.
         """
         device = self._settle(name, wanted, failed)
         if is_new:
@@ -196,13 +196,13 @@ class Devices:
         return device
 
     def _take_back(self, name: str, naas: Collection[str]) -> None:
-        """Take a device down that has just come, into which udev may still look; that it stays is only said."""
+        """Take down a device that has just come up, while udev may still read it. A failure is only logged."""
         for last in (False, False, True):
             try:
                 self.take_down(name, naas)
             except (HostError, DeadlineError) as error:
                 if last:
-                    LOG.warning("the device stays: %s", error)
+                    LOG.warning("cannot take the device down: %s", error)
             else:
                 return
 
@@ -210,7 +210,7 @@ class Devices:
         if self.are_ours:
             return self._coming.settle(wanted, failed)
         option = "FC_ATTACH_COMMANDS" if self._settings.storage_protocol == "fc" else "ISCSI_ATTACH_COMMANDS"
-        remedy = f"has its igroup this node's initiator? see lun igroup show, {option}"
+        remedy = f"is this node's initiator in its igroup? see lun igroup show, {option}"
         device = self._commands.await_device(lambda: self.find(name), name, failed, remedy)
         if wanted.naas and not self.is_proven(device, wanted):
             self._commands.await_size(device, wanted.size, [])
@@ -226,12 +226,12 @@ class Devices:
             self._commands.await_size(device, wanted.size, failed)
 
     def take_down(self, name: str, naas: Collection[str]) -> None:
-        """Let the volume's device be gone; none here is fine, one that is in use is a DeviceError.
+        """Take the volume's device off this node. No device is no error; a device in use is a DeviceError.
 
         ``naas`` are identities that the volume's LUN is known to have, or to have had.
         """
         device = self.find(name)
-        known = {*naas, *self.node.names.given(self.path(name))}  # also when no record was made, or none is left
+        known = {*naas, *self.node.names.given(self.path(name))}  # the latter also without a record
         if device is not None:
             self._await_release(device)
         elif not known:
@@ -244,15 +244,15 @@ class Devices:
         return self.find(name) is not None or self.node.is_known(naas)
 
     def _down(self) -> AbstractContextManager[None]:
-        """What a device is taken down under.
+        """The lock under which a device is taken down.
 
-        Our own hands only remove what is this LUN's, and wait for no other volume's scan; configured commands may
-        do anything.
+        The provider itself removes only what is this LUN's, and does not wait for another volume's scan.
+        Configured commands may do anything, so they need the scan lock.
         """
         return self._locks.scan() if self._settings.detach_commands else contextlib.nullcontext()
 
     def _await_release(self, device: str) -> None:
-        """Where nobody else does: of a LUN's device it is asked without opening it, when it is taken down."""
+        """Wait until the device is released. A LUN's device is waited for, without opening it, by ``going``."""
         if self._settings.detach_commands is not None or not self.node.identities(device):
             self._commands.await_release(device)
 
@@ -266,15 +266,17 @@ class Devices:
             failed = self._commands.run_all(commands, **self._words(name, device))
             self._commands.await_absence(lambda: self.find(name), name, failed)
         elif device is not None:
-            LOG.warning("%s stays: no detach commands are configured, and it is no LUN's disk or map", device)
+            LOG.warning(
+                "cannot take %s down: it is no LUN's disk or map, and there are no detach commands", device
+            )
 
     def _await_no_name(self, name: str) -> None:
-        """Wait for udev to take the name away: the number that it leads to is soon another device's."""
+        """Wait until udev removes the name: the device number that it leads to will soon be another device's."""
         path = self.path(name)
         with self.node.events([path]) as events:
             if not events.until(lambda: not os.path.lexists(path), _UNLINK_SECONDS):
-                LOG.warning("udev has not taken %s away", path)
+                LOG.warning("udev has not removed %s", path)
 
     def _words(self, name: str, device: str | None = None) -> dict[str, str]:
-        """What may stand in braces in a configured command."""
+        """The words that may stand in braces in a configured command."""
         return {"name": name, "device": device or self.path(name)}

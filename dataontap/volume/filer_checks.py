@@ -1,4 +1,4 @@
-"""What ``verify`` asks the filer: that it answers, knows the account, has room for LUNs and shows them here."""
+"""What ``verify`` asks the filer: whether it answers, knows the account, has room for LUNs and shows them here."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from dataontap.volume.igroups import Igroups
 
 _ROLE = "see ontap-account-zapi.txt"
-# ONTAP's own threshold for "nearly full" (space-nearly-full-threshold-percent), of a hundred.
+# ONTAP's own threshold for "nearly full" (space-nearly-full-threshold-percent), in per cent.
 _NEARLY_FULL = 95
-# Less than the smallest LUN, with which Ganeti's sizes begin.
+# Less than this is no room even for the smallest disk of Ganeti's.
 _NO_ROOM = 1 << 20
 
 
 class FilerChecks:
-    """One method a check; ``checks`` has them by name.
+    """One method per check; ``checks`` has them by name.
 
-    ``array`` connects at its first call; ``reach`` tells why this node does not get to addresses, "" if it does.
+    ``array`` connects at its first call. ``reach`` tells why this node cannot reach an address, "" if it can.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class FilerChecks:
         }
 
     def _array(self) -> Array:
-        """The filer; raises its refusal again instead of logging in again, for accounts are locked after a few."""
+        """The filer. Raises its refusal again without a further login: a few refusals lock an account."""
         if self._refusal is not None:
             raise self._refusal
         return self._connect()
 
     def connection(self) -> Iterable[Finding]:
-        """The filer answers. A refusal is an answer, be it an HTTP status or an errno, whatever it says of us."""
+        """The filer answers. A refusal is an answer too, by HTTP status or by errno."""
         try:
             self._array().check_connection()
         except TransportError as error:
@@ -79,7 +79,7 @@ class FilerChecks:
         return ()
 
     def credentials(self) -> Iterator[Finding]:
-        """The filer knows the account, which has every right it needs, and it is clear for which SVM."""
+        """The filer knows the account, the account has every right that it needs, and the SVM is clear."""
         yield from self._rights()
         self._array().check_connection()
         if self._settings.cluster_mode_vserver is None and self._array().is_whole_cluster():
@@ -87,7 +87,7 @@ class FilerChecks:
             yield failure("credentials", what)
 
     def _rights(self) -> Iterator[Finding]:
-        """The calls that the filer does not list among those that the account may make."""
+        """The calls that the verbs need and that the account may not make, according to the filer."""
         protocol, per_node = self._settings.storage_protocol, self._igroups.is_per_node
         try:
             missing = self._array().get_missing_rights(protocol, per_node=per_node)
@@ -100,14 +100,14 @@ class FilerChecks:
             yield failure("credentials", f"LOGIN may not call {', '.join(missing)}", _ROLE)
 
     def pool(self) -> Iterator[Finding]:
-        """The SVM has the volume that new LUNs go to, and LUNs can be made in it."""
+        """The SVM has the volume for new LUNs, and LUNs can be created in it."""
         name = self._settings.pool.partition("/")[0]
         found = next(iter(self._array().get_pools([name])), None)
         if found is None:
             yield failure("pool", f"POOL: the SVM has no volume {name!r}", "see volume show")
             return
         if not found.writable:
-            what = f"POOL: {name} is a mirror's destination (type {found.type}), in which nothing can be made"
+            what = f"POOL: {name} is a mirror's destination (type {found.type}): no LUN can be created in it"
             yield failure("pool", what, "name another volume, or snapmirror break")
         if not found.online:
             yield failure("pool", f"POOL: {name} is {found.state}", f"volume online -volume {name}")
@@ -115,8 +115,10 @@ class FilerChecks:
             yield from self._room(found)
 
     def _room(self, pool: Pool) -> Iterator[Finding]:
-        """Without room a reserved LUN is refused at once, so ``create`` fails. Not so a thin one (it is its guest
-        that gets I/O errors), nor any in a volume that grows by itself.
+        """Findings if the volume has little room.
+
+        Without room the filer refuses a reserved LUN, so ``create`` fails. It accepts a thin LUN (the guest gets
+        I/O errors later), and any LUN in a volume that grows by itself.
         """
         if pool.available is None or pool.size is None:
             return
@@ -129,13 +131,13 @@ class FilerChecks:
             yield warning("pool", what, remedy)
 
     def igroup(self) -> Iterator[Finding]:
-        """The SVM has the initiator group that LUNs are mapped to, or can be given it, and this node is in it."""
-        self._igroups.own  # noqa: B018 - raises when IGROUP is missing, which is told before the filer is asked
+        """The SVM has the igroup that LUNs are mapped to, with this node in it, or the node can create it."""
+        self._igroups.own  # noqa: B018 - raises if IGROUP is missing, before the filer is asked
         self._array()
         yield from self._igroups.check()
 
     def portals(self) -> Iterator[Finding]:
-        """This node reaches the SVM's iSCSI portals. One will do; without any there is no login."""
+        """This node reaches the SVM's iSCSI portals. One portal is enough; without any, no login is possible."""
         if self._settings.storage_protocol != "iscsi":
             yield unchecked("portals", "STORAGE_PROTOCOL is fc")
             return
@@ -151,7 +153,7 @@ class FilerChecks:
             yield problem("portals", f"cannot reach {what}", remedy, fails=len(lost) == len(portals))
 
     def orphans(self) -> Iterable[Finding]:
-        """Ganeti knows every LUN that this cluster made. Told by the master node only."""
+        """Ganeti knows every LUN that this cluster created. Only the master node can tell."""
         Orphans(self._array(), self._settings, self._cluster).check()
         return ()
 

@@ -1,4 +1,4 @@
-"""This node's initiator group on the filer: made when it is missing, and checked that it is this node's alone."""
+"""This node's igroup on the filer: created if it is missing, and checked that it is this node's alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What ONTAP calls the protocols of groups.
+# ONTAP's names of the igroups' protocols.
 _PROTOCOLS = {"iscsi": "iscsi", "fc": "fcp"}
 _NO_INITIATORS = {
     "iscsi": "this node has no initiator name; see /etc/iscsi/initiatorname.iscsi",
@@ -34,7 +34,7 @@ _NO_INITIATORS = {
 
 
 class Igroups(IgroupNames):
-    """The groups that ``settings`` mean, on a node of ``cluster``. Nothing is asked for before it is needed."""
+    """The igroups that ``settings`` name, on a node of ``cluster``. Nothing is asked for before it is needed."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class Igroups(IgroupNames):
 
     @cached_property
     def former(self) -> Igroups | None:
-        """Those that volumes are moving away from, as if they were the configured ones."""
+        """The igroups that volumes are moving away from, as if they were the configured igroups."""
         form = self._settings.former_igroup
         return self._as_if(igroup=form, usual_igroup=form, former_igroup=None) if form is not None else None
 
     def of_form(self, form: str) -> Igroups:
-        """Those of a disk whose ext-param ``igroup`` is ``form``. Raises VolumeError for what is none."""
+        """The igroups of a disk whose ext-param ``igroup`` is ``form``. Raises VolumeError if it is not valid."""
         try:
             return self._as_if(igroup=literals.igroup(form))
         except ValueError as error:
@@ -72,29 +72,29 @@ class Igroups(IgroupNames):
         )
 
     def with_this_node(self, names: Collection[str]) -> set[str]:
-        """Those of the groups called ``names`` that have an initiator of this node's. The filer is asked."""
+        """The igroups among ``names`` that have an initiator of this node. Asks the filer."""
         initiators = {*self._initiators()}
         found = self._array().get_igroups(*sorted(names))
         return {one.name for one in found if initiators & {name.lower() for name in one.initiators}}
 
     def logged_in(self, igroup: str) -> bool:
-        """Whether an initiator of the group is logged in to the SVM now. The filer is asked."""
+        """Whether an initiator of the igroup is logged in to the SVM now. Asks the filer."""
         found = self._array().get_igroups(igroup)
         names = {name for one in found for name in one.initiators}
         return bool(self._array().logged_in(names, self._settings.storage_protocol))
 
     def require_allowed(self) -> None:
-        """ConfigError unless LUNs may be mapped to this form of group, and this node's one has a name."""
+        """ConfigError unless LUNs may be mapped to igroups of this form, and this node's igroup has a name."""
         self.own  # noqa: B018 - raises
         if not self._settings.allows_igroup:
             raise ConfigError(f"the disk's igroup {self._settings.igroup!r} is not among ALLOWED_IGROUPS")
 
     def ensure(self) -> None:
-        """See to it that the node's own group exists with its initiators, and with no other machine's.
+        """Make sure that the node's own igroup exists with its initiators, and with no other machine's.
 
-        What was seen so is remembered for a day, or until ``doubt``. A fixed group is the storage admin's: nothing
-        is looked at. Raises VolumeError for a group that has other machines' initiators, and for an initiator that
-        another machine has, too.
+        A good result is cached for a day, or until ``doubt``. A fixed igroup is the storage admin's and is not
+        checked. Raises VolumeError if the igroup has another machine's initiator, or if another machine has an
+        initiator of this node.
         """
         if not self.is_per_node:
             return
@@ -107,20 +107,20 @@ class Igroups(IgroupNames):
         memory.put(seen)
 
     def require_initiators(self) -> list[str]:
-        """This node's initiators; DeviceError where it has none."""
+        """This node's initiators; DeviceError if it has none."""
         initiators = self._initiators()
         if not initiators:
             raise DeviceError(_NO_INITIATORS[self._settings.storage_protocol])
         return initiators
 
     def doubt(self) -> None:
-        """Look at the group again at the next ``ensure``."""
+        """Check the igroup again at the next ``ensure``."""
         if self.is_per_node:
             self._memory(self.own).age()
 
     @contextmanager
     def doubted(self) -> Iterator[None]:
-        """Doubt the group when no device comes up: somebody may have taken this node out of it."""
+        """Doubt the igroup if no device comes up: an admin may have taken this node out of it."""
         try:
             yield
         except DeviceError:
@@ -128,13 +128,13 @@ class Igroups(IgroupNames):
             raise
 
     def _former(self) -> set[str]:
-        """The initiators that this node was seen to have since it booted: those that it has no more among them."""
+        """The initiators that this node was seen to have since it booted, also those that it no longer has."""
         return set((self._memory(self.own).get(of_any_age=True) or "").split())
 
     def check(self) -> Iterator[Finding]:
-        """What is wrong with the group, or with making it. Nothing is changed, and nothing remembered is believed.
+        """What is wrong with the igroup, or with creating it. Changes nothing, and ignores the cache.
 
-        Raises DeviceError where a group per node would have no initiators.
+        Raises DeviceError if an igroup per node would have no initiators.
         """
         if self.is_per_node:
             initiators = self.require_initiators()
@@ -143,7 +143,7 @@ class Igroups(IgroupNames):
                 yield from self._unfit(found, initiators)
             yield from self._twins(found, groups)
             return
-        # Commands of the admin's may log in by a name that only they know.
+        # The admin's commands may log in by a name that only they know.
         fails = self._settings.attach_commands is None
         yield from membership.for_all_nodes(
             self.own, self._find(), self._protocol, self._initiators(), fails=fails
@@ -155,36 +155,38 @@ class Igroups(IgroupNames):
         found = found or self._create()
         missing = self._require_fit(found, initiators)
         for initiator in missing:
-            LOG.info("adding %s to the initiator group %s", initiator, found.name)
+            LOG.info("adding %s to the igroup %s", initiator, found.name)
             self._array().add_igroup_initiator(found.name, initiator)
         if missing:
             self._look_again(initiators, missing)
 
     def _look(self, initiators: Collection[str]) -> tuple[Igroup | None, list[Igroup]]:
-        """The node's own group, and all groups that have an initiator which is or was this node's."""
+        """The node's own igroup, and all igroups that have an initiator which is or was this node's."""
         groups = self._array().get_igroups_of({*initiators, *self._former()})
         found = next((group for group in groups if group.name == self.own), None)
         return found or self._find(), groups
 
     def _look_again(self, initiators: list[str], added: list[str]) -> None:
-        """VolumeError if another machine has put itself into this group, or into another one by our name, too.
+        """VolumeError if another machine added itself to this igroup, or added our initiator to another igroup.
 
-        Then what was added is taken out again, unless the group has maps: a LUN may be in use by them.
+        Then the added initiators are removed again, unless the igroup has maps: a LUN may be in use through them.
         """
         found, groups = self._look(initiators)
         try:
             if found is None or self._require_fit(found, initiators):
-                raise VolumeError(f"IGROUP: {self.own} loses what is put into it; is another program changing it?")
+                raise VolumeError(
+                    f"IGROUP: initiators that are added to {self.own} disappear; is another program changing it?"
+                )
             enforce(self._twins(found, groups), LOG)
         except VolumeError:
             if found is not None and not self._array().get_igroup_maps(found.name):
                 for initiator in added:
-                    LOG.warning("taking %s out of %s again", initiator, found.name)
+                    LOG.warning("removing %s from %s again", initiator, found.name)
                     self._array().remove_igroup_initiator(found.name, initiator)
             raise
 
     def _twins(self, found: Igroup | None, groups: Collection[Igroup]) -> Iterator[Finding]:
-        """See ``twins``; the groups that this node may have by right are no twin's."""
+        """See ``twins``. An igroup that this node may rightly be in is not a twin's."""
         alike = [
             (group, self.nodes_of(group.name, self.private_forms))
             for group in groups
@@ -194,28 +196,28 @@ class Igroups(IgroupNames):
         return twins(self._array(), self.own, mine, alike, self._cluster.nodes)
 
     def _require_fit(self, found: Igroup, initiators: list[str]) -> list[str]:
-        """The node's initiators that the group lacks; VolumeError for one that can never be this node's."""
+        """The node's initiators that the igroup lacks. VolumeError if the igroup cannot be this node's."""
         enforce(self._unfit(found, initiators), LOG)
         return sorted(set(initiators) - {name.lower() for name in found.initiators})
 
     def _unfit(self, found: Igroup, initiators: list[str]) -> Iterator[Finding]:
-        """What keeps the group from being this node's alone."""
+        """The findings why the igroup cannot be this node's alone."""
         yield from membership.wrong_protocol(found, self._protocol, fails=True)
         yield from membership.strangers(found, initiators, self._former())
 
     @property
     def _protocol(self) -> str:
-        """What ONTAP calls the storage protocol."""
+        """ONTAP's name of the storage protocol."""
         return _PROTOCOLS[self._settings.storage_protocol]
 
     def _find(self) -> Igroup | None:
         return next(iter(self._array().get_igroups(self.own)), None)
 
     def _create(self) -> Igroup:
-        LOG.info("making the initiator group %s", self.own)
+        LOG.info("creating the igroup %s", self.own)
         if self._array().create_igroup(self.own, self._protocol, membership.OSTYPE):
             return Igroup(self.own, self._protocol, ())
         found = self._find()
         if found is None:
-            raise VolumeError(f"IGROUP: {self.own} was made and is gone again; is another program removing it?")
+            raise VolumeError(f"IGROUP: {self.own} was created and is gone again; is another program removing it?")
         return found

@@ -1,4 +1,4 @@
-"""The volumes' LUNs on the filer: found, and tagged. Which of several is the volume, ``candidates`` decides."""
+"""Finds and tags the volumes' LUNs on the filer. ``candidates`` decides which of several LUNs is the volume."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ LOG = logging.getLogger(__name__)
 
 
 class NotInUse(VolumeError):
-    """No LUN is provably the volume's, and none that may be is mapped to a group of ours."""
+    """No LUN is provably the volume's, and no LUN that may be the volume's is mapped to an igroup of ours."""
 
 
 class NoLun(VolumeError):
-    """The volume has no LUN, and nothing that may be it is there."""
+    """The volume has no LUN, and no LUN exists that may be the volume's."""
 
 
 class Luns:
-    """The LUNs that ``settings`` point to, as ``array`` sees them. ``cluster`` is this cluster as tags name it."""
+    """The LUNs that ``settings`` point to, as ``array`` sees them. ``cluster`` is this cluster's name in tags."""
 
     def __init__(self, array: Array, settings: Settings, igroups: Igroups, cluster: str) -> None:
         self._array = array
@@ -39,13 +39,13 @@ class Luns:
         self._cluster = cluster
 
     def own(self, name: str) -> LunRef:
-        """Where the volume ``name`` belongs: its own path."""
+        """The own path of the volume ``name``: the place where its LUN belongs."""
         return self._array.place(self._settings.pool, name)
 
     def existing(self, name: str) -> Lun:
-        """The volume's LUN: what is at its own path, or else what proves to be it elsewhere.
+        """The volume's LUN: the LUN at its own path, or else the LUN elsewhere that proves to be the volume.
 
-        VolumeError where there is none, several, or none that is provably the volume.
+        VolumeError if there is none, if there are several, or if none is provably the volume.
         """
         own = self._array.get_luns(self.own(name))
         if not own:
@@ -70,12 +70,12 @@ class Luns:
             return NoLun(f"there is no LUN of this name in {pool}; check POOL and CLUSTER_MODE_VSERVER")
         what = "is a copy" if is_copy(lun) else "may be a copy"
         way = f"gnt-instance modify --disk N:pool={lun.pool} INSTANCE"
-        return VolumeError(f"there is no LUN in {pool}, that in {lun.pool} {what}; if it is the disk's: {way}")
+        return VolumeError(f"there is no LUN in {pool}; the LUN in {lun.pool} {what}; if it is the disk's: {way}")
 
     def _require_no_original(self, own: Lun) -> None:
         """VolumeError if the LUN at the volume's own path is a copy, and its original is elsewhere.
 
-        A copy alone is what the storage admin put there: a restored volume, or the destination of a mirror.
+        Without an original, the storage admin put the copy there: a restored volume, or a mirror's destination.
         """
         if not is_copy(own):
             return
@@ -85,27 +85,25 @@ class Luns:
         originals = [lun for lun in self._allowed(found) if names_itself(lun)]
         if originals:
             raise VolumeError(
-                f"its LUN in {own.where} is a copy of that in {originals[0].where}: remove or rename one"
+                f"its LUN in {own.where} is a copy of the LUN in {originals[0].where}: remove or rename one"
             )
 
     def at(self, place: LunRef) -> Lun:
-        """The LUN at this place, which was there a moment ago."""
+        """The LUN at this place, where it was a moment ago."""
         found = self._array.get_luns(place)
         if len(found) != 1:
-            raise VolumeError(
-                "its LUN was there a moment ago, and is not any more; is another program removing it?"
-            )
+            raise VolumeError("its LUN was there a moment ago and is gone now; is another program removing it?")
         return found[0]
 
     def in_the_way(self, name: str) -> Lun | None:
-        """The LUN for which no other one of this name may be made: the volume's, or what may be that.
+        """The LUN that forbids a new LUN of this name: the volume's, or a LUN that may be the volume's.
 
-        Copies are named in the log. Volumes that the filer cannot list now stop nothing: when a LUN is made in
-        one, the filer tells whether it is there.
+        Copies are named in the log. Volumes that the filer cannot list now are no obstacle: if a LUN is created in
+        such a volume, the filer tells whether the LUN exists.
         """
         found = self._array.get_luns_called(name)
         for problem in self._problems(found):
-            LOG.warning("whether there is a LUN of this name already is not quite certain: %s", problem)
+            LOG.warning("cannot tell for certain whether a LUN of this name exists: %s", problem)
         own = [lun for lun in found if self._is_own(lun)]
         if own:
             return own[0]
@@ -113,7 +111,7 @@ class Luns:
         return next(iter((*there.volumes, *only_originals(self._array, there.unproven))), None)
 
     def search(self, name: str) -> Lun | None:
-        """The volume's LUN outside its own path, or None; two are a VolumeError."""
+        """The volume's LUN outside its own path, or None. VolumeError if there are two."""
         found = self._array.get_luns_called(name)
         volume = _one(self._sort(found).volumes)
         if volume is None:
@@ -123,8 +121,8 @@ class Luns:
     def to_move(self, name: str, uuid: str | None) -> Lun:
         """The LUN of the disk with this VOL_UUID, for a hook, which is not told the disk's pool.
 
-        It is the one whose tag proves it, or else the one that is mapped to a group of ours. NotInUse where there
-        is neither, but a LUN of this name; VolumeError if there is none, or if there are two.
+        It is the LUN whose tag proves it, or else the LUN that is mapped to an igroup of ours. NotInUse if LUNs of
+        this name are neither; VolumeError if there is no LUN of this name, or if two LUNs qualify.
         """
         found = self._array.get_luns_called(name)
         known = [lun for lun in self._allowed(found) if not is_copy(lun)]
@@ -136,12 +134,12 @@ class Luns:
         self.require_complete(found)
         if not known:
             raise VolumeError("there is no LUN of this name; see POOL_NAME_SEARCH_PATTERN, CLUSTER_MODE_VSERVER")
-        raise NotInUse(f"{known[0].path} is in use nowhere, and its tag does not prove that it is the disk's")
+        raise NotInUse(f"{known[0].path} is not in use, and its tag does not prove that it is the disk's")
 
     def left_of(self, name: str, uuid: str | None) -> tuple[Lun | None, list[Lun]]:
-        """What is still there of a removed disk: the LUN that is provably this cluster's, and those that are not.
+        """What is left of a removed disk: the LUN that is provably this cluster's, and the LUNs that are not.
 
-        Copies, mirrors and FlexClones are not among the latter. VolumeError if two are provably the disk's.
+        Copies, mirrors and FlexClones are not among the latter. VolumeError if two LUNs are provably the disk's.
         """
         found = self._array.get_luns_called(name)
         there = self._allowed(found)
@@ -149,12 +147,12 @@ class Luns:
         if proven is None:
             self.require_complete(found)
         for copy in filter(is_copy, there):
-            LOG.warning("%s is a copy of a LUN of the removed disk; it stays", copy.path)
+            LOG.warning("%s is a copy of a LUN of the removed disk; not removing it", copy.path)
         others = [lun for lun in there if lun != proven and not is_copy(lun)]
         return proven, only_originals(self._array, others)
 
     def shown_by(self, name: str, naas: Collection[str]) -> Lun:
-        """The LUN that a device of the volume with one of these identities showed, or else the volume's LUN."""
+        """The LUN with one of the identities ``naas``, which the volume's device had; or else the volume's LUN."""
         found = self._array.get_luns_called(name)
         shown = [lun for lun in self._allowed(found) if {*lun.naas} & {*naas}]
         own = [lun for lun in found if self._is_own(lun)]
@@ -165,7 +163,7 @@ class Luns:
         return volume
 
     def source_and_snapshot(self, volume: Snapshot) -> tuple[Lun, Lun | None]:
-        """The LUN to be cloned and, if there is one, a LUN that has the clone's name already."""
+        """The LUN to clone and, if there is one, the LUN that already has the clone's name."""
         source_place, clone_place = self.own(volume.name), self.own(volume.snapshot_name)
         listed = self._array.get_luns(source_place, clone_place)
         found = {lun.path: lun for lun in listed}
@@ -178,17 +176,17 @@ class Luns:
         beside = self._array.place(source.pool, volume.snapshot_name)
         other = other or self.search(volume.snapshot_name)
         if other is not None and other.path != beside.path:
-            # The clone would be asked for by its name, and that one would be found.
+            # A search for the clone by its name would find this LUN.
             raise VolumeError(
-                f"there is a LUN of its name in {other.where}, another pool than the volume's; it stays"
+                f"the snapshot's name has a LUN in {other.where}, another pool than the volume's; see its comment"
             )
         leftover = self._array.get_luns(beside)
         return source, leftover[0] if leftover else None
 
     def mark(self, lun: Lun, uuid: str | None) -> Tag:
-        """The tag that the LUN ought to have, for the disk with this VOL_UUID if Ganeti told one.
+        """The tag that the LUN is to have, for the disk with this VOL_UUID if Ganeti told it.
 
-        The cluster may have had another name once, and the disk no igroup of its own.
+        The tag that the LUN has may name a former name of the cluster, or lack the disk's own igroup.
         """
         found = tag.find(lun.comment) or Tag(tag.UNKNOWN, tag.UNKNOWN, tag.DISK)
         return Tag(
@@ -200,52 +198,50 @@ class Luns:
         )
 
     def retag(self, lun: Lun, uuid: str | None, *, needed: bool) -> None:
-        """See to it that the LUN's tag says that it is this volume's: one request, once a volume.
+        """Make sure that the LUN's tag says that it is this volume's: one request, once per volume.
 
-        One that cannot be written is a warning; where it is ``needed``, a VolumeError for a LUN outside its own
-        path, which would not be found any more once it is mapped to no group of ours.
+        A tag that cannot be written is a warning. If it is ``needed``, it is a VolumeError for a LUN outside its
+        own path: that LUN would not be found again once it is mapped to no igroup of ours.
         """
         text, found = tag.split(lun.comment)
         mark = self.mark(lun, uuid)
         if str(mark) == str(found):
             return
         if is_copy(lun):
-            LOG.warning("%s is taken for the volume from now on, since it is at its path", lun.path)
+            LOG.warning("%s is the volume from now on, because it is at the volume's own path", lun.path)
         try:
             self._array.set_lun_comment(lun, tag.compose(text, mark))
         except DataOntapError as error:
             if needed and not self._is_own(lun) and not names_itself(lun):
-                raise VolumeError(f"{error}; its LUN, which is not in its disk's pool, needs a tag") from error
-            LOG.warning("the tag of %s stays as it was: %s", lun.path, error)
+                raise VolumeError(f"{error}; its LUN is not in its disk's pool, so it needs a tag") from error
+            LOG.warning("cannot write the tag of %s: %s", lun.path, error)
 
     def require_complete(self, found: Found[Lun]) -> None:
-        """OntapError where a list lacks volumes: that it has no LUN does not prove that there is none."""
+        """OntapError if a list lacks volumes: then a LUN may exist although the list does not have it."""
         problems = self._problems(found)
         if problems:
-            raise OntapError(f"{problems[0]}; so whether there is a LUN of this name cannot be told")
+            raise OntapError(f"{problems[0]}; cannot tell whether a LUN of this name exists")
 
     def _problems(self, found: Found[Lun]) -> tuple[VolumeProblem, ...]:
-        """The volumes that ``found`` lacks, of those that may have the volume's LUN."""
+        """The volumes that ``found`` lacks and that may have the volume's LUN."""
         own, allows = self._settings.pool.partition("/")[0], self._settings.allows_pool
         return tuple(one for one in found.problems if one.volume in {"", own} or allows(one.volume))
 
     def _sort(self, luns: Iterable[Lun]) -> Elsewhere:
-        """The LUNs in allowed pools outside the volume's own path, by what they are; what is not it is logged."""
+        """Sort the LUNs in allowed pools outside the volume's own path; log those that are not the volume."""
         others = [lun for lun in self._allowed(luns) if not self._is_own(lun)]
         there = Elsewhere.of(
             others, self._in_use(lun for lun in others if not (is_copy(lun) or names_itself(lun)))
         )
         for lun in there.copies:
-            LOG.warning("%s is a copy: its tag was written for another LUN; it is left alone", lun.path)
+            LOG.warning("%s is a copy: its tag was written for another LUN; ignoring it", lun.path)
         for lun in there.unproven:
-            LOG.warning(
-                "%s has this name, too, but nothing proves that it is the volume; it is left alone", lun.path
-            )
-        # A mirror's or a FlexClone's LUNs are copies, whatever their tags say.
+            LOG.warning("%s has this name, but nothing proves that it is the volume; ignoring it", lun.path)
+        # LUNs in a mirror or a FlexClone are copies, even if their tags say otherwise.
         return replace(there, volumes=tuple(only_originals(self._array, there.volumes)))
 
     def _in_use(self, luns: Iterable[Lun]) -> set[str]:
-        """The paths of those that are mapped to a group of ours."""
+        """The paths of the LUNs that are mapped to an igroup of ours."""
         maps = self._array.get_lun_map(*(lun for lun in luns if lun.mapped))
         return {mapping.path for mapping in maps if self._igroups.are_known(mapping.igroup)}
 
@@ -259,9 +255,9 @@ class Luns:
 
 
 def only_originals(array: Array, luns: Sequence[Lun]) -> list[Lun]:
-    """Those of ``luns`` that are not in a FlexClone or a mirror of their volume.
+    """The LUNs of ``luns`` that are not in a FlexClone or a mirror of their volume.
 
-    OntapError where the filer does not tell of one's volume: it may be the original.
+    OntapError if the filer does not list a LUN's volume: that LUN may be the original.
     """
     volumes = sorted({lun.volume for lun in luns if lun.pool is not None})
     pools = {pool.name: pool for pool in array.get_pools(volumes)} if volumes else {}
@@ -273,7 +269,7 @@ def only_originals(array: Array, luns: Sequence[Lun]) -> list[Lun]:
 
 
 def _one(luns: Sequence[Lun]) -> Lun | None:
-    """The one of ``luns``, if there is any; VolumeError if there are two."""
+    """The only LUN in ``luns``, or None if there is none. VolumeError if there are two."""
     if len(luns) > 1:
         pools = ", ".join(lun.where for lun in luns)
         raise VolumeError(f"there is a LUN of this name in each of the pools {pools}")

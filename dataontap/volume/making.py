@@ -1,4 +1,4 @@
-"""A LUN is made for certain, and what follows is rolled back if it fails: whole, or not at all."""
+"""Creates a LUN completely or not at all: resolves lost answers, and rolls back if a later step fails."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What undoing a failed creation may take when the verb's own time is used up.
+# How long the roll-back of a failed creation may take when the verb's own time is used up.
 UNDO_SECONDS = 20.0
 _UNDO_TRIES = 3
 
 
 class Making:
-    """Makes LUNs on a filer, and removes them again by ``removal``, which may take ``undo_seconds``."""
+    """Creates LUNs on a filer. ``removal`` rolls a creation back, which may take ``undo_seconds``."""
 
     def __init__(
         self, array: Array, deadline: Deadline, removal: Removal, undo_seconds: float = UNDO_SECONDS
@@ -33,10 +33,10 @@ class Making:
         self._undo_seconds = undo_seconds
 
     def make(self, lun: LunRef, request: Callable[[], Lun | None], is_ours: Callable[[Lun], bool]) -> Lun | None:
-        """``request`` the LUN until it is there for certain; returns what the filer told of it.
+        """Repeat ``request`` until the LUN exists for certain. Returns what the filer told about it.
 
-        The caller has just seen that there is none. When the answer to a request is lost, a LUN that is there now
-        counts as made if ``is_ours`` says that it must be; any other stays.
+        The caller has just seen that the LUN does not exist. If the answer to a request is lost, a LUN that exists
+        now counts as created if ``is_ours`` accepts it. Any other LUN is left unchanged.
         """
         tries = self._array.tries()
         is_repeated = False
@@ -45,14 +45,14 @@ class Making:
                 return request()
             except LunExists as error:
                 if is_repeated and any(is_ours(one) for one in self._look(lun, error)):
-                    return None  # made by the request before this one, after we had looked for it
-                raise  # another program's, made since the caller looked
+                    return None  # the request before this one created it, after we had looked
+                raise  # another program created it after the caller had looked
             except DataOntapError as error:
                 if isinstance(error, TransportError) and not error.sent:
                     raise
                 lost = error
-            # Lost on the way, cut off by the deadline, an answer that makes no sense, or a refusal of a filer that
-            # gave up waiting for itself: look what it did.
+            # The answer was lost, the deadline cut it off, it makes no sense, or the filer gave up waiting for
+            # itself and refused: look at what the filer did.
             made = self._find_made(lun, is_ours, lost, tries)
             if made is not None:
                 return made
@@ -60,14 +60,15 @@ class Making:
 
     @contextlib.contextmanager
     def rolled_back(self, lun: LunRef, release: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Until the end of this block the LUN is in the making: if that fails, it is removed again.
+        """Remove the LUN again if this block fails.
 
-        Before that ``release`` has to take its device off this node; if it cannot, the LUN stays, which is said.
+        ``release`` has to take the LUN's device off this node first. If it cannot, the LUN stays, and the error
+        says so.
         """
         try:
             yield
         except BaseException as error:
-            from oslo_utils import excutils  # takes its time to start
+            from oslo_utils import excutils  # slow to import
 
             with excutils.save_and_reraise_exception(logger=LOG):
                 if not self._undo(lun, release) and isinstance(error, DataOntapError):
@@ -76,9 +77,9 @@ class Making:
     def _find_made(
         self, lun: LunRef, is_ours: Callable[[Lun], bool], lost: DataOntapError, tries: Tries
     ) -> Lun | None:
-        """The LUN that a lost request made; None if it made none and another try is worth it.
+        """The LUN that a lost request created; None if it created none and a retry may help.
 
-        Otherwise undoes what it did, and raises ``lost``.
+        Otherwise removes what the request created, and raises ``lost``.
         """
         final = not (isinstance(lost, TransportError) and lost.transient)
         if not final:
@@ -90,7 +91,7 @@ class Making:
             self._deadline.allow(self._undo_seconds)
         found = self._look(lun, lost)
         if found and not is_ours(found[0]):
-            raise _with(lost, f"a LUN of this name in {lun.where} is not provably ours, and stays") from None
+            raise _with(lost, f"a LUN of this name in {lun.where} is not provably ours; see its comment") from None
         if final:
             if found and not self._undo(lun, lambda: None):
                 lost.add(_left(lun))
@@ -98,19 +99,19 @@ class Making:
         return found[0] if found else None
 
     def _look(self, lun: LunRef, lost: DataOntapError) -> list[Lun]:
-        """The LUN that a request which ended so has made, or another, or none."""
+        """The LUN at this place after a request ended with ``lost``: the request's own, another LUN, or none."""
         try:
             found = self._array.get_luns(lun)
             if found.problems and not found:
                 raise OntapError(str(found.problems[0]))
         except DataOntapError as error:
-            LOG.error("whether there is a LUN %s now cannot be told; what was tried: %s", lun.path, lost)
-            told = f"whether its LUN was made in {lun.where} is not known: look on the filer"
+            LOG.error("cannot tell whether the LUN %s exists now; the failed request: %s", lun.path, lost)
+            told = f"cannot tell whether its LUN was created in {lun.where}: look on the filer"
             raise _with(error, told) from lost
         return found
 
     def _undo(self, lun: LunRef, release: Callable[[], object]) -> bool:
-        """Remove a LUN that was just made, not giving up at one bad answer; whether it is gone for certain."""
+        """Remove a LUN that was just created, with retries. Returns whether it is gone for certain."""
         self._deadline.allow(self._undo_seconds)
         tries = self._array.tries()
         for last in (False,) * _UNDO_TRIES + (True,):
@@ -122,13 +123,13 @@ class Making:
                 return True
             except DataOntapError as error:
                 if last or not self._may_try_again(error, tries):
-                    LOG.error("%s could not be removed again, look whether it is there: %s", lun.path, error)
+                    LOG.error("cannot remove %s again; look on the filer whether it exists: %s", lun.path, error)
                     break
         return False
 
     @staticmethod
     def _may_try_again(error: DataOntapError, tries: Tries) -> bool:
-        """Whether it is the filer that failed and may do better; waits a while."""
+        """Whether the filer failed and may succeed at the next try; waits before that."""
         if not isinstance(error, (OntapError, DeadlineError)):
             return False
         try:
@@ -139,7 +140,7 @@ class Making:
 
 
 def _with(error: DataOntapError, remark: str) -> VolumeError:
-    """What is not the filer's failure any more, but a doubt about the volume."""
+    """``error`` as a VolumeError with a remark: it is a doubt about the volume, not only the filer's failure."""
     doubt = VolumeError(str(error))
     doubt.add(remark)
     return doubt

@@ -1,8 +1,8 @@
-"""Who sees a LUN: this node's initiator group, which id a LUN gets in it, and when it may be mapped at all.
+"""Who sees a LUN: this node's igroup, the LUN's id in it, and when the LUN may be mapped at all.
 
-A LUN is mapped for a node only by a verb that runs on that node, and has just seen to it that nothing of it is
-left there: what a process had queued for a device whose LUN was taken away is written as soon as it is back,
-however long that took and at whatever id (seen on Linux 6.1 with multipath-tools 0.9.4).
+A LUN is mapped for a node only by a verb that runs on that node and has just made sure that nothing of it is left
+there. If a device's LUN was unmapped, what a process had queued for the device is written as soon as the LUN is
+mapped again, after any time and at any LUN id (seen on Linux 6.1 with multipath-tools 0.9.4).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# When so many are refused although nothing is there, it is not the id: initiators that two machines have, say.
+# If so many free ids are refused, the id is not the reason: for example, two machines may share an initiator.
 _MOST_REFUSALS = 32
-# How long a request may hold up the other scans of this node.
+# How long a request may delay the other scans of this node.
 _LOCKED_SECONDS = 10.0
 
 
 class Masking:
-    """The maps of volumes' LUNs, as far as they concern this node. Only ``map_now`` needs the lock of scans."""
+    """The maps of volumes' LUNs, as far as they concern this node. Only ``map_now`` needs the scan lock."""
 
     def __init__(self, array: Array, settings: Settings, igroups: Igroups, deadline: Deadline) -> None:
         self._array = array
@@ -41,11 +41,11 @@ class Masking:
         self._tries = array.tries()
 
     def place(self, lun: Lun, maps: Sequence[LunMap], *, is_here: bool, any_igroup: bool = False) -> Placement:
-        """Where this node sees the LUN, or is to see it: then it has to be mapped by ``map_now``.
+        """Where this node sees the LUN, or where ``map_now`` has to map it.
 
-        ``is_here``: its device is on this node. A volume that is still in a group that it is to move from stays
-        there for now. ``any_igroup``: so does one in a group that is not ours at all, where it is not known which
-        is the volume's.
+        ``is_here``: its device is on this node. A volume in an igroup that it is to move from stays there for now.
+        ``any_igroup``: the volume's igroup is not known, so that a volume in an igroup that is not ours stays
+        there, too.
         """
         placement = Placement(lun, lun.naas, self._igroups, maps)
         placement.lun_ids = [mapping.lun_id for mapping in maps if mapping.igroup in self._igroups.mine]
@@ -55,7 +55,7 @@ class Masking:
             former = self._igroups.former
             placement.lun_ids = sorted({mapping.lun_id for mapping in maps if mapping.igroup in former.mine})
             if not self._igroups.is_per_node:
-                # Another node's group has it, if this one's has not: that for all nodes would be in conflict.
+                # If not this node's, another node's igroup has the LUN: the igroup for all nodes would conflict.
                 placement.igroups = former
         elif any_igroup and not any(self._igroups.are_ours(mapping.igroup) for mapping in maps):
             placement.lun_ids = self._seen_by_others(maps)
@@ -68,10 +68,10 @@ class Masking:
         return placement
 
     def _may_serve(self, lun: Lun, maps: Sequence[LunMap], is_here: bool) -> bool:
-        """Whether the LUN, which is mapped here, might be mapped anew.
+        """Whether the LUN, which is mapped here, could also be mapped now.
 
-        What forbids that is only logged where the device is here: a running instance has to be able to stop and to
-        move away. An exclusive open refuses.
+        A reason against that is only logged if the device is here: a running instance must be able to stop and to
+        move. An exclusive open refuses.
         """
         try:
             require_own_cluster(self._igroups, lun, self._igroups.strange(mapping.igroup for mapping in maps))
@@ -84,33 +84,32 @@ class Masking:
         return True
 
     def _seen_by_others(self, maps: Sequence[LunMap]) -> list[int]:
-        """The ids at which groups that are not ours show a LUN to this node, as far as that can be told."""
+        """The ids at which igroups that are not ours show a LUN to this node, as far as that is known."""
         if self._igroups.is_per_node and maps:
             names = self._igroups.with_this_node([mapping.igroup for mapping in maps])
             maps = [mapping for mapping in maps if mapping.igroup in names]
         return sorted({mapping.lun_id for mapping in maps})
 
     def place_new(self, lun: LunRef) -> Placement:
-        """The placement of a LUN that was made a moment ago, so that nothing of it can be anywhere."""
+        """The placement of a LUN that was created a moment ago: nothing of it can be on any node."""
         placement = Placement(lun, (), self._igroups)
         self.prepare(placement)
         return placement
 
     def prepare(self, placement: Placement) -> None:
-        """All that a new map needs and that takes requests: the group, and the ids that are not free."""
+        """Do the requests that a new map needs: for the igroup, and for the ids that are not free."""
         igroups = placement.igroups
         igroups.require_allowed()
-        igroups.ensure()  # before logging in: some targets let nobody in who is in no group
+        igroups.ensure()  # before the login: some targets refuse an initiator that is in no igroup
         placement.avoid |= placement.ids_had(self._settings.lun_id_limit)
-        if igroups is not self._igroups:  # by the other one this node sees LUNs, too, and an id is one LUN's
+        if igroups is not self._igroups:  # this node sees LUNs through both igroups, and an id shows one LUN only
             placement.avoid |= {mapping.lun_id for mapping in self._array.get_igroup_maps(self._igroups.own)}
 
     def map_now(self, placement: Placement, taken: Collection[int]) -> bool:
-        """Map the LUN if it is not mapped; whether it is now, so that it may be scanned for.
+        """Map the LUN if it is not mapped. Returns whether it is mapped now, so that it may be scanned for.
 
-        Call with the node's lock of scans, when nothing of the LUN is here; ``taken`` are the LUN ids at which
-        something else is. One request at most is made, and waited for ten seconds at most; what came of it, if it
-        failed, is for ``go_on``.
+        Call with the scan lock held, when nothing of the LUN is here. ``taken`` are the LUN ids at which another
+        LUN is. Sends one request at most, and waits ten seconds for it at most. ``go_on`` handles its failure.
         """
         if placement.is_mapped:
             return True
@@ -130,12 +129,12 @@ class Masking:
         return placement.is_mapped
 
     def go_on(self, placement: Placement) -> None:
-        """Do what has to be done before the next ``map_now``, or raise why it would be of no use."""
+        """Do what the next ``map_now`` needs, or raise the reason why it would not help."""
         error = placement.error
-        if error is None:  # somebody else has mapped it just now
+        if error is None:  # another verb has just mapped it
             self._find_map(placement)
             if not placement.is_mapped:
-                raise VolumeError("its LUN is being mapped and unmapped by another verb; try again")
+                raise VolumeError("another verb maps and unmaps its LUN at the same time; try again")
         elif placement.is_refused_for_its_id:
             self._try_other_ids(placement)
         elif error.transient or (placement.was_cut_short and not self._deadline.is_over()):
@@ -144,7 +143,7 @@ class Masking:
             placement.made = placement.is_mapped
         elif self._is_about_the_group(error) and not placement.group_was_made_anew:
             placement.group_was_made_anew = True
-            placement.igroups.doubt()  # somebody has removed it since we saw it
+            placement.igroups.doubt()  # the igroup was removed since we saw it
             placement.igroups.ensure()
         else:
             raise error
@@ -164,16 +163,16 @@ class Masking:
             placement.avoid |= {mapping.lun_id for mapping in maps}
 
     def _is_about_the_group(self, error: OntapError) -> bool:
-        """Whether the node's own group is not there; a fixed one is the storage admin's."""
+        """Whether the node's own igroup is missing. A fixed igroup is the storage admin's."""
         return isinstance(error, NoSuchIgroup) and self._igroups.is_per_node
 
     def exclude_others(self, lun: LunRef, maps: Sequence[LunMap], find: Callable[[LunRef], Lun]) -> None:
-        """Take the LUN away from every other node of this cluster: fencing, by masking.
+        """Take the LUN away from every other node of this cluster: fencing by LUN masking.
 
-        ``maps`` were read since this node's own is there. They are read again before each further group is taken,
-        and at the end: a verb that has lost must not go on taking. A group that is not ours is none of our
-        business; that it sees the LUN is logged. ``find`` tells of the LUN where a node outside this cluster has
-        it. VolumeError if another node opens it at the same time and was faster.
+        ``maps`` were read after this node's own map was made. They are read again before each further unmapping
+        and at the end: a verb that has lost must not go on. Foreign igroups keep their maps, which is logged.
+        ``find`` returns the LUN, for the case that a node outside this cluster has it. VolumeError if another node
+        opens the volume at the same time and was faster.
         """
         strange = self._igroups.strange(mapping.igroup for mapping in maps)
         if strange:
@@ -181,34 +180,34 @@ class Masking:
             maps = self._array.get_lun_map(lun)
         for igroup in sorted({mapping.igroup for mapping in maps}):
             if not (self._igroups.are_ours(igroup) or self._igroups.are_former(igroup)):
-                LOG.warning("%s is mapped to %s too, which is not ours; it stays so", lun.path, igroup)
+                LOG.warning("%s is also mapped to %s, which is not ours; keeping that map", lun.path, igroup)
         done: set[str] = set()
 
         def others(now: Sequence[LunMap]) -> list[str]:
             left = self._others({mapping.igroup for mapping in now})
             back = sorted(done & left) or self._igroups.strange(left - {mapping.igroup for mapping in maps})
             if back:
-                raise not_alone()  # mapped there again, or just now
+                raise not_alone()  # another node has mapped it again, or just now
             return sorted(left)
 
         take(self._array, lun, maps, others, done=done)
 
     def _others(self, groups: set[str]) -> set[str]:
-        """The groups that the LUN is to be taken from; VolumeError if this node has it no more itself."""
+        """The igroups to take the LUN from. VolumeError if this node no longer has the LUN itself."""
         former = {igroup for igroup in groups if self._igroups.are_former(igroup)}
         here, others = groups & self._igroups.mine, {igroup for igroup in groups if self._igroups.are_ours(igroup)}
         if here:
             others |= former
-        elif self._igroups.former:  # it stays there, because its device is in use
+        elif self._igroups.former:  # the LUN stays in the former igroup, because its device is in use
             here = groups & self._igroups.former.mine
         if not here:
             raise not_alone()
         return others - here
 
     def withdraw(self, lun: LunRef) -> bool:
-        """Take the LUN away from this node, whose device of it is gone, where it has groups of its own.
+        """Unmap the LUN from this node's private igroups, after its device here is gone.
 
-        Whether it was mapped to one of them. Raises NoSuchLun where there is none.
+        Returns whether it was mapped to one of them. Raises NoSuchLun if the LUN does not exist.
         """
         problems = []
         was_mapped = False
@@ -216,7 +215,7 @@ class Masking:
             try:
                 was_mapped |= self._array.unmap_lun(lun, igroup)
             except NoSuchIgroup as error:
-                LOG.debug("%s", error)  # not made yet, or not any more
+                LOG.debug("%s", error)  # the igroup is not created yet, or was removed
             except Refusal as error:
                 problems.append(error)
         if problems:

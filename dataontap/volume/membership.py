@@ -1,6 +1,6 @@
-"""Whether an initiator group is fit for this node: by its protocol and its members. Pure decisions.
+"""Whether an igroup fits this node, by its protocol and its members. Pure decisions.
 
-Findings are about the option that names the group. Initiators of this node are in lower case, as filers keep them.
+Findings name the option that names the igroup. Initiators of this node are in lower case, as filers keep them.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from dataontap.client.array import Igroup
 
 CHECK = "igroup"
-# The type of host, whatever is on the LUNs: nodes are Linux.
+# The type of the hosts, which are nodes with Linux. What is on the LUNs does not matter.
 OSTYPE = "linux"
 
 
 def wrong_protocol(group: Igroup, wanted: str, *, fails: bool) -> Iterator[Finding]:
-    """Whether LUNs are shown to its members over the ``wanted`` protocol: iscsi or fcp."""
+    """A finding if the igroup does not show LUNs over the ``wanted`` protocol: iscsi or fcp."""
     if group.protocol not in {wanted, "mixed"}:
         yield problem(
             CHECK,
-            f"IGROUP: {group.name} is a group for {group.protocol}, not for {wanted}",
+            f"IGROUP: {group.name} is an igroup for {group.protocol}, not for {wanted}",
             "see STORAGE_PROTOCOL",
             fails=fails,
         )
 
 
 def strangers(group: Igroup, initiators: Collection[str], former: Collection[str]) -> Iterator[Finding]:
-    """Members of a group that is to be this node's alone and that are not its own.
+    """Findings about members that are not this node's, in an igroup that is to be this node's alone.
 
-    ``former`` are those that this node had before: which machine has them now is not known, and LUNs that are in
-    use may be mapped by them.
+    ``former`` are initiators that this node had before. It is not known which machine has them now, and LUNs that
+    are in use may be mapped through them.
     """
     others = _members(group) - {*initiators}
     remedy = f"see lun igroup remove -igroup {group.name}"
@@ -50,14 +50,14 @@ def strangers(group: Igroup, initiators: Collection[str], former: Collection[str
 def for_all_nodes(
     name: str, found: Igroup | None, wanted: str, initiators: Collection[str], *, fails: bool
 ) -> Iterator[Finding]:
-    """Whether the group ``name`` that all nodes share is there, with this node in it.
+    """Findings if the igroup ``name`` that all nodes share is missing, or if this node is not in it.
 
-    One of its initiators in the group will do: the others are further paths. Nothing but the group's absence
-    ``fails`` where this node may have initiators that nobody here knows of.
+    One initiator of the node in the igroup is enough: the others are further paths. Without ``fails``, only a
+    missing igroup is a failure: this node may have initiators that are not known here.
     """
     if found is None:
         remedy = f"lun igroup create -igroup {name} -protocol {wanted} -ostype {OSTYPE}"
-        yield failure(CHECK, f"IGROUP: the SVM has no initiator group {name!r}", remedy)
+        yield failure(CHECK, f"IGROUP: the SVM has no igroup {name!r}", remedy)
         return
     yield from wrong_protocol(found, wanted, fails=fails)
     lacking = sorted({*initiators} - _members(found))

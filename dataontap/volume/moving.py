@@ -1,4 +1,4 @@
-"""A cluster moves between one group for all nodes and a group per node: volume by volume, in an exclusive open."""
+"""Moves a cluster between one igroup for all nodes and an igroup per node: each volume in an exclusive open."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What mapping a LUN back to where it was may take, when the verb's own time is used up.
+# How long it may take to map a LUN back to its former igroups, when the verb's own time is used up.
 _UNDO_SECONDS = 20.0
 
 
 def is_to_move(igroups: Igroups, maps: Sequence[LunMap]) -> bool:
-    """Whether the LUN is in a group that volumes are moving away from, and not in this node's own."""
+    """Whether the LUN is in an igroup that volumes are moving away from, and not in this node's own igroup."""
     former = any(igroups.are_former(mapping.igroup) for mapping in maps)
     return former and not any(mapping.igroup in igroups.mine for mapping in maps)
 
 
 class Moving:
-    """Takes LUNs out of FORMER_IGROUP's groups, for this node's own one."""
+    """Moves LUNs from FORMER_IGROUP's igroups to this node's own igroup."""
 
     def __init__(self, array: Array, igroups: Igroups, masking: Masking, deadline: Deadline) -> None:
         self._array = array
@@ -39,10 +39,9 @@ class Moving:
         self._deadline = deadline
 
     def move(self, lun: Lun, maps: Sequence[LunMap]) -> Placement:
-        """Take the LUN out of the former groups; it is to be mapped to this node's own one by ``map_now`` then.
+        """Take the LUN out of the former igroups. ``map_now`` has to map it to this node's own igroup then.
 
-        Nobody may hold its device here. A LUN that cannot be mapped to the new group has to be mapped back to the
-        old ones: see ``map_back``.
+        Its device must not be in use here. If the LUN cannot be mapped to the new igroup, call ``map_back``.
         """
         former = [mapping for mapping in maps if self._igroups.are_former(mapping.igroup)]
         require_own_cluster(self._igroups, lun, self._igroups.strange(mapping.igroup for mapping in former))
@@ -65,13 +64,15 @@ class Moving:
         return placement
 
     def map_back(self, placement: Placement) -> None:
-        """Map a LUN that could not be moved to where it was."""
+        """Map a LUN that could not be moved to its former igroups again."""
         if placement.is_mapped:
             return
         self._deadline.allow(_UNDO_SECONDS)
         for mapping in placement.leaves:
-            LOG.warning("%s cannot be mapped to %s; back to %s", mapping.path, self._igroups.own, mapping.igroup)
+            LOG.warning(
+                "%s cannot be mapped to %s; mapping it back to %s", mapping.path, self._igroups.own, mapping.igroup
+            )
             try:
                 self._array.map_lun(placement.lun, mapping.igroup, mapping.lun_id)
             except DataOntapError as error:
-                LOG.error("map %s to %s by hand: %s", mapping.path, mapping.igroup, error)
+                LOG.error("cannot map %s back to %s, do it by hand: %s", mapping.path, mapping.igroup, error)

@@ -1,4 +1,4 @@
-"""What ``verify`` looks at on this node: that the verbs will find here what they need."""
+"""What ``verify`` checks on this node: whether the verbs will find here what they need."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 LOG_DIRECTORY = "/var/log/ganeti/extstorage"
 RULES = "57-ganeti-extstorage-dataontap.rules"
-# With these multipathd makes maps of LUNs that it has never been told of.
+# With these values multipathd makes multipath maps of LUNs that are new to it.
 _MAKES_ALL_MAPS = frozenset({"no", "off", "greedy"})
-# A LUN for example, as LVM would see its map, or its disk. The disks that are in a map it leaves alone by itself.
+# An example LUN, as LVM would see its multipath map or its disk. LVM itself ignores disks that are in a map.
 _NAA = "600a0980383054723324526c68717745"
 _WWN = f"/dev/disk/by-id/wwn-0x{_NAA}"
 _MAP = (f"/dev/mapper/3{_NAA}", "/dev/dm-7", f"/dev/disk/by-id/dm-uuid-mpath-3{_NAA}", _WWN)
 _DISK = ("/dev/sdq", f"/dev/disk/by-id/scsi-3{_NAA}", _WWN)
-# Folders that have others' devices in them, too.
+# Directories that also have other devices in them.
 _SHARED = re.compile("/dev/(disk/(by-[^/]*/)?|mapper/|block/)?")
 
 
 class NodeChecks:
-    """One method a check; ``checks`` has them by name. Nothing is asked of the filer."""
+    """One method per check; ``checks`` has them by name. Nothing is asked of the filer."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class NodeChecks:
 
     @property
     def checks(self) -> Mapping[str, Check]:
-        """All of them."""
+        """All checks."""
         return {
             "params": self.params,
             "config": self.config,
@@ -62,27 +62,27 @@ class NodeChecks:
         }
 
     def params(self) -> Iterable[Finding]:
-        """The ext-params are right: wrong ones were refused before any check could run."""
+        """The ext-params are valid: invalid ones were refused before any check could run."""
         return ()
 
     def config(self) -> Iterator[Finding]:
-        """The file is right, for the same reason; what its options need of each other, and what is imprudent."""
+        """The file is valid, for the same reason. Finds options that need another option, or are imprudent."""
         settings = self._settings
         if settings.transport_type == "http":
-            what = "TRANSPORT_TYPE: with http everybody on the way can read the password and change answers"
+            what = "TRANSPORT_TYPE: with http any machine on the way can read the password and change answers"
             yield warning("config", what, 'set TRANSPORT_TYPE = "https"')
         elif not settings.verify_cert:
-            what = "VERIFY_CERT: without it any machine may answer in the filer's place, and gets the password"
+            what = "VERIFY_CERT: without it any machine can pretend to be the filer and get the password"
             yield warning("config", what, "put the filer's certificate into CA_FILE")
         # Without KEY_FILE the key is in CERT_FILE.
         option, key = ("KEY_FILE", settings.key_file) if settings.key_file else ("CERT_FILE", settings.cert_file)
         if key and self._facts.is_open_to_others(key):
             what = f"{option}: others can read or change the private key"
             yield warning("config", what, f"chown root {key} && chmod 600 {key}")
-        self._igroups.own  # noqa: B018 - raises when IGROUP is missing
+        self._igroups.own  # noqa: B018 - raises if IGROUP is missing
 
     def ganeti(self) -> Iterator[Finding]:
-        """Ganeti can run the scripts, and make instances on their volumes."""
+        """Ganeti can run the scripts, and create instances on their volumes."""
         if not self._facts.exists(LOG_DIRECTORY):
             what = f"{LOG_DIRECTORY} is missing: without it Ganeti runs no script but attach"
             yield failure("ganeti", what, f"install -d -m 0750 {LOG_DIRECTORY}")
@@ -90,7 +90,7 @@ class NodeChecks:
         if templates is None:
             return
         modify = "gnt-cluster modify"
-        # No script is run for it: Ganeti refuses the instance before.
+        # Only warnings: Ganeti refuses the instance before it runs a script, so no verb fails.
         if "ext" not in templates.enabled:
             what = "the cluster does not have the disk template ext enabled"
             enabled = ",".join(sorted({*templates.enabled, "ext"}))
@@ -101,18 +101,18 @@ class NodeChecks:
             yield warning("ganeti", what, f"{modify} --ipolicy-disk-templates={allowed}")
 
     def run(self) -> Iterator[Finding]:
-        """Locks can be made. What else is kept there only saves time."""
+        """Locks can be created. The other files there only save time."""
         why = self._facts.why_unwritable(paths.RUN)
         if why:
             yield failure("run", f"no lock can be made in {paths.RUN}: {why}", "see mount, df -i /run")
 
     def initiator(self) -> Iterator[Finding]:
-        """The node has a name on the SAN, and what brings LUNs by it."""
+        """The node has an initiator name, and the programs that bring LUNs up with it."""
         settings = self._settings
         by_commands = settings.attach_commands is not None
         try:
             self._igroups.require_initiators()
-        except DeviceError as error:  # a group per node is made of them, however LUNs come
+        except DeviceError as error:  # an igroup per node consists of them, also where commands bring LUNs up
             yield problem("initiator", str(error), fails=not by_commands or self._igroups.is_per_node)
         if by_commands:
             return
@@ -127,7 +127,7 @@ class NodeChecks:
             yield problem("initiator", what, "systemctl enable --now iscsid.socket", fails=fails)
 
     def multipath(self) -> Iterator[Finding]:
-        """multipathd runs, and makes maps of LUNs that are new to it."""
+        """multipathd runs, and makes multipath maps of LUNs that are new to it."""
         settings = self._settings
         if settings.attach_commands is not None:
             yield unchecked("multipath", "LUNs come by configured commands")
@@ -135,7 +135,7 @@ class NodeChecks:
         if not settings.multipath:
             yield unchecked("multipath", "MULTIPATH is False")
             return
-        # The commands for Fibre Channel need it later: when paths fail and come back.
+        # The commands for Fibre Channel need it only later: when paths fail and come back.
         fails = settings.storage_protocol == "iscsi"
         if not self._facts.has_program("multipathd"):
             what, remedy = "multipathd is not installed", "apt install multipath-tools"
@@ -147,25 +147,25 @@ class NodeChecks:
             yield problem("multipath", "multipathd does not run", "systemctl enable --now multipathd", fails=fails)
             return
         if found and found not in _MAKES_ALL_MAPS:
-            # No failure: attach puts each LUN there before it scans for it. The other ways to a LUN do not.
+            # No failure: attach writes each LUN there before it scans for it. Other programs that scan do not.
             what = f"find_multipaths is {found}: only LUNs in /etc/multipath/wwids have maps"
             yield warning(
                 "multipath", what, "set find_multipaths no in /etc/multipath.conf, then multipathd reconfigure"
             )
 
     def udev(self) -> Iterator[Finding]:
-        """Our rules are in force: they name the devices, and keep the node's tools off them."""
+        """Our rules are in force: they name the devices, and keep the node's other programs off them."""
         settings = self._settings
         if settings.attach_commands is not None:
             yield unchecked("udev", "LUNs come by configured commands")
         elif not self._facts.has_rules(RULES):
-            # Fibre Channel's devices may have their names by rules of the admin's, as in the first version.
+            # Over Fibre Channel the admin's own rules may name the devices, as in the first version.
             fails = settings.lun_device_path_format.startswith("/dev/") and settings.storage_protocol == "iscsi"
             remedy = "reinstall the package, or put the file into /etc/udev/rules.d; then udevadm control --reload"
             yield problem("udev", f"udev does not read {RULES}", remedy, fails=fails)
 
     def lvm(self) -> Iterator[Finding]:
-        """What a guest makes of its disk is no volume group of this node's."""
+        """The node's LVM does not use the volume groups on guests' disks."""
         settings = self._settings
         names = settings.lun_device_path_format
         link = names.format(hostname=settings.hostname, pool=settings.pool, name="x")
@@ -175,7 +175,7 @@ class NodeChecks:
             yield unchecked("lvm", str(error))
             return
         if accepts:
-            what = "LVM looks into guests' disks, and takes a guest's volume group for the node's"
+            what = "LVM reads guests' disks, and takes a guest's volume group for the node's"
             folder = names.partition("{pool}")[0].partition("{name}")[0].format(hostname=settings.hostname)
             remedy = (
                 "give lvm.conf a global_filter that rejects the names of LUN_DEVICE_PATH_FORMAT, and no others"

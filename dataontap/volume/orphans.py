@@ -1,7 +1,7 @@
-"""LUNs that this cluster made and does not know any more, and LUNs that it will not find any more.
+"""Orphans: LUNs that this cluster created and no longer knows, and LUNs that it will not find again.
 
-Ganeti forgets a volume when a script of its creation is killed, or cannot reach the filer to the end, and when
-attach fails as an instance is removed. Nobody asks for its LUN after that, and it takes up space for ever.
+Ganeti forgets a volume when a script of its creation is killed or loses the filer before its end, and when attach
+fails while an instance is removed. After that nothing asks for the LUN, and it uses space for ever.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# A volume gets into Ganeti's configuration some time after its LUN was made: when all disks of the instance are
-# there, 900 s each at most, or all are copied of one that is converted, 3600 s each at most (3.0.2, rpc_defs). An
-# export's snapshot never does, and is removed at its end.
+# A volume enters Ganeti's configuration some time after its LUN was created: when all disks of the instance exist,
+# 900 s each at most, or when all disks of a converted instance are copied, 3600 s each at most (3.0.2, rpc_defs).
+# An export's snapshot never enters it, and is removed at the export's end.
 _AGE = 86400
 
 
 class Orphans:
-    """The LUNs of an SVM that are not where Ganeti's volumes are."""
+    """The LUNs of an SVM that no volume of Ganeti's leads to."""
 
     def __init__(
         self,
@@ -46,26 +46,26 @@ class Orphans:
         self._clock = clock
 
     def check(self) -> None:
-        """VolumeError naming the LUNs that the admin has to see to; copies are only named in the log.
+        """VolumeError with the LUNs that the admin has to look at. Copies are only named in the log.
 
-        These are LUNs that have this cluster's tag and are no volume of Ganeti's, though by the filer's clock they
-        ought to be by now; and LUNs outside their volume's own path that nothing proves to be the volume: once
-        they are mapped to no node, they will not be found.
+        Some of these LUNs have this cluster's tag and are no volume of Ganeti's, although by the filer's clock
+        they are old enough. Others are outside their volume's own path, and nothing proves that they are the
+        volume: once they are mapped to no node, they will not be found.
         """
         if self._cluster.name == tag.UNKNOWN:
             raise HostError("this node is in no Ganeti cluster")
-        volumes = self._cluster.volumes()  # first: what is removed meanwhile is on no list then
+        volumes = self._cluster.volumes()  # first: a volume that is removed meanwhile is no orphan then
         found = self._array.get_lun_list()
         luns = [lun for lun in found if lun.pool is None or self._settings.allows_pool(lun.pool)]
         for problem in found.problems:
             if self._settings.allows_pool(problem.volume) or not problem.volume:
-                raise OntapError(f"{problem}; so whether it holds orphans cannot be told")
+                raise OntapError(f"{problem}; cannot tell whether it has orphans")
         self._tell_copies(luns, volumes)
         suspects = [lun for lun in luns if not is_copy(lun)]
         lost = self._originals([lun for lun in suspects if self._is_lost(lun, volumes)])
         astray = self._originals([lun for lun in suspects if self._is_astray(lun, volumes)])
         for path in lost:
-            LOG.warning("%s has this cluster's tag, and is no disk of Ganeti's", path)
+            LOG.warning("%s has this cluster's tag, but Ganeti has no such disk", path)
         for path in astray:
             LOG.warning("%s is not in its disk's pool, and nothing proves that it is the disk's LUN", path)
         self._complain(lost, astray)
@@ -95,11 +95,11 @@ class Orphans:
         return mark is not None and mark.cluster == tag.cluster_word(self._cluster.name)
 
     def _is_lost(self, lun: Lun, volumes: Container[str]) -> bool:
-        """Whether it has this cluster's tag, and Ganeti does not know it although it is old enough."""
+        """Whether the LUN has this cluster's tag and is old enough, but Ganeti does not know it."""
         return self._is_ours(lun) and lun.name not in volumes and self._clock() - lun.created >= _AGE
 
     def _is_astray(self, lun: Lun, volumes: Mapping[str, str | None]) -> bool:
-        """Whether it has a volume's name and is not at its path, and its tag does not prove that it is its LUN."""
+        """Whether the LUN has a volume's name but not its pool, and its tag does not prove it the volume's."""
         name = lun.name
         pool = volumes.get(name) or self._settings.pool
         return name in volumes and lun.pool not in {None, pool} and not names_itself(lun)

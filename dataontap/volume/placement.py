@@ -1,4 +1,4 @@
-"""Where a LUN is, or is to be, in the groups of this node, and under which id. No I/O here."""
+"""Where a LUN is or is to be in this node's igroups, and under which LUN id. No I/O here."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from dataontap.volume.igroups import Igroups
 
 
-# Ids that are taken in the group cost a request each; after some it is cheaper to ask for all that are.
+# Each id that is taken in the igroup costs a request. After so many, one request for all taken ids is cheaper.
 GUESSES = 3
 
 
 @dataclass
 class Placement:
-    """A LUN on its way to an id in a group of this node's: where it is, or what was tried so far.
+    """A LUN on its way to an id in an igroup of this node: where it is, or what was tried so far.
 
-    ``maps`` is where it was mapped before, ``leaves`` those of them that it was taken out of. Under one of
-    ``lun_ids`` this node may find it once it ``is_mapped``; ``made``: because this verb mapped it.
+    ``maps`` are its maps from before, ``leaves`` the maps of these that were removed. Once it ``is_mapped``, this
+    node may find it under one of ``lun_ids``. ``made``: this verb mapped it.
     """
 
     lun: LunRef
@@ -35,9 +35,9 @@ class Placement:
     lun_ids: list[int] = field(default_factory=list)
     is_mapped: bool = False
     made: bool = False
-    # It is mapped here and may not be: then nothing is written to it.
+    # It is mapped here although it should not be: then its tag is not changed.
     is_doubtful: bool = False
-    # Ids that are not to be chosen, and how the attempts went.
+    # The ids that must not be chosen, and how the attempts ended.
     avoid: set[int] = field(default_factory=set)
     error: OntapError | None = None
     was_cut_short: bool = False
@@ -45,17 +45,17 @@ class Placement:
     group_was_made_anew: bool = False
 
     def choose_id(self, limit: int, taken: Collection[int]) -> int | None:
-        """The LUN id to ask for, up to ``limit``; None if none is free, here and in the group."""
+        """The LUN id to ask for, up to ``limit``; None if no id is free both here and in the igroup."""
         unfit = {*self.avoid, *taken}
         return next((one for one in spread(self.lun.name, limit) if one not in unfit), None)
 
     def ids_had(self, limit: int) -> set[int]:
-        """The ids at which a LUN that goes back from groups per node to one for all nodes must not come.
+        """The ids that a LUN must not get when it moves back from an igroup per node to the igroup for all nodes.
 
-        That group shows it to every node, also to one that was fenced and has a device of it still, which cannot
-        be looked at from here. Where that device's paths do not lead, what is queued there stays undelivered until
-        that node is scanned. A stopped instance's LUN is mapped to no group by then: so the ids that it is likely
-        to have had count, too.
+        That igroup shows the LUN to every node. A fenced node may still have a device of it with queued writes,
+        and cannot be checked from here. At an id to which that device's paths do not lead, these writes are not
+        delivered until that node is scanned. A stopped instance's LUN is mapped to no igroup by then, so the ids
+        that it probably had count, too.
         """
         if self.igroups.is_per_node or not self.igroups.may_be_unmapped:
             return set()
@@ -64,17 +64,17 @@ class Placement:
 
     @property
     def is_refused_for_its_id(self) -> bool:
-        """Whether another id would do. A LUN that is mapped to nobody can conflict with nothing but by its id."""
+        """Whether another id would help. A LUN without maps can conflict only by its id."""
         is_elsewhere = len(self.maps) > len(self.leaves)
         return isinstance(self.error, LunIdTaken) or (isinstance(self.error, MapConflict) and not is_elsewhere)
 
 
 def spread(name: str, limit: int) -> Iterator[int]:
-    """All LUN ids from 1 to ``limit``, beginning somewhere that depends on ``name``.
+    """All LUN ids from 1 to ``limit``, beginning at an id that depends on ``name``.
 
-    The smallest free one, which the filer would take, is the one that a LUN had which went a moment ago: and its
-    stale paths, wherever they are left, would lead to the new LUN. 0 is not taken, because some targets answer
-    there even when nothing is mapped.
+    The filer would choose the smallest free id. A LUN that was unmapped a moment ago may have had that id, and its
+    stale paths, on any node, would lead to the new LUN. Id 0 is not used, because some targets answer there even
+    when nothing is mapped.
     """
     digest = hashlib.sha256(name.encode()).digest()
     begin = int.from_bytes(digest[:8], "big") % limit

@@ -1,4 +1,4 @@
-"""The verbs, one method each. How each is done stands in ``verbs``, on one screen."""
+"""The verbs, one method each. ``verbs`` has the steps of each verb, on one screen."""
 
 from __future__ import annotations
 
@@ -14,88 +14,88 @@ if TYPE_CHECKING:
 
 
 class DataOnTapProvider:
-    """What Ganeti can ask of an external storage provider. It keeps nothing from one verb to the next."""
+    """The verbs that Ganeti asks of an external storage provider. It keeps no state between verbs."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     def create(self, volume: Creation) -> None:
-        """Make a LUN of ``volume.size`` bytes or the least more the filer allows, tagged, mapped and visible here.
+        """Create a LUN of ``volume.size`` bytes, or the least more the filer allows; tag it, map it, show it here.
 
-        An existing LUN of this name is an error. If anything fails once it may be there, it is removed again:
-        so the device is waited for, because Ganeti forgets a volume that it could make but not attach.
+        An existing LUN of this name is an error. If a step fails when the LUN may exist, the LUN is removed again.
+        ``create`` waits for the device, because Ganeti forgets a volume that it could create but not attach.
         """
         creation.create(self._site, volume)
 
     def attach(self, volume: Volume) -> str:
-        """The volume's block device on this node, by its stable name; made to appear if it is not here.
+        """The stable name of the volume's block device on this node. Brings the device up if it is not here.
 
-        Raises VolumeError when there is no such LUN and DeviceError when no device comes.
+        Raises VolumeError if there is no such LUN, and DeviceError if no device comes up.
         """
         return attaching.attach(self._site, volume)
 
     def attach_anew(self, volume: Volume) -> str | None:
-        """As ``attach``, but whatever is on record the filer is asked for the LUN, its size and its map.
+        """Like ``attach``, but always asks the filer for the LUN, its size and its map, even with a record.
 
-        For hooks, which are told neither the disk's pool nor its igroup: the LUN's tag has to tell, and is left as
-        it is. Where it does not tell the igroup, a map to any will do. None: no LUN is provably the volume's, but
-        none is in use either, so that an instance that is moved does not need it.
+        For hooks, which are told neither the disk's pool nor its igroup. The LUN's tag has to tell, and is not
+        changed. If the tag does not tell the igroup, a map to any igroup is enough. Returns None if no LUN is
+        provably the volume's, and none is in use: an instance that is moved does not need it then.
         """
         return attaching.attach_anew(self._site, volume)
 
     def detach(self, volume: Volume) -> None:
-        """Take the volume's device off this node; none here is fine, one that is in use is an error.
+        """Take the volume's device off this node. No device is no error; a device that is in use is an error.
 
-        Where each node has a group of its own, the LUN is then taken out of this node's; that the filer cannot be
-        told is a warning, because the device is gone.
+        With an igroup per node, the LUN is then unmapped from this node's igroup. If the filer cannot be told,
+        that is only a warning, because the device is gone.
         """
         leaving.detach(self._site, volume)
 
     def take_down(self, name: str) -> None:
-        """As detach, for a volume that is removed: what the filer still has of it is another's affair."""
+        """Like ``detach``, for a volume that is removed. Does not ask the filer: another step handles the LUN."""
         leaving.take_down(self._site, name)
 
     def remove(self, volume: Volume) -> None:
-        """Remove the LUN, by force never; one that is gone already is fine."""
+        """Remove the LUN, never by force. A LUN that is gone already is no error."""
         leaving.remove(self._site, volume)
 
     def remove_left(self, volume: Volume, *, in_use: bool) -> None:
-        """Remove the LUN that Ganeti left, if it is provably this disk's; VolumeError names one that stays.
+        """Remove the LUN that Ganeti left, if it is provably this disk's. VolumeError names a LUN that stays.
 
         ``in_use``: its device may be in use on a node.
         """
         leaving.remove_left(self._site, volume, in_use=in_use)
 
     def grow(self, volume: Growth) -> None:
-        """Give the LUN ``volume.new_size`` bytes, and let this node see them if the device is here."""
+        """Give the LUN ``volume.new_size`` bytes, and let this node see the new size if the device is here."""
         changing.grow(self._site, volume)
 
     def snapshot(self, volume: Snapshot) -> None:
-        """Clone the LUN under the snapshot's name, at least as big as asked for, tagged and mapped."""
+        """Clone the LUN under the snapshot's name, with at least the size asked for, tagged and mapped."""
         snapshots.snapshot(self._site, volume)
 
     def setinfo(self, volume: Metadata) -> None:
-        """Keep Ganeti's text in the LUN's comment, beside our tag; a new volume is complete then."""
+        """Keep Ganeti's text in the LUN's comment, beside our tag. This completes a new volume."""
         changing.setinfo(self._site, volume)
 
     def open(self, volume: Opening) -> None:
-        """Let this node use the volume: alone if ``exclusive``, which takes the LUN away from every other node.
+        """Let this node use the volume. If ``exclusive``, unmap the LUN from every other node (fencing).
 
-        What a node that is cut off still writes does not reach the LUN then, nor ever after: it is mapped for
-        that node again only by a verb that runs there and finds nothing of it left. With one group for all nodes,
-        or without FENCING, there is nothing to do; except that a volume may have to move between groups.
+        Nothing that a fenced node still writes reaches the LUN after that: the LUN is mapped for that node again
+        only by a verb that runs there and finds nothing of it left. With one igroup for all nodes, or without
+        FENCING, there is nothing to do, except that a volume may have to move between igroups.
         """
         opening.open_volume(self._site, volume)
 
     def close(self, volume: Volume) -> None:
-        """Let this node not use the volume until it opens it again: no I/O waits for paths any more.
+        """Stop this node's use of the volume until it opens it again: I/O no longer waits for failed paths.
 
-        Neither unmaps nor takes anything down: Ganeti detaches later, or opens again.
+        Neither unmaps the LUN nor takes the device down: Ganeti detaches or opens the volume later.
         """
         opening.close(self._site, volume)
 
     def verify(self, verification: Verification) -> str:
-        """What a volume will find here and on the filer, a line a finding; ChecksFailed if a verb would fail."""
+        """Check this node and the filer, one line per finding. ChecksFailed if a verb would fail."""
         found = [*self._site.checks().run(verification.checks)]
         secrets = self._site.settings.secrets
         report = "\n".join(log.mask(log.printable(str(finding)), secrets) for finding in found)

@@ -1,4 +1,4 @@
-"""A LUN is destroyed only if it is ours, and if no stranger sees it."""
+"""Destroys a LUN only if it is ours, and if no foreign igroup has it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Removal:
-    """Removes LUNs from the filer, by force never."""
+    """Removes LUNs from the filer, never by force."""
 
     def __init__(self, array: Array, luns: Luns, igroups: Igroups) -> None:
         self._array = array
@@ -29,16 +29,16 @@ class Removal:
         self._igroups = igroups
 
     def destroy(self, lun: LunRef) -> bool:
-        """Unmap the LUN at this place from our groups and destroy it; False if there was none.
+        """Unmap the LUN at this place from our igroups and destroy it. False if there was none.
 
-        VolumeError if others see it, or if it may be another cluster's.
+        VolumeError if a foreign igroup has it, or if it may be another cluster's.
         """
         return self._destroy(lun, None)
 
     def destroy_elsewhere(self, lun: Lun) -> bool:
         """The same for a volume's LUN outside its own path.
 
-        It is marked first, so that it is found again when it is unmapped and its destruction fails.
+        The LUN is marked first, so that it is found again if it is unmapped and its destruction fails.
         """
         return self._destroy(lun, lun)
 
@@ -46,7 +46,7 @@ class Removal:
         maps = self._array.get_lun_map(lun)
         self._require_ours(lun, maps, elsewhere)
         if not maps:
-            # Asked before: a destruction that is repeated after a lost answer cannot tell.
+            # Ask before: a destruction that is repeated after a lost answer does not tell whether the LUN existed.
             found = self._array.get_luns(lun)
             if not found:
                 self._luns.require_complete(found)
@@ -60,7 +60,7 @@ class Removal:
         def left(now: Sequence[LunMap]) -> list[str]:
             self._require_ours(lun, now, elsewhere)
             groups = {mapping.igroup for mapping in now if mapping.uuid == uuid}
-            # This node's own last: its device is gone, and no other node can have taken what is its.
+            # This node's own igroups last: its device is gone, and no other node maps a LUN to them.
             return sorted(groups, key=lambda igroup: (igroup in self._igroups.mine, igroup))
 
         try:
@@ -71,17 +71,17 @@ class Removal:
         return True
 
     def _require_ours(self, lun: LunRef, maps: Sequence[LunMap], found: Lun | None) -> None:
-        """VolumeError if the LUN is mapped to a group that is not ours, or to a node outside this cluster."""
+        """VolumeError if the LUN is mapped to an igroup that is not ours, or to a node outside this cluster."""
         groups = sorted({mapping.igroup for mapping in maps})
         others = [igroup for igroup in groups if not self._igroups.are_known(igroup)]
         if others:
-            raise VolumeError(f"its LUN is mapped to {', '.join(others)} too; it stays until it is unmapped there")
+            raise VolumeError(f"its LUN is also mapped to {', '.join(others)}; to remove it, unmap it there first")
         strange = self._igroups.strange(groups)
         if strange:
             require_own_cluster(self._igroups, found or self._luns.at(lun), strange)
 
     def _destroy_unmapped(self, lun: LunRef) -> None:
-        """Destroy the LUN with this uuid; before the request is repeated, it is looked what is there."""
+        """Destroy the LUN with this uuid. Before a retry, look which LUN is at its path."""
         tries = self._array.tries()
         while True:
             try:
@@ -92,7 +92,7 @@ class Removal:
                 return
             found = self._array.get_luns(lun)
             if found and found[0].uuid != lun.uuid:
-                LOG.warning("%s is another LUN by now, which stays", lun.path)
+                LOG.warning("another LUN is at %s now; not removing it", lun.path)
                 return
             if not found:
                 self._luns.require_complete(found)

@@ -1,7 +1,7 @@
-"""What a verb is asked to do, as frozen records: one class a calling convention of Ganeti's.
+"""What a verb is asked to do: one frozen record for each of Ganeti's calling conventions.
 
-Checked against Ganeti's ``_ExtStorageEnvironment`` (3.0.2, extstorage.py): the disk's name and UUID come with
-every verb but ``snapshot``, which gets the name alone.
+Checked against Ganeti's ``_ExtStorageEnvironment`` (3.0.2, extstorage.py): every verb gets the disk's name and
+UUID, except ``snapshot``, which gets only the name.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-# The ext-params we take, by Ganeti's lower-case names (parameters.list says the same to Ganeti, which
-# checks disks' parameters against nothing): no other EXTP_* variable may ever reach a setting.
+# The ext-params that we accept, by Ganeti's lower-case names. parameters.list tells Ganeti the same, but Ganeti
+# does not check disks' parameters. No other EXTP_* variable may ever reach a setting.
 PARAMETERS = ("pool", "igroup", "lun_ostype", "lun_space_reservation")
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The ext-params of the disk that a verb is about; ``verify`` is told no more than that."""
+    """The ext-params of the disk that a verb is about. ``verify`` is told nothing else about a disk."""
 
     params: Mapping[str, str]
 
-    # Which ext-params the verb heeds. A disk whose lun_ostype was modified into nonsense long after its
-    # creation must still attach.
+    # The ext-params that the verb uses. A disk must still attach if its lun_ostype was set to nonsense long after
+    # its creation.
     heeds: ClassVar[tuple[str, ...]] = ("pool", "igroup")
 
 
 @dataclass(frozen=True)
 class Verification(Disk):
-    """What ``verify`` is to check: the ``usual``, unless its arguments name others."""
+    """The checks that ``verify`` runs: the ``usual`` ones, unless its arguments name others."""
 
     checks: tuple[str, ...]
 
@@ -37,13 +37,13 @@ class Verification(Disk):
         *("params", "config", "ganeti", "run", "initiator", "multipath", "udev", "lvm"),
         *("connection", "credentials", "pool", "igroup", "portals"),
     )
-    # Which only the cluster's master node can tell, and which a new volume does not depend on.
+    # Only the cluster's master node can check for orphans, and no new volume depends on that.
     known: ClassVar[tuple[str, ...]] = (*usual, "orphans")
 
 
 @dataclass(frozen=True)
 class Volume(Disk):
-    """A volume: what attach, detach, remove and close are told. ``uuid`` is Ganeti's for the disk."""
+    """A volume: what attach, detach, remove and close are told. ``uuid`` is Ganeti's UUID of the disk."""
 
     name: str
     uuid: str | None
@@ -51,7 +51,7 @@ class Volume(Disk):
 
 @dataclass(frozen=True)
 class Creation(Volume):
-    """A volume to be made, of ``size`` bytes. Here alone an unknown ext-param is an error."""
+    """A volume to create, of ``size`` bytes. Only here an unknown ext-param is an error."""
 
     size: int
 
@@ -60,7 +60,7 @@ class Creation(Volume):
 
 @dataclass(frozen=True)
 class Growth(Volume):
-    """A volume that Ganeti knows with ``size`` bytes and wants to have ``new_size`` bytes."""
+    """A volume that has ``size`` bytes according to Ganeti and is to have ``new_size`` bytes."""
 
     size: int
     new_size: int
@@ -68,7 +68,7 @@ class Growth(Volume):
 
 @dataclass(frozen=True)
 class Snapshot(Volume):
-    """A volume of which a clone named ``snapshot_name``, of ``snapshot_size`` bytes, is wanted."""
+    """A volume to clone under the name ``snapshot_name``, with ``snapshot_size`` bytes."""
 
     snapshot_name: str
     snapshot_size: int
@@ -76,13 +76,13 @@ class Snapshot(Volume):
 
 @dataclass(frozen=True)
 class Metadata(Volume):
-    """A volume and the text that Ganeti wants to be kept with it."""
+    """A volume, and the text that Ganeti wants to keep with it."""
 
     metadata: str
 
 
 @dataclass(frozen=True)
 class Opening(Volume):
-    """A volume about to be used, by this node alone if ``exclusive``."""
+    """A volume to open for use, by this node alone if ``exclusive``."""
 
     exclusive: bool

@@ -1,4 +1,4 @@
-"""What a verb works with, put together in ``assembly``."""
+"""The objects that a verb works with. ``assembly`` puts them together."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Site:
     """This node, its cluster and its filer, for one verb.
 
-    ``connect`` is the way to the filer, taken at the first use of ``array``, because many an attach needs none.
-    ``checks`` makes what verify runs.
+    ``connect`` connects to the filer at the first use of ``array``, because many attaches need no connection.
+    ``checks`` makes the checks that verify runs.
     """
 
     settings: Settings
@@ -45,34 +45,34 @@ class Site:
 
     @cached_property
     def array(self) -> Array:
-        """The filer; nothing is sent before its first call."""
+        """The filer. Nothing is sent before its first call."""
         return self.connect()
 
     @cached_property
     def luns(self) -> Luns:
-        """The volumes' LUNs on it."""
+        """The volumes' LUNs on the filer."""
         return Luns(self.array, self.settings, self.igroups, tag.cluster_word(self.cluster.name))
 
     @cached_property
     def removal(self) -> Removal:
-        """How LUNs are removed."""
+        """Removes LUNs."""
         return Removal(self.array, self.luns, self.igroups)
 
     @cached_property
     def making(self) -> Making:
-        """How LUNs are made."""
+        """Creates LUNs."""
         return Making(self.array, self.deadline, self.removal)
 
     @cached_property
     def masking(self) -> Masking:
-        """How LUNs are mapped."""
+        """Maps LUNs."""
         return Masking(self.array, self.settings, self.igroups, self.deadline)
 
     def masking_of(self, form: str) -> Masking:
-        """The same for a disk whose ext-param ``igroup`` is ``form``."""
+        """Maps the LUNs of a disk whose ext-param ``igroup`` is ``form``."""
         return Masking(self.array, self.settings, self.igroups.of_form(form), self.deadline)
 
     @cached_property
     def moving(self) -> Moving:
-        """How LUNs change their groups."""
+        """Moves LUNs between igroups."""
         return Moving(self.array, self.igroups, self.masking, self.deadline)

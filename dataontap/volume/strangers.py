@@ -1,7 +1,7 @@
-"""LUNs that a node outside this cluster may be using: those of a cluster that was restored elsewhere, or renamed.
+"""LUNs that a node outside this cluster may be using, because a cluster was restored elsewhere or renamed.
 
-Two clusters with one configuration have volumes of the same names, and perhaps the same filer. Neither may take
-the other's LUNs, or both run the same instance.
+Two clusters with the same configuration have volumes of the same names, and perhaps the same filer. Neither may
+take the other's LUNs: both would run the same instance.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ LOG = logging.getLogger(__name__)
 
 
 def require_own_cluster(igroups: Igroups, lun: Lun, strange: Iterable[str]) -> None:
-    """VolumeError if the LUN may be in use by one of the groups ``strange``, or is another cluster's.
+    """VolumeError if one of the igroups ``strange`` may be using the LUN, or if the LUN is another cluster's.
 
-    These are groups of nodes that are not in this cluster, to which the LUN is mapped. The filer is asked whether
-    their initiators are logged in.
+    The LUN is mapped to these igroups, whose nodes are not in this cluster. Asks the filer whether their
+    initiators are logged in.
     """
     mark = tag.find(lun.comment)
     told = mark.cluster if mark else tag.UNKNOWN
     for igroup in strange:
         way_out = f"lun mapping delete -igroup {igroup}"
         LOG.warning(
-            "the LUN is mapped to %s, of no node of this cluster, and its tag names %s; if it is not in use there:"
-            " %s -path %s",
+            "the LUN is mapped to %s, the igroup of a node outside this cluster, and its tag names the cluster %s;"
+            " if it is not in use there: %s -path %s",
             igroup,
             told,
             way_out,
@@ -48,5 +48,5 @@ def _may_be_logged_in(igroups: Igroups, igroup: str) -> bool:
     try:
         return igroups.logged_in(igroup)
     except OntapError as error:
-        LOG.warning("whether %s is logged in cannot be told: %s", igroup, error)
+        LOG.warning("cannot tell whether %s is logged in: %s", igroup, error)
         return True

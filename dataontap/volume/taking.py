@@ -1,6 +1,4 @@
-"""Taking a LUN away from other nodes' groups: a decision on maps read just before, made anew before each
-repetition.
-"""
+"""Takes a LUN away from other nodes' igroups. Before each request and each retry it decides on fresh maps."""
 
 from __future__ import annotations
 
@@ -17,8 +15,10 @@ LOG = logging.getLogger(__name__)
 
 
 def not_alone() -> VolumeError:
-    """The reason to stop for a verb that has lost."""
-    return VolumeError("another node opens it at the same time; this one does not have it alone")
+    """The error of a verb that has lost the LUN to another node."""
+    return VolumeError(
+        "another node opens it at the same time: this node does not have it alone; see gnt-instance info"
+    )
 
 
 def take(
@@ -29,12 +29,12 @@ def take(
     *,
     done: set[str] | None = None,
 ) -> None:
-    """Unmap the LUN from the groups that ``left`` names by its maps, one after the other, until it names none.
+    """Unmap the LUN from the igroups that ``left`` names for its maps, one after the other, until it names none.
 
-    ``maps`` are the LUN's as read just now. They are read again after each unmapping and before each repetition:
-    while a request waits, another node may have taken the LUN for itself, and ``left`` raises the reason to stop.
-    So no request is repeated by the transport. With ``done``, which gets the groups that the LUN was unmapped
-    from, they are read once more at the end; without it, not after the last group.
+    ``maps`` are the LUN's maps as read just now. They are read again after each unmapping and before each retry:
+    while a request waits, another node may take the LUN for itself, and then ``left`` raises the reason to stop.
+    So the transport retries no request. ``done`` collects the igroups that the LUN was unmapped from. With it, the
+    maps are read once more at the end; without it, they are not read after the last igroup.
     """
     tries = array.tries()
     while groups := left(maps):

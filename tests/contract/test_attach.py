@@ -186,7 +186,7 @@ def test_a_device_that_is_another_one_while_the_filer_is_away(attached: Node, si
     link.symlink_to(attached.device("/run/disk/127.0.0.1/vol1/w"))
     outcome = attached.script("attach", **VOLUME)
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert "its device is another one than when it was proven, and: 127.0.0.1:" in outcome.message
+    assert "its device is not the one proven before; the filer cannot be asked: 127.0.0.1:" in outcome.message
     link.unlink()
     link.symlink_to(mine)
     assert quick(attached.script("attach", **VOLUME))

@@ -260,7 +260,7 @@ class TestRemoval:
         ]
         assert not any(has(node, link) for node in nodes for link in (LINK, OTHER_LINK))
         assert luns(admin) == []
-        assert f"{PATH} was left by Ganeti and is removed" in nodes[0].log()
+        assert f"Ganeti left {PATH} behind; removing it" in nodes[0].log()
 
     def test_nothing_is_run_that_lies_where_it_begins(
         self, nodes: tuple[Node, Node], cluster: Cluster, hook: RunHook, tmp_path: Path
@@ -322,7 +322,7 @@ class TestRemoval:
         create(nodes[0], OTHER, OTHER_UUID)
         outcome = hook(nodes[0], "post-remove")
         assert outcome.status == 1
-        assert "disk 0: a LUN of its name in vol1 is not provably this" in outcome.stderr
+        assert "disk 0: a LUN of this name in vol1 is not provably this" in outcome.stderr
         assert luns(admin) == [PATH]
 
     def test_the_first_implementations_commands(

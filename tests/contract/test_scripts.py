@@ -309,7 +309,7 @@ class TestMessages:
         )
         admin.map_lun(lun_at(f"/vol/vol1/{self.NAME}"), "backup")
         node.configure()
-        assert self.message(node, "remove").startswith("its LUN is mapped to backup too; it stays until")
+        assert self.message(node, "remove").startswith("its LUN is also mapped to backup; to remove it, unmap")
 
     def test_nothing_gets_through_that_a_terminal_would_obey(self, node: Node) -> None:
         outcome = node.script("attach", VOL_NAME="a\x1b[2Jb")
@@ -353,7 +353,7 @@ class TestStaleDevices:
         assert node.script("remove", **CREATION).status == 0
         outcome = node.script("create", **CREATION)
         assert outcome.status == 1
-        assert "a device of this name is left here, of a LUN that is gone" in outcome.message
+        assert "a stale device of this name is here, whose LUN is gone" in outcome.message
         assert admin.get_lun_by_args(path="/vol/*") == []
 
 

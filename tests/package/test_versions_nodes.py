@@ -230,10 +230,10 @@ class TestARemovedInstance:
     @pytest.mark.parametrize(
         ("versions", "calls", "message"),
         [
-            ((NOW, EARLIER), "T+ Ta To Ti", "not provably this cluster's disk; it stays"),
+            ((NOW, EARLIER), "T+ Ta To Ti", "not provably this cluster's disk; it was not removed"),
             ((NOW, EARLIER), "T+ Ta To Ti Pa Po", None),
             ((NOW, EARLIER), "P+ Pa Po Pi Ta", None),
-            ((NOW, EARLIER), "P+ Pa Po Pi Ta Ti", "not provably this cluster's disk; it stays"),
+            ((NOW, EARLIER), "P+ Pa Po Pi Ta Ti", "not provably this cluster's disk; it was not removed"),
             ((EARLIER, NOW), "P+ Pa Po Pi Ta", "is still there and not tagged as this cluster's disk; it stays"),
             ((EARLIER, NOW), "P+ Pa Po Pi", None),
         ],
@@ -313,7 +313,7 @@ class TestALunThatIsNotInItsDisksPool:
         for verb in ("attach", "open"):
             outcome = astray.first.script(verb, VOL_OPEN_EXCLUSIVE="True")
             assert outcome.message == (
-                f"dataontap: {verb} {NAME}: there is no LUN in vol1, that in vol2 may be a copy; "
+                f"dataontap: {verb} {NAME}: there is no LUN in vol1; the LUN in vol2 may be a copy; "
                 "if it is the disk's: gnt-instance modify --disk N:pool=vol2 INSTANCE"
             )
         assert astray.first.script("remove").status == 0

@@ -295,7 +295,7 @@ SCENARIOS = (
         _REMOVE,
         before={PATH: WHOLE._replace(groups=(FOREIGN_GROUP, GROUP))},
         after={PATH: WHOLE._replace(groups=(FOREIGN_GROUP, GROUP))},
-        refusal=f"mapped to {FOREIGN_GROUP} too",
+        refusal=f"also mapped to {FOREIGN_GROUP}",
     ),
     Scenario("verify", script("verify"), answers=True),
     Scenario("pre-migrate", hook("pre-migrate"), before=_HERE, after=_HERE, shown=PATH),

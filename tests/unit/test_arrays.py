@@ -103,7 +103,7 @@ def test_a_migration(stage: Stage) -> None:
     stage.provider.open(EXCLUSIVE)
     assert groups(stage) == [NODE2]
     stage.become("node1.example")
-    with pytest.raises(VolumeError, match="this one does not have it alone"):
+    with pytest.raises(VolumeError, match="this node does not have it alone"):
         stage.site.masking.exclude_others(
             lun(stage), array(stage).get_lun_map(lun(stage)), lambda place: lun(stage)
         )
@@ -129,7 +129,7 @@ def test_a_lun_that_others_see_stays(stage: Stage) -> None:
     make(stage)
     array(stage).create_igroup("backup", "iscsi", "linux")
     array(stage).map_lun(lun(stage), "backup", 3)
-    with pytest.raises(VolumeError, match="its LUN is mapped to backup too; it stays until it is unmapped there"):
+    with pytest.raises(VolumeError, match="its LUN is also mapped to backup; to remove it, unmap it there first"):
         stage.provider.remove(VOLUME)
     assert groups(stage) == ["backup", NODE1]
 

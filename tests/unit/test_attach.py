@@ -22,7 +22,7 @@ class TestAttach:
         """POOL was right when its device came."""
         created.ask("lun-destroy", {"path": PATH, "force": True})
         with pytest.raises(
-            VolumeError, match="^there is no LUN of this name in vol1; its device is here: was it del"
+            VolumeError, match="^there is no LUN of this name in vol1; its device is here: was the LUN del"
         ):
             created.provider.setinfo(Metadata({}, "v", "u-1", "x"))
 

@@ -77,12 +77,14 @@ class TestACopyElsewhere:
         for _ in range(2):
             copied.provider.remove(VOLUME)
         assert copied.paths == [ELSEWHERE]
-        assert "/vol/vol2/v is a copy: its tag was written for another LUN; it is left alone" in caplog.text
+        assert "/vol/vol2/v is a copy: its tag was written for another LUN; ignoring it" in caplog.text
 
     @every_verb
     def test_serves_no_verb(self, orphaned: Stage, verb: Verb) -> None:
         before = orphaned.filer.luns["svm1", ELSEWHERE]
-        with pytest.raises(VolumeError, match="no LUN in vol1, that in vol2 is a copy; if it is the disk's: gnt"):
+        with pytest.raises(
+            VolumeError, match="no LUN in vol1; the LUN in vol2 is a copy; if it is the disk's: gnt"
+        ):
             verb(orphaned.provider)
         assert orphaned.filer.luns["svm1", ELSEWHERE] == before
 
@@ -141,7 +143,7 @@ class TestACopyAtItsOwnPath:
     @every_verb
     def test_is_refused_beside_its_original(self, there: Stage, verb: Verb) -> None:
         before = dict(there.filer.luns)
-        with pytest.raises(VolumeError, match="its LUN in vol2 is a copy of that in vol1: remove or rename"):
+        with pytest.raises(VolumeError, match="its LUN in vol2 is a copy of the LUN in vol1: remove or rename"):
             verb(there.provider)
         assert dict(there.filer.luns) == before
 
@@ -198,7 +200,7 @@ class TestWithoutASerialNumber:
         assert old.provider.attach(VOLUME)
         old.wire.lose("lun-set-comment", after=False)
         old.host.devices.clear()
-        with pytest.raises(VolumeError, match="; its LUN, which is not in its disk's pool, needs a tag$"):
+        with pytest.raises(VolumeError, match="; its LUN is not in its disk's pool, so it needs a tag$"):
             old.provider.attach(VOLUME)
 
     def test_at_its_own_path_it_is_not(self, old: Stage) -> None:
@@ -210,7 +212,7 @@ class TestWithoutASerialNumber:
         stop(old)
         old.options["POOL"] = "vol2"
         before = dict(old.filer.luns)
-        with pytest.raises(VolumeError, match="that in vol1 may be a copy; .* modify --disk N:pool=vol1 INSTANCE"):
+        with pytest.raises(VolumeError, match="LUN in vol1 may be a copy; .* modify --disk N:pool=vol1 INSTANCE"):
             verb(old.provider)
         old.provider.remove(VOLUME)
         assert dict(old.filer.luns) == before
@@ -227,7 +229,7 @@ class TestWithoutASerialNumber:
         old.options["POOL"] = "vol2"
         old.ask("igroup-create", {"initiator-group-name": "esx", "initiator-group-type": "iscsi"})
         old.ask("lun-map", {"path": PATH, "initiator-group": "esx"})
-        with pytest.raises(VolumeError, match="that in vol1 may be a copy"):
+        with pytest.raises(VolumeError, match="the LUN in vol1 may be a copy"):
             old.provider.attach(VOLUME)
         old.provider.remove(VOLUME)
         assert old.paths == [PATH]
@@ -278,7 +280,7 @@ class TestHooks:
         copied.ask("lun-set-comment", {"path": PATH, "comment": OLD})
         assert copied.provider.attach_anew(VOLUME) is None
         assert (copied.groups(PATH), copied.groups(ELSEWHERE)) == ([], [])
-        assert "v is not attached before the move: /vol/vol1/v is in use nowhere, and its tag" in caplog.text
+        assert "v is not attached before the move: /vol/vol1/v is not in use, and its tag" in caplog.text
 
     def test_a_proven_one_of_another_disk_is_not_taken(self, made: Stage) -> None:
         stop(made)
@@ -324,7 +326,7 @@ class TestSnapshots:
         made.filer.clones_keep_comment = inherits
         (source,) = made.client.get_lun_by_args(path="/vol/vol1/v")
         made.client.clone_lun(source, lun_at("/vol/vol1/v.snap"))
-        with pytest.raises(VolumeError, match="there is a LUN of its name in vol1, no snapshot of"):
+        with pytest.raises(VolumeError, match="the LUN of the snapshot's name in vol1 is no snapshot of"):
             made.provider.snapshot(SNAPSHOT)
 
 
@@ -339,7 +341,9 @@ class TestAnswersThatLackAVolume:
 
     @every_verb
     def test_is_no_proof_that_there_is_no_lun(self, lacking: Stage, verb: Verb) -> None:
-        with pytest.raises(OntapError, match=r"volume vol1 .*Volume is offline \(errno 13042\); so whether"):
+        with pytest.raises(
+            OntapError, match=r"volume vol1 .*Volume is offline \(errno 13042\); cannot tell whether"
+        ):
             verb(lacking.provider)
 
     def test_removes_nothing_and_says_so(self, lacking: Stage) -> None:
@@ -381,13 +385,13 @@ class TestAnswersThatLackAVolume:
         stage.wire.lack("lun-get-iter", "vol2", "Volume is offline")
         stage.provider.create(CREATION)
         assert stage.paths == [PATH]
-        assert "whether there is a LUN of this name already is not quite certain: volume vol2" in caplog.text
+        assert "cannot tell for certain whether a LUN of this name exists: volume vol2" in caplog.text
 
     def test_a_lost_creation_is_not_taken_for_undone(self, stage: Stage) -> None:
         stage.wire.lose("lun-create-by-size", after=True, error=RESET)
         lack = lambda: stage.wire.lack("lun-get-iter", "vol1", "Volume is offline")  # noqa: E731
         stage.wire.meanwhile("lun-create-by-size", lack)
-        with pytest.raises(VolumeError, match="^volume vol1 .*; whether its LUN was made in vol1 is not known"):
+        with pytest.raises(VolumeError, match="^volume vol1 .*; cannot tell whether its LUN was created in vol1"):
             stage.provider.create(CREATION)
 
     def test_a_living_device_goes_on(self, made: Stage) -> None:

@@ -91,7 +91,7 @@ class TestCreate:
         stage.wire.lose("lun-create-by-size", after=False, error=RESET)
         stage.wire.meanwhile("lun-create-by-size", lambda: stage.ask("lun-create-by-size", others))
         with pytest.raises(
-            VolumeError, match="reset by peer; a LUN of this name in vol1 is not provably ours, and stays$"
+            VolumeError, match="reset by peer; a LUN of this name in vol1 is not provably ours; see its comment$"
         ):
             stage.provider.create(CREATION)
         assert stage.comment(PATH) == others["comment"]
@@ -127,7 +127,7 @@ class TestCreate:
         )
         with pytest.raises(
             VolumeError,
-            match="^.* is not trusted; whether its LUN was made in vol1 is not known: look on the filer$",
+            match="^.* is not trusted; cannot tell whether its LUN was created in vol1: look on the filer$",
         ):
             stage.provider.create(CREATION)
 
@@ -229,7 +229,7 @@ class TestCreate:
         created.options["ISCSI_DETACH_COMMANDS"] = ()
         created.ask("lun-unmap", {"path": PATH, "initiator-group": "ganeti"})
         created.ask("lun-destroy", {"path": PATH})
-        with pytest.raises(VolumeError, match="a device of this name is left here"):
+        with pytest.raises(VolumeError, match="a stale device of this name is here"):
             created.provider.create(CREATION)
         assert created.paths == []
 

@@ -63,7 +63,7 @@ class TestFencing:
         shared.ask("lun-map", {"path": PATH, "initiator-group": "backup"})
         shared.provider.open(EXCLUSIVE)
         assert shared.groups(PATH) == ["backup", NODE2]
-        assert f"{PATH} is mapped to backup too, which is not ours" in caplog.text
+        assert f"{PATH} is also mapped to backup, which is not ours" in caplog.text
 
     def test_open_maps_what_was_taken_away(self, shared: Stage) -> None:
         shared.provider.open(EXCLUSIVE)

@@ -167,7 +167,7 @@ class TestIgroup:
     def test_absent(self, stage: Stage) -> None:
         stage.options["IGROUP"] = "nobody"
         assert the_failure(stage, "igroup") == (
-            "igroup: FAILED: IGROUP: the SVM has no initiator group 'nobody'; "
+            "igroup: FAILED: IGROUP: the SVM has no igroup 'nobody'; "
             "lun igroup create -igroup nobody -protocol iscsi -ostype linux"
         )
 
@@ -185,7 +185,7 @@ class TestIgroup:
 
     def test_of_the_other_protocol(self, stage: Stage) -> None:
         stage.options["STORAGE_PROTOCOL"] = "fc"
-        assert "IGROUP: ganeti is a group for iscsi, not for fcp" in the_failure(stage, "igroup")
+        assert "IGROUP: ganeti is an igroup for iscsi, not for fcp" in the_failure(stage, "igroup")
 
     def test_others_may_be_in_it(self, stage: Stage) -> None:
         stage.ask("igroup-add", {"initiator-group-name": "ganeti", "initiator": "iqn.1993-08.org.debian:01:x"})

@@ -210,7 +210,7 @@ class TestPostRemove:
     def test_a_lun_that_is_not_provably_ours_stays(self, made: Stage, comment: str) -> None:
         comment = comment.format(serial=made.tag("/vol/vol1/b").rpartition(":")[2])
         made.ask("lun-set-comment", {"path": "/vol/vol1/b", "comment": comment})
-        with pytest.raises(VolumeError, match=r"^disk 1: a LUN of its name in vol1 is not provably this"):
+        with pytest.raises(VolumeError, match=r"^disk 1: a LUN of this name in vol1 is not provably this"):
             act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol1/b"]
         assert made.groups("/vol/vol1/b") == ["ganeti"]
@@ -225,7 +225,7 @@ class TestPostRemove:
     def test_a_lun_that_others_see_stays(self, made: Stage) -> None:
         made.ask("igroup-create", {"initiator-group-name": "other", "initiator-group-type": "iscsi"})
         made.ask("lun-map", {"path": "/vol/vol1/a", "initiator-group": "other"})
-        with pytest.raises(VolumeError, match=r"^disk 0: .* mapped to other too"):
+        with pytest.raises(VolumeError, match=r"^disk 0: .* also mapped to other"):
             act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol1/a"]
 
@@ -237,7 +237,7 @@ class TestPostRemove:
     def test_luns_stay_when_no_node_could_be_asked(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
         before = made.paths
         with pytest.raises(
-            VolumeError, match=r"^disk 0: its LUN in vol1 stays: its device may be in use on a node"
+            VolumeError, match=r"^disk 0: its LUN in vol1 was not removed: its device may be in use on a node"
         ):
             act(post_remove, CALL, made, Programs(CommandError("gnt-cluster failed with status 1: no master")))
         assert made.paths == before
@@ -246,7 +246,7 @@ class TestPostRemove:
     def test_luns_stay_when_a_node_fails_without_saying_which(self, made: Stage) -> None:
         said = "-" * 48 + "\nnode: n2\ndataontap: cleanup 3 volumes: /etc/ganeti/x.conf: no\nreturn code = 1\n"
         before = made.paths
-        with pytest.raises(VolumeError, match="disk 2: its LUN in vol1 stays"):
+        with pytest.raises(VolumeError, match="disk 2: its LUN in vol1 was not removed"):
             act(post_remove, CALL, made, Programs(said))
         assert made.paths == before
 
@@ -259,11 +259,11 @@ class TestPostRemove:
         for _ in range(2):
             act(post_remove, CALL, made)
         assert made.paths == ["/vol/vol2/b"]
-        assert "/vol/vol2/b is a copy of a LUN of the removed disk; it stays" in caplog.text
+        assert "/vol/vol2/b is a copy of a LUN of the removed disk; not removing it" in caplog.text
 
     def test_a_disk_that_a_node_uses_stays(self, made: Stage) -> None:
         said = "node: node3\ndataontap: cleanup b: /dev/x is in use by process 1 (qemu)\nreturn code = 1\n"
-        with pytest.raises(VolumeError, match=r"^disk 1: .* stays: its device may be in use on a node"):
+        with pytest.raises(VolumeError, match=r"^disk 1: .* was not removed: its device may be in use on a node"):
             act(post_remove, CALL, made, Programs(said))
         assert made.paths == ["/vol/vol1/b"]
 

@@ -54,7 +54,7 @@ class TestLife:
     def test_remove_spares_what_a_stranger_sees(self, made: Stage) -> None:
         made.ask("igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"})
         made.ask("lun-map", {"path": PATH, "initiator-group": "backup"})
-        with pytest.raises(VolumeError, match="its LUN is mapped to backup too"):
+        with pytest.raises(VolumeError, match="its LUN is also mapped to backup"):
             made.provider.remove(VOLUME)
         assert made.groups(PATH) == ["backup", NODE1]
 

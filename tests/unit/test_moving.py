@@ -43,7 +43,7 @@ class TestMoving:
     def test_a_map_that_is_refused_puts_the_old_one_back(self, fixed: Stage) -> None:
         before = fixed.filer.luns["svm1", PATH].maps
         fixed.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "fcp"})
-        with pytest.raises(VolumeError, match="is a group for fcp"):
+        with pytest.raises(VolumeError, match="is an igroup for fcp"):
             fixed.provider.open(EXCLUSIVE)
         assert fixed.filer.luns["svm1", PATH].maps == before
 

@@ -61,7 +61,7 @@ def test_all_is_well(stage: Stage) -> None:
 class TestConfig:
     def test_no_encryption(self, stage: Stage) -> None:
         stage.options["TRANSPORT_TYPE"] = "http"
-        assert "everybody on the way can read the password" in the_warning(stage, "config")
+        assert "any machine on the way can read the password" in the_warning(stage, "config")
 
     def test_no_certificate_is_asked_for(self, stage: Stage) -> None:
         stage.options["VERIFY_CERT"] = False
@@ -305,7 +305,7 @@ class TestLvm:
         open_to_all.options["LUN_DEVICE_PATH_FORMAT"] = names
         assert "r|" not in the_warning(open_to_all, "lvm")
 
-    @pytest.mark.parametrize(("multipath", "line"), [(True, "lvm: fine"), (False, "lvm: warning: LVM looks")])
+    @pytest.mark.parametrize(("multipath", "line"), [(True, "lvm: fine"), (False, "lvm: warning: LVM reads")])
     def test_disks_have_other_names_than_maps(self, stage: Stage, multipath: bool, line: str) -> None:
         said = stage.healthy.answers["lvmconfig"]
         stage.healthy.answers["lvmconfig"] = said.replace('"r|^/dev/disk/|"', '"a|^/dev/sd|", "r|.*|"')
@@ -317,7 +317,7 @@ class TestLvm:
         open_to_all.healthy.answers["lvmconfig"] = said.replace('\tfilter=["a|.*|"]', '\tfilter=["r|.*|"]')
         assert told(open_to_all, "lvm") == ["lvm: fine"]
 
-    @pytest.mark.parametrize(("there", "line"), [(True, "lvm: fine"), (False, "lvm: warning: LVM looks")])
+    @pytest.mark.parametrize(("there", "line"), [(True, "lvm: fine"), (False, "lvm: warning: LVM reads")])
     def test_a_list_of_devices(self, open_to_all: Stage, there: bool, line: str) -> None:
         said = open_to_all.healthy.answers["lvmconfig"]
         open_to_all.healthy.answers["lvmconfig"] = said.replace("use_devicesfile=0", "use_devicesfile=1")

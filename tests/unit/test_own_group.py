@@ -65,13 +65,13 @@ class TestGroups:
     def test_one_of_another_protocol_is_refused(self, stage: Stage) -> None:
         stage.ask("igroup-create", {"initiator-group-name": NODE1, "initiator-group-type": "fcp"})
         with pytest.raises(
-            VolumeError, match=f"^IGROUP: {NODE1} is a group for fcp, not for iscsi; see STORAGE_PROTOCOL$"
+            VolumeError, match=f"^IGROUP: {NODE1} is an igroup for fcp, not for iscsi; see STORAGE_PROTOCOL$"
         ):
             stage.provider.create(CREATION)
 
     def test_a_name_that_gets_too_long(self, stage: Stage) -> None:
         stage.become("n" * 95)
-        with pytest.raises(ConfigError, match="has more than the 96 characters that ONTAP takes"):
+        with pytest.raises(ConfigError, match="IGROUP: longer than the 96 characters that ONTAP allows: "):
             stage.provider.create(CREATION)
 
     def test_an_initiator_that_is_missing_is_added(self, stage: Stage) -> None:

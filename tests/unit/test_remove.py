@@ -35,7 +35,9 @@ class TestRemove:
     def test_a_lun_that_others_see_stays_and_stays_ours(self, created: Stage) -> None:
         created.ask("igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"})
         created.ask("lun-map", {"path": PATH, "initiator-group": "backup"})
-        with pytest.raises(VolumeError, match="is mapped to backup too; it stays until it is unmapped there"):
+        with pytest.raises(
+            VolumeError, match="its LUN is also mapped to backup; to remove it, unmap it there first"
+        ):
             created.provider.remove(VOLUME)
         assert created.groups(PATH) == ["backup", "ganeti"]
 
@@ -54,7 +56,7 @@ class TestRemove:
         stage.options["IGROUP"] = "g-{node}"  # where an unmapped LUN may be a volume in another pool
         stage.provider.remove(VOLUME)
         assert stage.paths == ["/vol/copy/v"]
-        with pytest.raises(VolumeError, match="there is no LUN in vol1, that in copy may be a copy"):
+        with pytest.raises(VolumeError, match="there is no LUN in vol1; the LUN in copy may be a copy"):
             stage.provider.attach(VOLUME)
 
     def test_in_another_pool_after_an_answer_was_lost_in_its_own(self, created: Stage) -> None:
@@ -82,7 +84,7 @@ class TestRemove:
         for _ in range(2):
             created.provider.remove(VOLUME)
         assert created.paths == ["/vol/vol2/v"]
-        assert "/vol/vol2/v has this name, too, but nothing proves that it is the volume" in caplog.text
+        assert "/vol/vol2/v has this name, but nothing proves that it is the volume" in caplog.text
 
     def test_searches_allowed_pools_only(self, created: Stage) -> None:
         created.options.update(POOL="vol2", POOL_NAME_SEARCH_PATTERN="vol2")

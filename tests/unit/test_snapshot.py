@@ -43,14 +43,16 @@ class TestSnapshot:
     def test_replaces_nothing_else(self, created: Stage) -> None:
         created.ask("lun-create-by-size", {"path": "/vol/vol1/v.snap", "size": 64 * MIB, "comment": TAG})
         before = created.filer.luns["svm1", "/vol/vol1/v.snap"]
-        with pytest.raises(VolumeError, match="there is a LUN of its name in vol1, no snapshot of this volume"):
+        with pytest.raises(
+            VolumeError, match="the LUN of the snapshot's name in vol1 is no snapshot of this volume"
+        ):
             created.provider.snapshot(SNAPSHOT)
         assert created.filer.luns["svm1", "/vol/vol1/v.snap"] == before
 
     def test_a_clone_of_another_name_is_never_replaced(self, created: Stage) -> None:
         other = Snapshot({}, "v", None, "keep", 64 * MIB)
         created.provider.snapshot(other)
-        with pytest.raises(VolumeError, match="in vol1, no snapshot of this volume"):
+        with pytest.raises(VolumeError, match="in vol1 is no snapshot of this volume"):
             created.provider.snapshot(other)
 
     def test_takes_nobody_elses_lun_for_its_clone_after_a_lost_answer(self, created: Stage) -> None:
@@ -58,7 +60,9 @@ class TestSnapshot:
         for error in (RESET, TransportError("timed out")):
             created.wire.lose("clone-create", after=False, error=error)
             created.wire.meanwhile("clone-create", lambda: created.ask("lun-create-by-size", others))
-            with pytest.raises(VolumeError, match="a LUN of this name in vol1 is not provably ours, and stays$"):
+            with pytest.raises(
+                VolumeError, match="a LUN of this name in vol1 is not provably ours; see its comment$"
+            ):
                 created.provider.snapshot(SNAPSHOT)
             assert created.filer.luns["svm1", "/vol/vol1/v.snap"].size == 32 * MIB
             created.ask("lun-destroy", {"path": "/vol/vol1/v.snap"})
@@ -66,7 +70,7 @@ class TestSnapshot:
     def test_an_old_clone_in_another_pool_would_be_taken_for_it(self, created: Stage) -> None:
         created.options["POOL"] = "vol2"
         created.ask("lun-create-by-size", {"path": "/vol/vol2/v.snap", "size": 64 * MIB})
-        with pytest.raises(VolumeError, match="there is a LUN of its name in vol2, another pool"):
+        with pytest.raises(VolumeError, match="the snapshot's name has a LUN in vol2, another pool"):
             created.provider.snapshot(SNAPSHOT)
         assert created.paths == [PATH, "/vol/vol2/v.snap"]
 

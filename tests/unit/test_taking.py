@@ -110,7 +110,7 @@ class TestRemove:
         shared.wire.lose("lun-unmap", after=False, error=BUSY)
         esx: dict[str, object] = {"path": PATH, "initiator-group": "esx"}
         shared.wire.meanwhile("lun-unmap", lambda: shared.ask("lun-map", esx))
-        with pytest.raises(VolumeError, match="its LUN is mapped to esx too; it stays"):
+        with pytest.raises(VolumeError, match="its LUN is also mapped to esx; to remove it, unmap"):
             shared.provider.remove(VOLUME)
         assert shared.groups(PATH) == ["esx", NODE1, NODE2, NODE3]
 
@@ -131,7 +131,7 @@ class TestRemove:
         )
         shared.provider.remove(VOLUME)
         assert shared.filer.luns["svm1", PATH].size == 32 * MIB
-        assert "/vol/vol1/v is another LUN by now, which stays" in caplog.text
+        assert "another LUN is at /vol/vol1/v now; not removing it" in caplog.text
 
     def test_another_removal_was_faster(self, shared: Stage) -> None:
         def be_faster() -> None:

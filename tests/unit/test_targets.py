@@ -106,10 +106,10 @@ class Liar(CmodeClient):
 
 FINE = IscsiPortal("192.0.2.1", 3260, 1028, enabled=True)
 ODD = [
-    (replace(FINE, address="-rf"), "'-rf' is no IP address"),
-    (replace(FINE, address=""), "'' is no IP address"),
-    (replace(FINE, address="0.0.0.0"), "'0.0.0.0' is no address of a portal"),
-    (replace(FINE, address="fe80::1%a\nb"), r"'fe80::1%a\\nb' is no address of a portal"),
+    (replace(FINE, address="-rf"), "'-rf' is not an IP address"),
+    (replace(FINE, address=""), "'' is not an IP address"),
+    (replace(FINE, address="0.0.0.0"), "'0.0.0.0' cannot be a portal's address"),
+    (replace(FINE, address="fe80::1%a\nb"), r"'fe80::1%a\\nb' cannot be a portal's address"),
     (replace(FINE, port=0), "192.0.2.1 has no TCP port"),
     (replace(FINE, tag=0), "192.0.2.1 has no portal group tag"),
     (replace(FINE, enabled=False), "'192.0.2.1' is disabled"),
@@ -120,7 +120,7 @@ ODD = [
     ("name", "portals", "problem"),
     [
         (None, [FINE], "the SVM has no iSCSI service"),
-        ("iqn.a/../../etc", [FINE], "names an iSCSI target that is none: 'iqn.a/../../etc'"),
+        ("iqn.a/../../etc", [FINE], "name of its iSCSI target is not valid: 'iqn.a/../../etc'"),
         ("iqn.a", [], "^the filer has no usable iSCSI portal; see vserver iscsi interface show$"),
         *(("iqn.a", [odd], f"^the filer has no usable iSCSI portal: {problem};") for odd, problem in ODD),
     ],
@@ -147,7 +147,7 @@ def test_an_odd_portal_is_left_out(
     found = [odd, other, replace(other, address="2001:DB8:0::2")]
     Seat(Liar("iqn.a", found), IscsiTarget(initiator, Cache("target", directory=str(tmp_path)))).connect()
     assert initiator.told == [Target("iqn.a", (Portal("2001:db8::2", 3260, 1028),))]
-    assert re.search(f"an iSCSI interface of the filer is left out: {problem}", caplog.text)
+    assert re.search(f"ignoring an iSCSI interface of the filer: {problem}", caplog.text)
 
 
 def test_a_portal_that_the_filer_describes_by_halves() -> None:

@@ -19,7 +19,7 @@ class TestVerify:
             ({"POOL": "nowhere"}, "pool: POOL: the SVM has no volume 'nowhere'; see volume show"),
             (
                 {"IGROUP": "nobody"},
-                "igroup: IGROUP: the SVM has no initiator group 'nobody'; "
+                "igroup: IGROUP: the SVM has no igroup 'nobody'; "
                 "lun igroup create -igroup nobody -protocol iscsi -ostype linux",
             ),
         ],

@@ -1,1 +1,1 @@
-"""What each verb does: what it asks the filer, what it asks the node, in which order. Only here the two meet."""
+"""The steps of each verb: what it asks the filer and the node, in which order. Only verbs use both sides."""

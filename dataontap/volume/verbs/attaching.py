@@ -1,4 +1,4 @@
-"""A volume's device is here, or comes."""
+"""Attaches a volume: finds its device on this node, or brings it up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def attach(site: Site, volume: Volume) -> str:
             return proven
         device = site.devices.find(name)
         if device is not None and site.records.is_closed(name):
-            return device  # only to be detached, or opened again
+            return device  # a closed volume will only be detached, or opened again
         try:
             with _on_record(site, name):
                 lun = online(existing(site, name))
@@ -55,22 +55,24 @@ def attach_anew(site: Site, volume: Volume) -> str | None:
 
 
 def _kept(site: Site, lun: Lun, device: str) -> str:
-    """The device, from now on on record as the volume's."""
+    """Record the device as the volume's, and return it."""
     site.devices.proof.warn_if_protected(device)
     site.records.keep(lun.name, device, noted(lun))
     return device
 
 
 def _without_the_filer(site: Site, name: str, error: DataOntapError) -> str:
-    """The device that is here although the filer cannot be asked; raises ``error`` if there is none.
+    """The device that is here although the filer cannot be asked. Raises ``error`` if there is none.
 
-    An instance must start and stop while only the filer's management is away.
+    An instance must be able to start and stop while only the filer's management is down.
     """
-    found = site.devices.find(name)  # a left-over may have been taken down meanwhile
+    found = site.devices.find(name)  # again: a stale device may have been taken down meanwhile
     if found is None:
         raise error
     if site.records.contradict(name, found):
-        raise DeviceError(f"its device is another one than when it was proven, and: {error}") from error
+        raise DeviceError(
+            f"its device is not the one proven before; the filer cannot be asked: {error}"
+        ) from error
     site.devices.proof.prove_alive(found)
     LOG.warning("%s is here, but the filer cannot be asked about it: %s", found, error)
     site.devices.proof.warn_if_protected(found)
@@ -79,7 +81,7 @@ def _without_the_filer(site: Site, name: str, error: DataOntapError) -> str:
 
 @contextlib.contextmanager
 def _on_record(site: Site, name: str) -> Iterator[None]:
-    """What shows that the record is wrong removes it."""
+    """Remove the volume's record if an error shows that it is wrong."""
     try:
         yield
     except (VolumeError, DeviceError):

@@ -1,4 +1,4 @@
-"""A volume's LUN gets another size, or Ganeti's words about it."""
+"""Changes a volume's LUN: its size (grow), or the text that Ganeti keeps with it (setinfo)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def grow(site: Site, volume: Growth) -> None:
         lun = existing(site, volume.name)
         size = lun.size
         if lun.size >= volume.new_size:
-            # Rounded up when it was made, or grown by a call whose answer was lost.
-            LOG.info("%s has %d bytes already, %d are asked for", lun.path, lun.size, volume.new_size)
+            # The filer rounded its size up at creation, or a grow call succeeded although its answer was lost.
+            LOG.info("%s already has %d bytes; %d are asked for", lun.path, lun.size, volume.new_size)
         else:
             size = site.array.do_direct_resize(lun, volume.new_size) or site.luns.at(lun).size
         device = site.devices.find(volume.name)
         if device is not None:
             site.records.forget(volume.name)
             site.devices.grow(volume.name, device, wanted(site, replace(lun, size=size)))
-            if site.devices.are_ours:  # proven by that
+            if site.devices.are_ours:  # devices.grow has proven it
                 site.records.keep(volume.name, device, noted(lun))
 
 

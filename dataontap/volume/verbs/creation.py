@@ -1,4 +1,4 @@
-"""A volume is made: by the verb create, and by what Ganeti runs after it until the volume is complete."""
+"""Creates a volume: the verb create, and the roll-back while Ganeti's further scripts complete the volume."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def create(site: Site, volume: Creation) -> None:
 
 
 def _make(site: Site, volume: Creation, place: LunRef, comment: str) -> Lun | None:
-    """The LUN, made for certain; None where nothing of it has to be known, because configured commands find it."""
+    """Create the LUN for certain. None if nothing about it need be known, because configured commands find it."""
 
     def is_ours(lun: Lun) -> bool:
         if site.array.comments_at_creation:
             return volume.uuid is not None and lun.comment == comment
-        # Nothing tells it from another yet, but it was not there a moment ago, and nothing was done with it.
+        # Nothing marks it as ours yet, but it did not exist a moment ago, and nothing was done with it.
         return not lun.comment and not lun.mapped and lun.size >= volume.size
 
     spec = LunSpec(site.settings.lun_ostype, site.settings.lun_space_reservation, comment)
@@ -62,7 +62,7 @@ def _make(site: Site, volume: Creation, place: LunRef, comment: str) -> Lun | No
     if made is not None or not site.devices.are_ours:
         return made
     with site.making.rolled_back(place):
-        return site.luns.at(place)  # the filer chose its serial number, and did not tell
+        return site.luns.at(place)  # the filer chose its serial number and did not return it
 
 
 def _mark(site: Site, volume: Creation) -> Tag:
@@ -71,34 +71,35 @@ def _mark(site: Site, volume: Creation) -> Tag:
 
 
 def clear_stale(site: Site, name: str) -> None:
-    """Make no LUN for a name that has a device here: a dead LUN's, which would be taken for the new one's.
+    """Take down a stale device of this name before a LUN is created: it would be taken for the new LUN's.
 
-    One that is not held is taken down. Scans bring each LUN of the group, also to nodes that did not ask.
+    Raises an error if the device is in use. A node may have a device that it never asked for, because a scan
+    brings up every LUN of the igroup.
     """
     if site.devices.find(name) is None:
         return
-    LOG.warning("a device of %s is left here, of a LUN that is gone; taking it down", name)
+    LOG.warning("a stale device of %s is here, whose LUN is gone; taking it down", name)
     take_down(site, name)
     if site.devices.find(name) is not None:
-        raise VolumeError("a device of this name is left here, of a LUN that is gone; see *_DETACH_COMMANDS")
+        raise VolumeError("a stale device of this name is here, whose LUN is gone; see *_DETACH_COMMANDS")
 
 
 def in_the_making(site: Site, name: str) -> AbstractContextManager[None]:
-    """While Ganeti makes a volume, a failure meanwhile takes the LUN away again; call with the volume's lock.
+    """Remove the LUN again if this block fails while Ganeti creates the volume. Call with the volume's lock held.
 
-    That takes four scripts: create, attach, open, setinfo. If one fails, Ganeti runs no other for the volume,
-    and forgets it (3.0.2, ganeti.backend.BlockdevCreate). A LUN that is mapped for another program's use stays:
-    that is not Ganeti's creation.
+    A creation runs four scripts: create, attach, open, setinfo. If one fails, Ganeti runs no other script for the
+    volume and forgets it (3.0.2, ganeti.backend.BlockdevCreate). A LUN that is mapped for another program's use
+    stays, because it is not part of Ganeti's creation.
     """
     if not site.records.is_new(name):
         return contextlib.nullcontext()
     place = site.luns.own(name)
 
     def release() -> None:
-        site.records.finish(name)  # first: what is left after this may be in use one day
+        site.records.finish(name)  # first: a LUN that stays because of an error below may be in use later
         others = {mapping.igroup for mapping in site.array.get_lun_map(place)} - site.igroups.mine
         if others:
-            raise VolumeError(f"it is mapped to {', '.join(sorted(others))}")
+            raise VolumeError(f"its LUN is also mapped to {', '.join(sorted(others))}")
         take_down(site, name)
 
     return site.making.rolled_back(place, release)

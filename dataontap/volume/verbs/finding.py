@@ -1,4 +1,4 @@
-"""The volume's LUN as the filer has it now, and what is noted of it on this node."""
+"""Finds the volume's LUN: on the filer, or in this node's record."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 
 def existing(site: Site, name: str) -> Lun:
-    """The volume's LUN. VolumeError where there is none, which a device of it here tells from a wrong POOL."""
+    """The volume's LUN. VolumeError if there is none; a device here shows that POOL is not the reason."""
     try:
         return site.luns.existing(name)
     except NoLun:
         if site.devices.find(name) is None:
             raise
-        why = "its device is here: was it deleted or moved on the filer?"
+        why = "its device is here: was the LUN deleted or moved on the filer?"
         raise NoLun(f"there is no LUN of this name in {site.settings.pool}; {why}") from None
 
 
 def online(lun: Lun) -> Lun:
-    """The LUN, which VolumeError says if it cannot serve."""
+    """The LUN; VolumeError if it is offline."""
     if not lun.online:
         raise VolumeError(f"its LUN in {lun.where} is offline on the filer; set it online there")
     return lun
 
 
 def noted(lun: Lun) -> str:
-    """What is kept with the record of a LUN's device."""
+    """The text about the LUN that is kept with the record of its device."""
     return f"{lun.uuid} {lun.path}"
 
 
 def recalled(site: Site, note: str | None) -> LunRef | None:
-    """The LUN that was ``noted`` so; None if none was."""
+    """The LUN that a ``noted`` text names; None without a text."""
     if note is None:
         return None
     uuid, _, path = note.partition(" ")

@@ -1,4 +1,4 @@
-"""A volume's device leaves this node, or its LUN the filer."""
+"""Takes a volume's device off this node (detach), or removes its LUN from the filer (remove)."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def detach(site: Site, volume: Volume) -> None:
 
 
 def _withdraw(site: Site, name: str, lun: LunRef | None, naas: Collection[str]) -> None:
-    """Take the LUN out of this node's groups: the one on record, or else the one that the device showed."""
+    """Unmap the LUN from this node's igroups: the LUN on record, or else the LUN that the device showed."""
     site.deadline.curtail(WITHDRAWAL_SECONDS)
     try:
         if lun is None or not _is_withdrawn(site, lun):
             lun = site.luns.shown_by(name, naas)
-            LOG.info("%s is found to be this volume's LUN", lun.path)
+            LOG.info("found this volume's LUN by a search: %s", lun.path)
             site.masking.withdraw(lun)
     except DataOntapError as error:
         which = lun.path if lun is not None else "its LUN"
@@ -44,7 +44,7 @@ def _withdraw(site: Site, name: str, lun: LunRef | None, naas: Collection[str]) 
 
 
 def _is_withdrawn(site: Site, lun: LunRef) -> bool:
-    """Whether the LUN is not mapped for this node any more; False if there is none."""
+    """Unmap the LUN for this node. False if the LUN does not exist."""
     try:
         site.masking.withdraw(lun)
     except NoSuchLun:
@@ -73,10 +73,14 @@ def remove_left(site: Site, volume: Volume, *, in_use: bool) -> None:
     with site.locks.volume(volume.name):
         lun, others = site.luns.left_of(volume.name, volume.uuid)
         if lun is not None and in_use:
-            raise VolumeError(f"its LUN in {lun.where} stays: its device may be in use on a node, see the log")
+            raise VolumeError(
+                f"its LUN in {lun.where} was not removed: its device may be in use on a node; see the log"
+            )
         if lun is not None:
-            LOG.warning("%s was left by Ganeti and is removed", lun.path)
+            LOG.warning("Ganeti left %s behind; removing it", lun.path)
             site.removal.destroy_elsewhere(lun)
         if others:
             pools = ", ".join(other.where for other in others)
-            raise VolumeError(f"a LUN of its name in {pools} is not provably this cluster's disk; it stays")
+            raise VolumeError(
+                f"a LUN of this name in {pools} is not provably this cluster's disk; it was not removed"
+            )

@@ -1,4 +1,4 @@
-"""This node uses a volume, alone if need be: fencing, by masking. Or it stops to."""
+"""Opens a volume on this node, exclusively if asked (fencing by LUN masking), and closes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_volume(site: Site, volume: Opening) -> None:
     with site.locks.volume(name), in_the_making(site, name), site.igroups.doubted():
         alone = volume.exclusive and fences
         if alone:
-            site.igroups.ensure()  # another machine with this one's initiator would not be excluded
+            site.igroups.ensure()  # fencing cannot exclude another machine that has this node's initiator
         if _open_known(site, name, alone=alone):
             return
         lun = _open_fully(site, volume, move=moves)
@@ -33,9 +33,9 @@ def open_volume(site: Site, volume: Opening) -> None:
 
 
 def _open_known(site: Site, name: str, *, alone: bool) -> bool:
-    """Open a volume whose device is here, on record and alive; whether that is so.
+    """Open a volume whose device is here, on record and alive. Returns whether it did.
 
-    Then only the maps are asked for: they also tell which LUN has that path now.
+    Asks the filer only for the maps: they also tell which LUN has that path now.
     """
     lun = recalled(site, site.records.lun(name))
     device = site.records.find(name, ask=True)
@@ -52,7 +52,7 @@ def _open_known(site: Site, name: str, *, alone: bool) -> bool:
 
 
 def _open_fully(site: Site, volume: Opening, *, move: bool) -> Lun:
-    """As attach does it the full way; the mark is taken away when the device is proven."""
+    """Open the volume in attach's full way. The mark of ``close`` is removed when the device is proven."""
     name = volume.name
     lun = online(existing(site, name))
     device = bring_up(site, lun, site.devices.find(name), uuid=volume.uuid, move=move)
@@ -63,7 +63,7 @@ def _open_fully(site: Site, volume: Opening, *, move: bool) -> Lun:
 
 
 def _reopen(site: Site, name: str, device: str) -> None:
-    """Take back what ``close`` did."""
+    """Undo what ``close`` did."""
     if site.records.is_closed(name):
         site.devices.going.queue(device, True)
         site.records.reopen(name)

@@ -1,4 +1,4 @@
-"""A LUN is mapped for this node, and its device comes."""
+"""Maps a LUN for this node and brings up its device, or takes the device down."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# What a verb waits at most for the filer when the device is gone, which is what matters.
+# How long a verb waits for the filer after the device is gone: the device is what matters.
 WITHDRAWAL_SECONDS = 10.0
 
 
 def wanted(site: Site, lun: Lun) -> Wanted:
-    """What the device has to be."""
+    """What the LUN's device has to be."""
     return Wanted(lun.naas, lun.size, site.devices.path(lun.name))
 
 
 def bring_up(
     site: Site, lun: Lun, device: str | None, *, uuid: str | None = None, of_tag: bool = False, move: bool = False
 ) -> str:
-    """The device that is the LUN's, mapped for this node and scanned for if need be; the LUN's tag is amended.
+    """The LUN's device. Maps the LUN and scans for it if necessary, and updates the LUN's tag.
 
-    ``device`` is what has the volume's name here. ``of_tag``: the LUN's tag tells the disk's igroup, and is left
-    alone. ``move``: a LUN in a group that volumes are to leave is taken out of it, unless its device is held here.
+    ``device`` is the device that has the volume's name here. ``of_tag``: the LUN's tag tells the disk's igroup,
+    and is not changed. ``move``: take the LUN out of an igroup that volumes are to leave, unless its device is in
+    use here.
     """
     expected = wanted(site, lun)
     placement, is_moved = _placement(site, lun, is_here=device is not None, of_tag=of_tag, move=move)
@@ -43,18 +44,18 @@ def bring_up(
         device = None
     comes = not (placement.is_mapped and device is not None and site.devices.is_proven(device, expected))
     serves = _come(site, expected, placement) if comes or device is None else device
-    if not (of_tag or placement.is_doubtful or site.records.is_new(lun.name)):  # a new one's setinfo is to come
+    if not (of_tag or placement.is_doubtful or site.records.is_new(lun.name)):  # setinfo will tag a new one
         site.luns.retag(lun, uuid, needed=comes)
     return serves
 
 
 def _placement(site: Site, lun: Lun, *, is_here: bool, of_tag: bool, move: bool) -> tuple[Placement, bool]:
-    """Where this node sees the LUN, or is to see it; and whether it was taken out of another group for that."""
+    """Where this node sees the LUN or is to see it, and whether the LUN left another igroup for that."""
     form = tag.igroup_of(lun.comment) if of_tag else None
     any_igroup = of_tag and form is None
     if any_igroup and lun.mapped and not (site.devices.are_ours or site.igroups.may_be_unmapped):
         return Placement(lun, lun.naas, site.igroups, is_mapped=True), False  # configured commands find it
-    # The filer is not asked where it has just said that the LUN is mapped to no group.
+    # Do not ask for maps if the filer has just said that the LUN has none.
     maps = site.array.get_lun_map(lun) if lun.mapped else []
     if move and maps and is_to_move(site.igroups, maps) and site.devices.let_go(lun.name, lun.naas):
         return site.moving.move(lun, maps), True
@@ -72,9 +73,9 @@ def _come(site: Site, expected: Wanted, placement: Placement) -> str:
 
 
 def reach(site: Site) -> Sequence[Nexus]:
-    """Where this node sees the target, after logging in as far as need be; nothing where commands look for it.
+    """Where this node sees the target, after logging in if necessary. Empty if configured commands look for it.
 
-    Takes its time: call it before the lock of scans is taken.
+    May be slow: call it before the scan lock is taken.
     """
     if not site.devices.are_ours:
         return ()
@@ -84,17 +85,17 @@ def reach(site: Site) -> Sequence[Nexus]:
         try:
             return target.connect(cached)
         except DeviceError as error:
-            LOG.warning("%s; asking the filer whether its portals are others now", error)
+            LOG.warning("%s; asking the filer for its current portals", error)
     fresh = told(site.array)
     target.keep(fresh)
     return target.connect(fresh)
 
 
 def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
-    """Map the LUN if need be, and let this node see it.
+    """Map the LUN if necessary, and let this node see it.
 
-    Returns what went wrong in the scan, as sentences, and whether the volume had no device here before. Other
-    volumes' scans wait while nothing of the LUN may be here: from that proof over one request to the scan.
+    Returns what went wrong in the scan, as sentences, and whether the volume had no device here before. The scan
+    lock is held from the proof that nothing of the LUN is here, over one map request, until the scan has ended.
     """
     name, devices = placement.lun.name, site.devices
     nexuses = reach(site)
@@ -107,9 +108,10 @@ def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str],
 
 
 def _take_back(site: Site, placement: Placement) -> None:
-    """Undo the map of a LUN that did not come up, as detach would: only one that this verb has made.
+    """Unmap a LUN that did not come up, as detach would. Only a map that this verb made is removed.
 
-    Not while anything of the LUN is left here, nor in a group of all nodes, where others may use it by now.
+    The map stays while anything of the LUN is left here. It also stays in an igroup of all nodes, where other
+    nodes may use the LUN by now.
     """
     site.moving.map_back(placement)
     if not (placement.made and placement.igroups.is_per_node):
@@ -125,8 +127,8 @@ def _take_back(site: Site, placement: Placement) -> None:
 
 
 def take_down(site: Site, name: str, naas: tuple[str, ...] = ()) -> None:
-    """Let the volume's device be gone from this node, and what is on record of it."""
+    """Take the volume's device off this node, and remove its records."""
     site.devices.take_down(name, (*naas, *site.records.identities(name)))
     site.records.finish(name)
-    site.records.reopen(name)  # first: a mark without a record would outlive the device that it is for
+    site.records.reopen(name)  # before forget: without a record, the mark of close would outlive its device
     site.records.forget(name)

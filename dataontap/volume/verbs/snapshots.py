@@ -1,4 +1,4 @@
-"""A volume's LUN is cloned, for an export."""
+"""Clones a volume's LUN, for an export."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def snapshot(site: Site, volume: Snapshot) -> None:
 
 
 def _clone(site: Site, source: Lun, place: LunRef) -> Lun | None:
-    """The clone, made for certain, as far as the filer told of it."""
+    """Create the clone for certain. Returns what the filer told about it."""
 
     def is_ours(lun: Lun) -> bool:
-        # Whether a clone inherits its source's comment is not known [?]; its own tag it gets only after this.
+        # Whether a clone inherits its source's comment is not known [?]. It gets its own tag only after this.
         alike = (lun.size, lun.space_reserved) == (source.size, source.space_reserved)
         return alike and lun.comment in {"", source.comment}
 
@@ -67,7 +67,7 @@ def _map(site: Site, place: LunRef) -> None:
 
 
 def _full_mark(site: Site, source: Lun, place: LunRef, clone: Lun | None) -> Tag:
-    """The clone's tag; outside its own path with its serial number, which proves it when it is mapped nowhere."""
+    """The clone's tag. Outside its own path the tag has the serial number, which proves an unmapped clone."""
     mark = _mark(site, source)
     if place.path == site.luns.own(place.name).path:
         return mark
@@ -81,18 +81,20 @@ def _mark(site: Site, source: Lun) -> Tag:
 
 
 def _clear_leftover(site: Site, volume: Snapshot, source: Lun, leftover: Lun) -> None:
-    """Make room for the clone if what is in its place is the clone of an export that broke off."""
+    """Remove the LUN in the clone's place, if it is the clone of an interrupted export."""
     name = volume.snapshot_name
     if name != f"{volume.name}.snap" or not _is_left_clone(site, source, leftover):
-        raise VolumeError(f"there is a LUN of its name in {leftover.where}, no snapshot of this volume; it stays")
-    LOG.warning("%s is left over from an earlier snapshot and is replaced", leftover.path)
+        raise VolumeError(
+            f"the LUN of the snapshot's name in {leftover.where} is no snapshot of this volume; see its comment"
+        )
+    LOG.warning("%s is left over from an earlier snapshot; replacing it", leftover.path)
     take_down(site, name)
     site.removal.destroy(leftover)
     site.records.clones.finish(name)
 
 
 def _is_left_clone(site: Site, source: Lun, leftover: Lun) -> bool:
-    """Whether it is a clone of ours: by its own tag, or by our note as long as it has none of its own."""
+    """Whether it is a clone of ours: by its own tag, or by our note while it has no tag of its own."""
     found = tag.find(leftover.comment)
     if found is None or leftover.comment == source.comment:
         return site.records.clones.has(leftover.name, leftover.path)

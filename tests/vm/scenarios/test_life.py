@@ -464,7 +464,7 @@ def test_verify_asks_lvm_what_it_looks_into(node: Machine) -> None:
     """Debian's has no filter."""
     conf = "/etc/lvm/lvmlocal.conf"
     (line,) = [line for line in node.script("verify", "-").stdout.splitlines() if line.startswith("lvm: ")]
-    assert line.startswith("lvm: warning: LVM looks into guests' disks")
+    assert line.startswith("lvm: warning: LVM reads guests' disks")
     setting = line.partition("; ")[2].partition(" in /etc/lvm")[0]
     kept = node.shell("cat $1", conf)
     node.write_file(conf, f"devices {{\n  {setting}\n}}\n")
