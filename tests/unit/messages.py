@@ -93,7 +93,7 @@ VALUES = {
     "host/udev.py:error": OSERROR,
     "host/addresses.py:error": OSERROR,
     "host/commands.py:error": OSERROR,
-    "step": "the volume's lock, which another script has",
+    "step": "the volume's lock, held by another script",
     "f'{seconds:g}'": "120",
     "seconds": "120",
     # The filer
