@@ -91,7 +91,7 @@ class Coming:
         """Take down the stale paths at the LUN's addresses and in its map."""
         found = (self._sysfs.path_at(nexus, number) for nexus in nexuses for number in numbers)
         at_addresses = [path.name for path in found if path]
-        in_map = [path for one in self._sysfs.maps_of(wanted.naas) for path in one.paths]
+        in_map = [path for above in self._sysfs.maps_of(wanted.naas) for path in above.paths]
         paths = sorted({*at_addresses, *in_map})
         if not paths:
             return
@@ -109,7 +109,7 @@ class Coming:
 
     def _is_in_place(self, path: str, answer: Answer, wanted: Wanted) -> bool:
         """Whether a path's answer agrees with the identity that kernel and multipath have recorded."""
-        remembered = {self._sysfs.block(path).naa, *(one.naa for one in self._sysfs.maps_on(path))}
+        remembered = {self._sysfs.block(path).naa, *(above.naa for above in self._sysfs.maps_on(path))}
         if answer.kind == inquiry.DEAD:
             return remembered <= {*wanted.naas}  # a path of the wanted LUN is down; its other paths may work
         return answer.naa is not None and remembered == {answer.naa}
@@ -131,7 +131,7 @@ class Coming:
 
     def _await_paths(self, wanted: Wanted, failed: Sequence[str], events: Events) -> str:
         """Wait for the LUN's paths; returns the identity that they have."""
-        seconds = self._node.seconds(self._limits.other_paths, "the LUN's paths")
+        seconds = self._node.seconds(self._limits.other_paths, "waiting for the LUN's paths")
         if not events.until(lambda: bool(self._sysfs.paths_of(wanted.naas)), seconds):
             why = f"no path shows the LUN; {_REMEDY}" if not failed else failed[0]
             raise DeviceError(f"no device came up: {why}")
@@ -158,7 +158,7 @@ class Coming:
             found = self._sysfs.maps_of([naa])
             return bool(found and running and running <= set(found[0].paths))
 
-        seconds = self._node.seconds(self._limits.map, "the multipath map")
+        seconds = self._node.seconds(self._limits.map, "waiting for the multipath map")
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), min(self._limits.hint, seconds)):
             # Neither udev nor multipathd looks again by itself at paths that existed before the WWID was allowed.
             for path in self._sysfs.paths_of([naa]):
@@ -167,7 +167,7 @@ class Coming:
                 raise DeviceError(_NOT_SERVED)
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), seconds):
             raise DeviceError(self._why_no_map(naa))
-        if not events.until(complete, self._node.seconds(self._limits.other_paths, "the map's other paths")):
+        if not events.until(complete, self._node.seconds(self._limits.other_paths, "waiting for the map's paths")):
             LOG.warning("not every running path of 3%s is in its map, see multipath -ll 3%s", naa, naa)
         found = self._sysfs.maps_of([naa])
         if not found:
@@ -188,7 +188,7 @@ class Coming:
             raise DeviceError(f"a file is in the place of the device's link; remove it from {there.parent}")
         if not events.until(partial(self._leads_to, path, name), 0):
             self._node.kernel.announce(name)
-        seconds = self._node.seconds(self._limits.map, "udev to name the device")
+        seconds = self._node.seconds(self._limits.map, "waiting for udev to name the device")
         if not events.until(partial(self._leads_to, path, name), seconds):
             ours = self._names.can_give(wanted.path)
             of_rules = f": is {_RULES} installed?" if ours else ";"

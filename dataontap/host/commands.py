@@ -76,7 +76,7 @@ class Commands:
 
         udev opens a device for a moment each time after a program has written to it.
         """
-        seconds = self._node.seconds(self._node.limits.release, "the device to be free")
+        seconds = self._node.seconds(self._node.limits.release, "waiting for the device's holders")
         with self._node.events([]) as events:
             held = events.until_none(lambda: self._node.holders(device) or self._node.claims(device), seconds)
         if held:

@@ -150,7 +150,7 @@ class Proof:
         down = [path for path in found.paths if self._sysfs.block(path).is_write_protected]
         if down:  # with these paths the map stays read-only, and they cannot be queried
             told = f"because of {', '.join(down)}, which is down; try again when all paths are back"
-            raise DeviceError(f"write-protected: its paths are not, but its map is, {told}")
+            raise DeviceError(f"write-protected: the multipath map is read-only {told}")
         problems: list[str | None] = []
 
         def reloaded() -> bool:
@@ -167,7 +167,7 @@ class Proof:
                     return
         LOG.warning("%s", problems[-1] or f"{found.title} was reloaded and is still read-only")
         raise DeviceError(
-            f"write-protected: its paths are not, but its map is; run multipathd reload map {found.title}"
+            f"write-protected: only the multipath map is read-only; run multipathd reload map {found.title}"
         )
 
     def _rescan(self, paths: Collection[str], what: str) -> dict[str, str]:
@@ -214,7 +214,7 @@ class Proof:
         if not late and found:
             self._resize_map(found, behind)
         with self._node.events(wanted.naas) as events:
-            seconds = self._node.seconds(self._limits.gone, "the device's new size")
+            seconds = self._node.seconds(self._limits.gone, "waiting for the device's new size")
             if not events.until(lambda: block.size == wanted.size, seconds):
                 small = f" ({', '.join(late)} kept the old size)" if late else ""
                 for path, why in ((path, failed[path]) for path in late if path in failed):

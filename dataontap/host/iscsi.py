@@ -28,7 +28,7 @@ _NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 _BLANKS = " \t\n\v\f\r"  # isspace(3)
 
 _LOGIN_LIMIT = 20.0
-# iscsiadm's share of that limit: with all of it, iscsiadm would outlive our child that waits for it.
+# iscsiadm gets only this share of the limit: otherwise it would outlive our child, which waits for it.
 _ITS_SHARE = 0.95
 _ALREADY = 15  # ISCSI_ERR_SESS_EXISTS, iscsiadm(8): this record has a session already
 

@@ -128,7 +128,9 @@ class Node:
             path: Answer(inquiry.DEAD, outcome.why) if outcome.answer is None else from_words(outcome.answer)
             for path, outcome in outcomes.items()
         }
-        answers.update({path: Answer(inquiry.DEAD, states[path] or "gone") for path in paths if path not in works})
+        answers.update(
+            {path: Answer(inquiry.DEAD, states[path] or "removed") for path in paths if path not in works}
+        )
         for path, answer in sorted(answers.items()):
             if answer.kind == inquiry.DEAD:
                 LOG.warning("%s does not answer: %s", path, answer.told)

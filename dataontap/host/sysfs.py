@@ -207,11 +207,11 @@ class Sysfs:
         blocks = f"{self._root}/block"
         maps = [name for name in _names(blocks) if name.startswith("dm-")]
         found = [name for name in maps if read(f"{blocks}/{name}/dm/uuid") in wanted]
-        return [one for one in map(self.map, found) if one]
+        return [found_map for found_map in map(self.map, found) if found_map]
 
     def maps_on(self, path: str) -> list[Map]:
         """The multipath maps that contain a SCSI disk: at most one, except for a moment during a change."""
-        return [one for one in map(self.map, _names(self.block(path).folder / "holders")) if one]
+        return [above for above in map(self.map, _names(self.block(path).folder / "holders")) if above]
 
     def map(self, name: str) -> Map | None:
         """See ``Block.map``."""

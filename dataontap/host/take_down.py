@@ -58,14 +58,16 @@ class Going:
 
     def _take_down(self, naas: Collection[str]) -> None:
         maps = self._sysfs.maps_of(naas)
-        paths = {path.name for path in self._sysfs.paths_of(naas)} | {path for one in maps for path in one.paths}
-        with self._node.events([*naas, *(one.naa for one in maps)]) as events:
-            for one in maps:
-                self._flush(one, events)
+        paths = {path.name for path in self._sysfs.paths_of(naas)} | {
+            path for above in maps for path in above.paths
+        }
+        with self._node.events([*naas, *(above.naa for above in maps)]) as events:
+            for above in maps:
+                self._flush(above, events)
             for path in sorted(paths):
                 self._require_free(path, events)
             failed = self._delete(paths)
-            seconds = self._node.seconds(self._limits.gone, "the device to go")
+            seconds = self._node.seconds(self._limits.gone, "waiting for the device to disappear")
             if not events.until(lambda: not self._node.is_known(naas), seconds):
                 if failed:
                     path, why = min(failed.items())
@@ -142,4 +144,4 @@ class Going:
 
     @property
     def _patience(self) -> float:
-        return self._node.seconds(self._limits.release, "the device to be free")
+        return self._node.seconds(self._limits.release, "waiting for the device's holders")

@@ -183,6 +183,5 @@ TOO_LONG = {
     "CERT_FILE: not a certificate and its key in PEM form: ": "two files are named after the reason",
     "cloned initiatorname.iscsi: ": "the remedy is whole at verify's standard output",
     "(qemu-system-x86); end that, then detach": "what multipath said stands last",
-    "which is down; try again when all paths": "four paths are named",
     "--forcerescan failed with status 255: xxxxxxxxxx": "what a program says may be as long as it likes",
 }

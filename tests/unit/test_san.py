@@ -203,7 +203,7 @@ class TestWriteProtected:
     def test_but_it_may_keep_its_map_read_only(self, protected: FakeNode) -> None:
         protected.protect(5, False)
         self.down(protected, "sdd5")
-        with pytest.raises(DeviceError, match="its map is, because of sdd5, which is down; try again when"):
+        with pytest.raises(DeviceError, match="map is read-only because of sdd5, which is down; try again when"):
             protected.proof.require_writable("dm-0")
         assert protected.happened("rescanned") == ["sdc5"], "it could not answer"
         assert protected.happened("ran") == [f"multipath -a 3{NAA}"]
@@ -221,7 +221,9 @@ class TestWriteProtected:
         protected.reloads_in_vain = times
         protected.limits = HASTY
         if times == 2:
-            with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
+            with pytest.raises(
+                DeviceError, match=f"only the multipath map is read-only; run multipathd reload map 3{NAA}$"
+            ):
                 protected.proof.require_writable("dm-0")
         else:
             protected.proof.require_writable("dm-0")
@@ -231,7 +233,9 @@ class TestWriteProtected:
         protected.protect(5, False)
         protected.served = False
         protected.limits = HASTY
-        with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
+        with pytest.raises(
+            DeviceError, match=f"only the multipath map is read-only; run multipathd reload map 3{NAA}$"
+        ):
             protected.proof.require_writable("dm-0")
 
     @pytest.mark.parametrize("still", [True, False])
