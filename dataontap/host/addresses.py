@@ -1,4 +1,4 @@
-"""This machine's IP addresses, as the kernel tells them."""
+"""This machine's IP addresses, read from the kernel by rtnetlink(7)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_DADFAILED = 0x08
 
 _KERNEL_SECONDS = 5.0
-_DUMP_TRIES = 5  # an address that comes or goes while the kernel tells them can hide another one
+_DUMP_TRIES = 5  # an address that is added or removed during a dump can hide another address
 
 
 def is_own_address(address: str) -> bool:
-    """Whether an interface of this machine has the IP ``address``; HostError if the kernel does not tell.
+    """Whether an interface of this machine has the IP ``address``; HostError if the kernel does not answer.
 
-    What can be bound to proves nothing: with net.ipv4.ip_nonlocal_bind, which HAProxy and keepalived want, that is
-    every address. One for which duplicate address detection found another machine does not count.
+    A successful bind proves nothing: net.ipv4.ip_nonlocal_bind, which HAProxy and keepalived need, allows it for
+    every address. An address for which duplicate address detection found another machine does not count.
     """
     import socket
 
@@ -41,11 +41,11 @@ def is_own_address(address: str) -> bool:
     try:
         return wanted in _own_addresses(family)
     except OSError as error:
-        raise HostError(f"the kernel does not tell this machine's addresses: {error}") from None
+        raise HostError(f"cannot read this machine's IP addresses from the kernel: {error}") from None
 
 
 def _own_addresses(family: int) -> set[bytes]:
-    """The addresses that the interfaces in this network namespace have, secondary ones included: rtnetlink(7)."""
+    """The addresses of the interfaces in this network namespace, including secondary addresses: rtnetlink(7)."""
     import socket
 
     request = pack(_ADDRESS, family, 0, 0, 0, 0)
@@ -61,7 +61,7 @@ def _own_addresses(family: int) -> set[bytes]:
 
 
 def _read_dump(kernel: socket.socket, family: int, found: set[bytes]) -> bool:
-    """Add the addresses in the kernel's answer to ``found``; returns whether none changed meanwhile."""
+    """Add the addresses in the kernel's answer to ``found``; returns whether none changed during the dump."""
     is_consistent = True
     while True:
         answer = kernel.recv(65536)
@@ -90,10 +90,10 @@ def _own_address(message: bytes) -> bytes | None:
         length, kind = unpack_from(_ATTRIBUTE, rest)
         attributes[kind] = rest[calcsize(_ATTRIBUTE) : length]
         rest = rest[_aligned(length) :]
-    # On a point-to-point link the second one is the other end's.
+    # On a point-to-point link IFA_ADDRESS is the address of the other end.
     return attributes.get(_IFA_LOCAL, attributes.get(_IFA_ADDRESS))
 
 
 def _aligned(length: int) -> int:
-    """Where the next message or attribute begins; at least a header later, so that reading comes to an end."""
+    """The offset of the next message or attribute: at least the size of a header, so that every loop ends."""
     return max((length + 3) & ~3, calcsize(_ATTRIBUTE))

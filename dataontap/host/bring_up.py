@@ -1,4 +1,4 @@
-"""A LUN becomes a block device of this node, with the name that it is to have."""
+"""Bring a LUN up as a block device of this node, under its stable name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_SERVED = "no multipath map came up: multipathd does not run; start it"
 
 
 class Coming:
-    """The way up: what is in the LUN's way is taken down, the LUN is scanned, and what came is proven."""
+    """Bring a LUN up: take down stale devices in its place, scan for it, and prove the new device's identity."""
 
     def __init__(self, node: Node, proof: Proof, going: Going) -> None:
         self._node = node
@@ -39,12 +39,13 @@ class Coming:
     def scan(
         self, wanted: Wanted, lun_ids: Sequence[int], nexuses: Sequence[Nexus], known: Sequence[Nexus] = ()
     ) -> list[str]:
-        """Let the kernel find the LUN at one of ``lun_ids``, and let udev and multipath know what to make of it.
+        """Scan for the LUN at ``lun_ids``, after telling udev and multipath its name and WWID.
 
-        What is at these addresses, and in the LUN's map, is asked first: what is not what this node takes it for
-        is a dead LUN's remains, and is taken down, or refused if somebody holds it (DeviceError); at ``known``,
-        too, where nothing answers now and may again. Another LUN that is well is left alone. Call with the lock of
-        scans. Returns what went wrong in scans, as sentences: ``settle`` tells whether it matters.
+        First every path at these addresses and in the LUN's map is queried. A path whose identity is not the
+        recorded identity is stale: it is taken down, or refused if it is in use (DeviceError). That includes the
+        addresses at ``known``, which do not answer now and may answer again. A healthy path to another LUN is left
+        alone. The caller holds the scan lock. Returns the scans' failures, as sentences; ``settle`` finds out
+        whether they matter.
         """
         numbers = [number for lun_id in lun_ids for number in kernel_numbers(lun_id)]
         self._clear(wanted, numbers, {*nexuses, *known})
@@ -55,7 +56,7 @@ class Coming:
             if self._node.wants_maps:
                 failed += self._scan(missing, number)
                 continue
-            # One bare disk is wanted: two would claim one name, and udev could give it to the one or the other.
+            # Without multipath only one disk is wanted: of two disks with the same name, udev picks either.
             for nexus in missing:
                 if not self._has_path(wanted, numbers, nexuses):
                     failed += self._scan([nexus], number)
@@ -70,50 +71,54 @@ class Coming:
         return failed
 
     def _has_path(self, wanted: Wanted, numbers: Sequence[int], nexuses: Sequence[Nexus]) -> bool:
-        """Whether the kernel has a path to the LUN that is running, or that will be as soon as it has its disk."""
+        """Whether the kernel has a running path to the LUN, or a running SCSI device whose disk comes later."""
         found = {self._sysfs.identity_at(nexus, number) for nexus in nexuses for number in numbers}
         return bool(found & {*wanted.naas} or self._node.running(wanted.naas))
 
     def _prepare(self, naa: str, path: str) -> None:
-        """Tell udev the LUN's name and multipath that it may have a map, before its paths come."""
+        """Before the paths appear, tell udev the LUN's name and add its WWID to multipath's allowed WWIDs."""
         if self._names.can_give(path):
             self._names.give(naa, path, multipath=self._node.wants_maps)
         if self._node.wants_maps:
             self._multipath.allow(naa)
 
     def _is_taken(self, nexus: Nexus, number: int, numbers: Iterable[int], wanted: Wanted) -> bool:
-        """Whether something is at this number already, or the LUN at another one that it may have."""
-        there = (self._sysfs.path_at(nexus, one) for one in numbers)
-        return any(path and (path.lun == number or path.naa in wanted.naas) for path in there)
+        """Whether there is a path with this number, or a path to the LUN with another of its ``numbers``."""
+        paths = (self._sysfs.path_at(nexus, possible) for possible in numbers)
+        return any(path and (path.lun == number or path.naa in wanted.naas) for path in paths)
 
     def _clear(self, wanted: Wanted, numbers: Sequence[int], nexuses: Collection[Nexus]) -> None:
-        """Let nothing be in the LUN's way, nor in its map, that is not the LUN."""
+        """Take down the stale paths at the LUN's addresses and in its map."""
         found = (self._sysfs.path_at(nexus, number) for nexus in nexuses for number in numbers)
         at_addresses = [path.name for path in found if path]
-        in_map = [path for one in self._sysfs.maps_of(wanted.naas) for path in one.paths]
+        in_map = [path for above in self._sysfs.maps_of(wanted.naas) for path in above.paths]
         paths = sorted({*at_addresses, *in_map})
         if not paths:
             return
         answers = self._node.ask(paths)
         for path in paths:
             if not self._is_in_place(path, answers[path], wanted):
-                LOG.warning("%s is a dead LUN's: it says %s %s", path, answers[path].kind, answers[path].told)
+                LOG.warning("%s is a stale path: it answers %s %s", path, answers[path].kind, answers[path].told)
                 self._going.drop(path)
             elif answers[path].naa not in {None, *wanted.naas}:
-                LOG.warning("%s, where this LUN should be, is 3%s, and well; it stays", path, answers[path].naa)
+                LOG.warning(
+                    "%s at this LUN's address is a healthy path to LUN 3%s; it is left alone",
+                    path,
+                    answers[path].naa,
+                )
 
     def _is_in_place(self, path: str, answer: Answer, wanted: Wanted) -> bool:
-        """Whether a path is what kernel and multipath take it for, as far as it tells."""
-        remembered = {self._sysfs.block(path).naa, *(one.naa for one in self._sysfs.maps_on(path))}
+        """Whether a path's answer agrees with the identity that kernel and multipath have recorded."""
+        remembered = {self._sysfs.block(path).naa, *(above.naa for above in self._sysfs.maps_on(path))}
         if answer.kind == inquiry.DEAD:
-            return remembered <= {*wanted.naas}  # one of its paths is down; others may do
+            return remembered <= {*wanted.naas}  # a path of the wanted LUN is down; its other paths may work
         return answer.naa is not None and remembered == {answer.naa}
 
     def settle(self, wanted: Wanted, failed: Sequence[str] = ()) -> str:
-        """The LUN's device, once udev and multipathd have made it and it is proven; by its stable name.
+        """Wait for udev and multipathd to make the LUN's device, prove it, and return its stable name.
 
-        Raises DeviceError when none comes, because of what ``failed`` in the scan perhaps, or when what came is
-        not the LUN.
+        Raises DeviceError when no device appears, or when the device is not the LUN. ``failed`` are the scans'
+        failures: the first is the reason when no path appears.
         """
         with self._node.events([*wanted.naas, wanted.path]) as events:
             naa = self._await_paths(wanted, failed, events)
@@ -125,8 +130,8 @@ class Coming:
         return self._stable_name(name, naa, wanted.path)
 
     def _await_paths(self, wanted: Wanted, failed: Sequence[str], events: Events) -> str:
-        """The identity under which the LUN's paths came."""
-        seconds = self._node.seconds(self._limits.other_paths, "the LUN's paths")
+        """Wait for the LUN's paths; returns the identity that they have."""
+        seconds = self._node.seconds(self._limits.other_paths, "waiting for the LUN's paths")
         if not events.until(lambda: bool(self._sysfs.paths_of(wanted.naas)), seconds):
             why = f"no path shows the LUN; {_REMEDY}" if not failed else failed[0]
             raise DeviceError(f"no device came up: {why}")
@@ -146,27 +151,27 @@ class Coming:
         return name
 
     def _await_map(self, naa: str, wanted: Wanted, events: Events) -> str:
-        """The LUN's map, with all paths that are running in it."""
+        """Wait until the LUN's map contains all its running paths; returns the map's name."""
 
         def complete() -> bool:
             running = {*self._node.running([naa])}
             found = self._sysfs.maps_of([naa])
             return bool(found and running and running <= set(found[0].paths))
 
-        seconds = self._node.seconds(self._limits.map, "the multipath map")
+        seconds = self._node.seconds(self._limits.map, "waiting for the multipath map")
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), min(self._limits.hint, seconds)):
-            # Paths that were here before the LUN was allowed to have a map: nobody looks at them again by himself.
+            # Neither udev nor multipathd looks again by itself at paths that existed before the WWID was allowed.
             for path in self._sysfs.paths_of([naa]):
                 self._node.kernel.announce(path.name)
             if not self._multipath.is_served():
                 raise DeviceError(_NOT_SERVED)
         if not events.until(lambda: bool(self._sysfs.maps_of([naa])), seconds):
             raise DeviceError(self._why_no_map(naa))
-        if not events.until(complete, self._node.seconds(self._limits.other_paths, "the map's other paths")):
-            LOG.warning("not every path of 3%s is in its map, see multipath -ll 3%s", naa, naa)
+        if not events.until(complete, self._node.seconds(self._limits.other_paths, "waiting for the map's paths")):
+            LOG.warning("not every running path of 3%s is in its map, see multipath -ll 3%s", naa, naa)
         found = self._sysfs.maps_of([naa])
         if not found:
-            raise DeviceError(f"the multipath map of 3{naa} went away again")
+            raise DeviceError(f"the multipath map of 3{naa} disappeared again; see journalctl -u multipathd")
         self._await_name(found[0].name, naa, wanted, events)
         return found[0].name
 
@@ -176,14 +181,14 @@ class Coming:
         return f"no multipath map came up: is 3{naa} blacklisted? see multipath -v3"
 
     def _await_name(self, name: str, naa: str, wanted: Wanted, events: Events) -> None:
-        """Wait until udev has given the device its name; one that it had before it has to be asked for."""
+        """Wait until udev has given the device its name; ask for an event if the device is older than the name."""
         path = self._name_path(naa, wanted.path)
         there = Path(path)
-        if there.is_file() and not there.is_symlink():  # made by who wrote to it while no device was here
-            raise DeviceError(f"a file has the place of the device's link; remove it from {there.parent}")
+        if there.is_file() and not there.is_symlink():  # a program wrote to this name while there was no device
+            raise DeviceError(f"a file is in the place of the device's link; remove it from {there.parent}")
         if not events.until(partial(self._leads_to, path, name), 0):
             self._node.kernel.announce(name)
-        seconds = self._node.seconds(self._limits.map, "udev to name the device")
+        seconds = self._node.seconds(self._limits.map, "waiting for udev to name the device")
         if not events.until(partial(self._leads_to, path, name), seconds):
             ours = self._names.can_give(wanted.path)
             of_rules = f": is {_RULES} installed?" if ours else ";"
@@ -200,7 +205,7 @@ class Coming:
         return path if self._names.can_give(path) else self._names.by_id(naa, multipath=self._node.wants_maps)
 
     def _stable_name(self, name: str, naa: str, path: str) -> str:
-        """The name to give away for the block device ``name``; raises DeviceError if it leads elsewhere."""
+        """The stable name of the block device ``name``; raises DeviceError if it leads to another device."""
         stable = self._name_path(naa, path)
         if not self._leads_to(stable, name):
             raise DeviceError(f"its name leads to another device than {name}; see {Path(stable).parent}")

@@ -1,7 +1,7 @@
-"""Does what may hang in the kernel in children of its own, and waits for them no longer than it may.
+"""Run calls that may hang in the kernel in child processes, with a time limit.
 
-A process that asks a dead path, or scans one, can sleep uninterruptibly until the transport gives up (57 s were
-seen), and not even SIGKILL ends it then. So such a child is left behind; it ends when the kernel lets it.
+A process that queries or scans a dead path can sleep uninterruptibly until the transport gives up (57 s were
+seen); not even SIGKILL ends it. Such a child is left behind, and ends when the kernel call returns.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ANSWER, _FAILURE, _BUG = b"+", b"-", b"!"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a piece of work: its ``answer``, or None and ``why`` there is none."""
+    """The result of a piece of work: its ``answer``, or None and ``why`` there is none."""
 
     answer: str | None
     why: str = ""
@@ -38,18 +38,18 @@ _TOO_LATE = Outcome(None, "no answer in time")
 
 
 class _ChildsTraceback(Exception):
-    """Where in a child an error came up; shown as the cause of the parent's error."""
+    """The traceback of an error in a child; shown as the cause of the parent's error."""
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}"
 
 
 def outcomes_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> dict[Key, Outcome]:
-    """What becomes of each of ``works``, all done at the same time.
+    """Run all ``works`` at the same time, in child processes; returns each outcome.
 
-    They run in copies of this process: nothing that they change is seen here but their answer. OSError and
-    DataOntapError are failures, which is an outcome. Any other error is a bug, and is raised here, too: a path
-    that a bug keeps from being asked must not be taken for a dead one.
+    A child is a copy of this process: only its answer comes back. OSError and DataOntapError are failures, and
+    become an outcome. Any other error is a bug and is raised here as well: a bug that prevents the query of a path
+    must not make the path look dead.
     """
     children: dict[Key, tuple[int, int]] = {}
     messages: dict[Key, bytes] = {}
@@ -67,7 +67,7 @@ def outcomes_within(seconds: float, works: Mapping[Key, Callable[[], str]]) -> d
 
 
 def _outcome(message: bytes | None) -> Outcome:
-    """What a child's message says, which is None where it did not come to its end. A bug's is raised."""
+    """The outcome in a child's message. None is a message that was not complete in time; a bug is raised."""
     if message is None:
         return _TOO_LATE
     kind, text = message[:1], message[1:].decode(errors="replace")
@@ -75,7 +75,7 @@ def _outcome(message: bytes | None) -> Outcome:
         return Outcome(text)
     if kind == _BUG:
         raise RuntimeError(f"in a child: {text.strip().splitlines()[-1]}") from _ChildsTraceback(text)
-    return Outcome(None, text or "the process that was to do it died")
+    return Outcome(None, text or "its child process died")
 
 
 def _start(work: Callable[[], str]) -> tuple[int, int]:
@@ -85,13 +85,13 @@ def _start(work: Callable[[], str]) -> tuple[int, int]:
         os.close(writer)
         return pid, reader
     try:
-        # A log file's number will be another file's, see closerange below.
+        # closerange below closes the log file, and its descriptor number is used again for another file.
         logging.disable(logging.CRITICAL)
-        # Ganeti reads our output until nobody has it open any more, and this child may outlive us.
-        nowhere = os.open(os.devnull, os.O_RDWR)
+        # Ganeti reads our output until every process has closed it, and this child may outlive us.
+        null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
-            os.dup2(nowhere, descriptor)
-        os.closerange(3, writer)  # locks are held as long as anybody has their descriptors
+            os.dup2(null, descriptor)
+        os.closerange(3, writer)  # a lock is held as long as any process has its descriptor open
         os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
         with open(writer, "wb") as pipe:
             pipe.write(_message(work))
@@ -100,7 +100,7 @@ def _start(work: Callable[[], str]) -> tuple[int, int]:
 
 
 def _message(work: Callable[[], str]) -> bytes:
-    """What a child tells of ``work``: a byte that says what it is, and a text."""
+    """A child's message about ``work``: a byte for the kind of outcome, and a text."""
     try:
         return _ANSWER + work().encode()
     except (OSError, DataOntapError) as error:
@@ -110,7 +110,7 @@ def _message(work: Callable[[], str]) -> bytes:
 
 
 def _collect(children: Mapping[Key, tuple[int, int]], end: float, messages: dict[Key, bytes]) -> None:
-    """Fill ``messages`` with those that are complete at the ``end``."""
+    """Fill ``messages`` with the messages that are complete before ``end``."""
     waiting = {descriptor: (key, bytearray()) for key, (_, descriptor) in children.items()}
     poll = select.poll()
     for descriptor in waiting:
@@ -126,7 +126,7 @@ def _collect(children: Mapping[Key, tuple[int, int]], end: float, messages: dict
 
 
 def _end(pid: int, *, has_ended: bool) -> None:
-    """Collect the child. One that cannot even be killed is init's when we end."""
+    """Kill and reap the child. A child that survives SIGKILL is left for init to reap."""
     if not has_ended:
         os.kill(pid, signal.SIGKILL)
         process = os.pidfd_open(pid)

@@ -1,4 +1,4 @@
-"""Configured commands (*_COMMANDS): they act in our hands' place. What they did is looked for as after our own."""
+"""Configured commands (*_COMMANDS). They replace the built-in actions; their effect is checked in the same way."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ LOG = logging.getLogger(__name__)
 
 
 class Commands:
-    """Commands on ``node``, and waiting for what they do. ``failed`` is what ``run_all`` returned of them."""
+    """Run commands on ``node`` and wait for their effect. ``failed`` is what ``run_all`` returned."""
 
     def __init__(self, node: Node, run: Callable[..., str]) -> None:
         self._node = node
         self._run = run
 
     def run_all(self, commands: Iterable[tuple[str, ...]], **values: str) -> list[str]:
-        """Run each command and go on after a failed one; returns what failed, as sentences.
+        """Run all commands, also after a failure; returns the failures, as sentences.
 
-        ``{device}``, ``{name}`` and whatever else ``values`` has are replaced in the words. Raises CommandError
-        only when not one of them could be started.
+        ``{device}``, ``{name}`` and the other keys of ``values`` are replaced in the words. Raises CommandError
+        only when no command could be started.
         """
         failed = []
         started = False
@@ -48,9 +48,9 @@ class Commands:
         return failed
 
     def await_device(self, look: Callable[[], str | None], name: str, failed: Sequence[str], remedy: str) -> str:
-        """What ``look`` returns as soon as that is a device; DeviceError with the ``remedy`` when it never is.
+        """Wait until ``look`` returns a device, and return it; DeviceError with the ``remedy`` if none appears.
 
-        ``name`` is the last part of its name.
+        ``name`` is the last part of the device's name.
         """
         found: list[str] = []
 
@@ -62,21 +62,21 @@ class Commands:
         return found[0]
 
     def await_size(self, device: str, size: int, failed: Sequence[str]) -> None:
-        """Return as soon as the kernel sees ``size`` bytes or more on ``device``; DeviceError if it never does."""
-        problem = f"the LUN has {size} bytes now, but this node does not see that"
+        """Wait until the kernel sees at least ``size`` bytes on ``device``; DeviceError if it does not."""
+        problem = f"the LUN has {size} bytes now, but its device here is still smaller"
         name = self._node.block(device).name
         self._await(lambda: self._node.size(device) >= size, name, problem, failed)
 
     def await_absence(self, look: Callable[[], str | None], name: str, failed: Sequence[str]) -> None:
-        """Return as soon as ``look`` finds no device of this ``name``; DeviceError if it stays."""
+        """Wait until ``look`` finds no device of this ``name``; DeviceError if the device stays."""
         self._await(lambda: look() is None, name, "the device is still on this node", failed)
 
     def await_release(self, device: str) -> None:
-        """Return as soon as nobody holds ``device``; DeviceError naming who does if that takes long.
+        """Wait until ``device`` has no holders; DeviceError naming the holders if that takes too long.
 
-        udev looks into a device for a moment each time that somebody has written to it.
+        udev opens a device for a moment each time after a program has written to it.
         """
-        seconds = self._node.seconds(self._node.limits.release, "the device to be free")
+        seconds = self._node.seconds(self._node.limits.release, "waiting for the device's holders")
         with self._node.events([]) as events:
             held = events.until_none(lambda: self._node.holders(device) or self._node.claims(device), seconds)
         if held:
@@ -85,10 +85,11 @@ class Commands:
     def _await(
         self, condition: Callable[[], bool], name: str, problem: str, failed: Sequence[str], remedy: str = ""
     ) -> None:
-        """Wait for ``condition``, which events with ``name`` may bring; it is looked at even when no time is left.
+        """Wait for ``condition``, which is checked at events with ``name``, and once even when no time is left.
 
-        The error begins with what ``failed`` first, because that is why; what else did is in the log. With a
-        ``remedy`` the whole deadline is waited, unless something failed: then a device hardly comes by itself.
+        The error begins with the first of ``failed``, because that is the reason; the other failures are in the
+        log. With a ``remedy`` the wait lasts the whole deadline, unless a command failed: then a device is not
+        likely to appear.
         """
         patience = math.inf if remedy and not failed else self._node.limits.gone
         began = time.monotonic()
@@ -100,7 +101,7 @@ class Commands:
 
 
 def _fill_in(word: str, values: dict[str, str]) -> str:
-    """Not str.format: braces that are no placeholder of ours belong to the command."""
+    """Replace our placeholders. Not by str.format: all other braces belong to the command."""
     for field, value in values.items():
         word = word.replace("{" + field + "}", value)
     return word

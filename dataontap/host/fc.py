@@ -7,14 +7,14 @@ from pathlib import Path
 
 from dataontap.host.sysfs import read
 
-# What drivers report for a port that has no name (yet): all zeroes or all ones.
+# Drivers report all zeroes or all ones for a port that has no WWPN (yet).
 _NO_NAMES = frozenset({"0" * 16, "f" * 16})
 
 
 def initiators(sysfs: str = "/sys") -> list[str]:
     """The WWPNs of this node's FC ports, as ONTAP writes them: 20:00:00:25:b5:00:00:01.
 
-    A port without a name is left out: every machine may have one, so it would make nodes look like twins.
+    A port without a WWPN is left out: every machine may have such a port, so the nodes would look like twins.
     """
     found: dict[str, None] = {}
     for port in sorted((Path(sysfs) / "class/fc_host").glob("host*/port_name")):

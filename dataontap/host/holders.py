@@ -1,4 +1,4 @@
-"""Who uses a block device: processes that have it open, file systems and swap on it."""
+"""The holders of a block device: processes that have it open, file systems and swap on it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-# What to call a holder that is no process.
+# The name of a holder that is not a process.
 KERNEL = "the kernel (a mount, swap or the like)"
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs", "ocfs", "gfs", "lustre")
 
 
 def openers(number: int, *, ignoring: str | None = None) -> list[str]:
-    """The processes that have the block device ``number`` open, and where it is mounted, for people.
+    """Descriptions of the processes that have the block device ``number`` open, and of its mounts.
 
-    Those of the program called ``ignoring`` are left out. Opens nothing: the last close of a multipath map without
-    paths would wait for ever.
+    Processes of the program ``ignoring`` are left out. The device is not opened: the last close of a multipath map
+    without paths would wait for ever.
     """
     programs = ((pid, _command_name(pid)) for pid in _open_in(number))
     held = [f"process {pid} ({name})" for pid, name in programs if name != ignoring]
@@ -26,9 +26,9 @@ def openers(number: int, *, ignoring: str | None = None) -> list[str]:
 
 
 def is_claimed(device: str) -> bool:
-    """Whether something in the kernel has claimed the device: O_EXCL without O_CREAT asks just that (open(2)).
+    """Whether the kernel has the device in exclusive use: O_EXCL without O_CREAT tests just that (open(2)).
 
-    Raises OSError where that cannot be told.
+    Raises OSError if the test fails.
     """
     try:
         os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
@@ -40,9 +40,9 @@ def is_claimed(device: str) -> bool:
 
 
 def _open_in(number: int) -> list[int]:
-    """The processes that have it open, under whatever name (qemu may be in a chroot).
+    """The processes that have the device open, under any path (qemu may be in a chroot).
 
-    What lies on a network file system is not looked at: a stat there might hang.
+    Files on a network file system are skipped: a stat there might hang.
     """
     network = tuple(mount.point + "/" for mount in _mounts() if mount.kind.startswith(_NETWORK_FILE_SYSTEMS))
     found = set()
@@ -53,7 +53,7 @@ def _open_in(number: int) -> list[int]:
                 continue
             status = os.stat(descriptor)
         except OSError:
-            continue  # the process ended, or closed it
+            continue  # the process has ended, or has closed the file
         if stat.S_ISBLK(status.st_mode) and status.st_rdev == number:
             found.add(int(descriptor.split("/")[2]))
     return sorted(found)
@@ -83,4 +83,4 @@ def _command_name(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
-        return "gone by now"
+        return "ended meanwhile"

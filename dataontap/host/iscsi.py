@@ -1,6 +1,6 @@
-"""This node's iSCSI initiator: who it is, and logging in to targets. Never logs out.
+"""This node's iSCSI initiator: its name, and logins to targets. It never logs out.
 
-A session serves every LUN of its target that is in use here, and whoever ends it ends those (trident #961).
+A session serves every LUN of its target that is in use here; a logout would end them all (trident #961).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _NAME_FILE = "/etc/iscsi/initiatorname.iscsi"
 _BLANKS = " \t\n\v\f\r"  # isspace(3)
 
 _LOGIN_LIMIT = 20.0
-# Of that, what iscsiadm itself gets: it would outlive the child of ours that waits for it.
+# iscsiadm gets only this share of the limit: otherwise it would outlive our child, which waits for it.
 _ITS_SHARE = 0.95
-_ALREADY = 15  # ISCSI_ERR_SESS_EXISTS, iscsiadm(8): there is a session by this record
+_ALREADY = 15  # ISCSI_ERR_SESS_EXISTS, iscsiadm(8): this record has a session already
 
 
 @dataclass(frozen=True)
 class Target:
-    """An iSCSI target: its name, and the portals that it is served at."""
+    """An iSCSI target: its name and its portals."""
 
     name: str
     portals: tuple[Portal, ...]
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Login:
-    """A login that is to be made; ``record`` is None where the portal has no record yet."""
+    """A login to be made; ``record`` is None where the portal has no record yet."""
 
     portal: Portal
     record: Record | None = None
@@ -54,7 +54,7 @@ class Login:
 
 
 class Iscsi:
-    """open-iscsi on this node. ``run`` starts programs; ``sysfs`` is where that is."""
+    """open-iscsi on this node. ``run`` starts programs; ``sysfs`` is the mount point of sysfs."""
 
     def __init__(
         self,
@@ -71,17 +71,17 @@ class Iscsi:
         self._sysfs = Path(sysfs)
 
     def nexuses(self, target: Target) -> list[Nexus]:
-        """Where the target is seen now, by sessions that are logged in."""
+        """The addresses at which sessions that are logged in see the target."""
         return [session.nexus for session in sessions(self._sysfs, target.name) if session.serves]
 
     def known(self, target: Target) -> list[Nexus]:
-        """Where it was seen, by sessions in whatever state: what is there comes back when they recover."""
+        """The addresses of all the target's sessions, in any state: their devices come back when they recover."""
         return [session.nexus for session in sessions(self._sysfs, target.name)]
 
     def connect(self, target: Target) -> list[Nexus]:
-        """Log in by each record of the target's portals that has no session yet; returns where the target is seen.
+        """Log in by each record of the target's portals that has no session yet; returns the target's addresses.
 
-        One that works is enough, the others are warnings. Raises DeviceError when none does.
+        One working session is enough: the failed logins become warnings. Raises DeviceError without a session.
         """
         here = list(sessions(self._sysfs, target.name))
         records = self._quieten(target.name, here)
@@ -102,19 +102,19 @@ class Iscsi:
         return found
 
     def _quieten(self, target: str, here: Sequence[Session]) -> list[Record]:
-        """The target's records, none of which is to bring LUNs by itself from now on, whoever made it."""
+        """The target's records, after automatic scans are turned off in all of them, also in the admin's."""
         try:
             records = self._records.of(target)
         except HostError as error:
-            LOG.warning("open-iscsi's records stay as they are: %s", reason(error))
+            LOG.warning("open-iscsi's records are left as they are, automatic scans too: %s", reason(error))
             return []
         return [self._quiet(record, [session for session in here if session.is_by(record)]) for record in records]
 
     def _quiet(self, record: Record, by_it: Sequence[Session]) -> Record:
         if record.brings_all and by_it:
             LOG.warning(
-                "the session to %s was made with node.session.scan = auto: every LUN that the filer showed to this"
-                " node then has a device here; log out and in again when none is in use",
+                "the session to %s was made with node.session.scan = auto: every LUN that was mapped to this node"
+                " then has a device here; log out and in again when none of the devices is in use",
                 record.portal,
             )
         try:
@@ -124,7 +124,7 @@ class Iscsi:
             return record
 
     def _log_in(self, target: str, logins: Sequence[Login], problems: Problems) -> None:
-        """Log in to all of them at the same time."""
+        """Make all logins at the same time."""
         ready: list[Login] = []
         for login in logins:
             try:
@@ -138,32 +138,32 @@ class Iscsi:
         for login, outcome in outcomes_within(seconds, works).items():
             why, _, whole = (outcome.why if outcome.answer is None else outcome.answer).partition("\n")
             if why:
-                LOG.info("no login to %s: %s", login, whole or why)
+                LOG.info("the login to %s failed: %s", login, whole or why)
                 problems.add(why, login)
                 self._failures.note(str(login))
 
     def _prepared(self, target: str, login: Login) -> list[Login]:
-        """The login, by a record that is fit for it. Raises HostError or OSError."""
+        """The login, with a record that is made if missing, and amended. Raises HostError or OSError."""
         records = [login.record] if login.record else self._records.make(target, login.portal)
         return [Login(login.portal, self._records.amend(record, for_login=True)) for record in records]
 
     def _enter(self, target: str, login: Login, seconds: float) -> str:
-        """Log in; returns what went wrong, for people and in a line for the log, or nothing."""
+        """Log in; returns "", or the reason of the failure and, after a newline, a line for the log."""
         interface = ("-I", login.record.interface) if login.record else ()
         argv = ("iscsiadm", "-m", "node", "-T", target, "-p", str(login.portal), *interface, "--login")
         try:
             self._run(*argv, timeout=seconds * _ITS_SHARE, ok=(0, _ALREADY))
         except CommandError as error:
-            # A child writes no log of its own.
+            # This runs in a child process, which has no log: the parent writes the second line to it.
             return f"{reason(error)}\n{error}: {' '.join(error.output.split())}"
         return ""
 
 
 def initiators(file: str = _NAME_FILE) -> list[str]:
-    """This node's initiator name, in lower case as filers keep it; none where open-iscsi is not set up.
+    """This node's initiator name, in lower case as filers keep it; empty where open-iscsi is not set up.
 
-    It is what iscsid takes (seen with 2.1.8): the first line that has the word, even within another one, no ``#``
-    before it, and a value; which is all that follows the ``=``, without the blanks at its ends.
+    The file is read as iscsid reads it (seen with 2.1.8): the first line counts that has ``InitiatorName``, even
+    within another word, no ``#`` before it, and a value. The value is the text after ``=``, stripped of blanks.
     """
     try:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
@@ -174,13 +174,13 @@ def initiators(file: str = _NAME_FILE) -> list[str]:
         value = after.partition("=")[2].strip(_BLANKS)
         if word and value and "#" not in before:
             if any(character.isspace() for character in value):
-                LOG.warning("%s: %r is no initiator's name: nothing may follow the name in its line", file, value)
+                LOG.warning("%s: %r is not an initiator name: remove the text after the name", file, value)
             return [value.lower()]
     return []
 
 
 def _missing(portals: Sequence[Portal], records: Sequence[Record], here: Sequence[Session]) -> Iterator[Login]:
-    """The logins that would give each portal a session by each of its records."""
+    """The logins that are missing: for each portal, by each of its records."""
     for portal in portals:
         own = [record for record in records if record.portal == str(portal)]
         if not own and not any(session.portal == str(portal) for session in here):

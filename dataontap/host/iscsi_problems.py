@@ -1,4 +1,4 @@
-"""Which logins to iSCSI portals failed, and why, for people: what iscsiadm says in many words, in a few."""
+"""Failed logins to iSCSI portals and their reasons: iscsiadm's errors as short texts for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Callable
 from dataontap.errors import CommandError
 
 _NAMED = 2  # portals that a message names for each reason
-# How long a portal that did not let us in is left alone, as long as another one serves.
+# While another session serves, a failed login is not retried for this time.
 _FAILURE_SECONDS = 300.0
 
 # By iscsiadm's exit status, iscsiadm(8), which is also the number that it reports for a single portal.
@@ -25,23 +25,23 @@ _REASONS = {
     19: "the filer refuses the login, see journalctl -u iscsid",
     20: "iscsid does not run (could not connect to iscsid), see systemctl status iscsid",
     21: "iscsiadm finds no record of the portal, see iscsiadm -m node",
-    24: "the filer does not let this node in: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD",
+    24: "the filer rejects this node's login: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD",
 }
 _REPORTED = re.compile(r"initiator reported error \(([0-9]+) - (.*)\)")
 
 
 class Problems:
-    """What went wrong at which portals."""
+    """The reasons of failures, each with its portals."""
 
     def __init__(self) -> None:
         self._places: dict[str, list[str]] = {}
 
     def add(self, reason: str, place: object) -> None:
-        """Note ``reason``, for people, at a portal."""
+        """Add the failure at a portal, with its ``reason`` for people."""
         self._places.setdefault(reason, []).append(str(place))
 
     def __str__(self) -> str:
-        """Each reason once, and before its portals: a message that is too long is cut off at its end."""
+        """Each reason once, followed by its portals: a message that is too long is cut off at its end."""
         return "; ".join(f"{reason} ({_listed(places)})" for reason, places in self._places.items())
 
 
@@ -53,21 +53,21 @@ class Failures:
         self._clock = clock
 
     def was_lately(self, login: str) -> bool:
-        """Whether a login failed a short time ago."""
+        """Whether a login has failed in the last five minutes."""
         try:
             return 0 <= self._clock() - (self._directory / login).stat().st_mtime < _FAILURE_SECONDS
         except OSError:
             return False
 
     def note(self, login: str) -> None:
-        """Note that a login failed. Where that cannot be noted, the login is tried again a little earlier."""
+        """Note that a login failed. Without the note the login is only retried earlier."""
         with contextlib.suppress(OSError):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self._directory / login).touch()
 
 
 def reason(error: Exception) -> str:
-    """Why something did not work, without target names and command lines, which fill a message by themselves."""
+    """The reason of a failure, without target names and command lines: they are too long for a message."""
     if isinstance(error, OSError):
         return f"open-iscsi's record cannot be written: {error.strerror}"
     if not isinstance(error, CommandError):
@@ -76,7 +76,7 @@ def reason(error: Exception) -> str:
         return "iscsiadm cannot be run, see whether open-iscsi is installed"
     if error.status is None:
         return "iscsiadm did not end in time"
-    # Its last line says only that not all logins worked.
+    # iscsiadm's last line says only that not all logins worked, so look for the error of the portal.
     reported = _REPORTED.search(error.output)
     number, said = (int(reported[1]), reported[2]) if reported else (error.status, _last_line(error.output))
     return _REASONS.get(number) or f"{said or 'iscsiadm failed'} (iscsiadm's error {number})"

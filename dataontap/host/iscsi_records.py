@@ -1,7 +1,7 @@
-"""open-iscsi's node records: for each portal and interface the settings that the next login goes by.
+"""open-iscsi's node records: the settings of the next login, for each portal and interface.
 
-iscsiadm makes a record. What is in it is written here, because the CHAP secret would be in iscsiadm's arguments.
-What iscsiadm makes of a record's lines was tried with open-iscsi 2.1.8 and 2.1.11.
+iscsiadm creates a record. This module writes our settings into it, because otherwise the CHAP secret would be in
+iscsiadm's arguments. How iscsiadm reads a record's lines was tried with open-iscsi 2.1.8 and 2.1.11.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ LOG = logging.getLogger(__name__)
 
 DEFAULT = "default"  # the interface that every open-iscsi has
 _COMMAND_SECONDS = 20.0
-# iscsiadm names its database in the error about an interface that it has no file of.
+# iscsiadm names its database in the error about an interface that has no file. This interface has none.
 _NO_INTERFACE = "dataontap-asks-where"
 
 _SCAN, _MANUAL = "node.session.scan", "manual"
-# Only what we ask for shall appear: a scan of all shows every LUN of the target to this node.
+# No automatic scan: it would create devices on this node for all the target's LUNs.
 _QUIET = {_SCAN: _MANUAL}
-# open-iscsi would go on trying for two minutes; one path is enough, and the others may come when they can.
+# open-iscsi's default is to retry for two minutes. One path is enough; the others may come later.
 _PROMPT = {"node.session.initial_login_retry_max": "1", "node.conn[0].timeo.login_timeout": "5"}
 _METHOD = "node.session.auth.authmethod"
 _USER = "node.session.auth.username"
 _SECRET = "node.session.auth.password"  # noqa: S105 - the setting's name
-# This comment, and the user's name, is before CHAP settings that we wrote. Whatever iscsiadm writes into a record
-# is without comments: then it is somebody else's.
+# This comment, with the user's name, stands before CHAP settings that we wrote. iscsiadm writes a record without
+# comments, so CHAP settings without this comment are the admin's.
 _MARK = "# CHAP by ganeti-extstorage-dataontap for "
 
-# Blanks are C's, and there has to be one before the "=".
+# Blanks as C's isspace(3) has them; at least one blank must stand before the "=".
 _SETTING = re.compile(r"\s*([^\s=#][^\s=]*)\s+=\s*(.*\S)\s*", re.ASCII)
 
 _TEMPORARY = ".dataontap."
@@ -52,7 +52,7 @@ _LEFT_OVER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Portal:
-    """Where a target is reached: an IP address, a TCP port, and the portal group's tag."""
+    """A portal of a target: an IP address, a TCP port, and the portal group's tag."""
 
     address: str
     port: int
@@ -64,7 +64,7 @@ class Portal:
 
 @dataclass(frozen=True)
 class Chap:
-    """How this node proves who it is to a target (one-way CHAP)."""
+    """This node's credentials for a target (one-way CHAP)."""
 
     user: str
     secret: str
@@ -75,7 +75,7 @@ class Chap:
 
 @dataclass(frozen=True)
 class Record:
-    """A node record: the target is logged in to at ``portal``, ADDRESS:PORT, by ``interface``."""
+    """A node record: the settings of logins to ``portal`` (ADDRESS:PORT) over ``interface``."""
 
     file: Path
     portal: str
@@ -84,12 +84,12 @@ class Record:
 
     @property
     def brings_all(self) -> bool:
-        """Whether a login by it brings all LUNs to this node; that is what open-iscsi does unless it is told."""
+        """Whether a login by it scans for all LUNs, which is open-iscsi's default."""
         return _settings(self.text).get(_SCAN) != _MANUAL
 
 
 class Records:
-    """iscsiadm's node records. ``cache`` gives what is cached about a build of a program."""
+    """iscsiadm's node records. ``cache`` returns the cache for a build of a program."""
 
     def __init__(
         self,
@@ -106,15 +106,15 @@ class Records:
         self._nodes: Path | None = None
 
     def of(self, target: str) -> list[Record]:
-        """All records of a target. Raises HostError if iscsiadm does not tell where they are."""
+        """All records of a target. Raises HostError if iscsiadm does not report the folder of its records."""
         nodes = self._database()
         _sweep(nodes)
         return list(_records(nodes / target, target))
 
     def make(self, target: str, portal: Portal) -> list[Record]:
-        """Let iscsiadm make a portal's record for its default interface. Raises HostError.
+        """Let iscsiadm create a portal's record for the default interface. Raises HostError.
 
-        It would replace one that is there: this is for who has looked for one with ``of``.
+        An existing record would be replaced: the caller has checked with ``of`` that there is none.
         """
         nodes = self._database()
         at = f"{portal},{portal.tag}"
@@ -126,9 +126,9 @@ class Records:
         return made
 
     def amend(self, record: Record, *, for_login: bool = False) -> Record:
-        """Give a record our settings; returns what it is then. Raises HostError or OSError.
+        """Write our settings into a record; returns the new record. Raises HostError or OSError.
 
-        How patient a login is matters to who is to log in; who logs in at boot goes on doing so as before.
+        The short login timeouts are written only ``for_login``; logins at boot keep theirs.
         """
         wanted = {**_QUIET, **(_PROMPT if for_login else {})}
         text = _amended(record.text, wanted, self._chap)
@@ -137,7 +137,7 @@ class Records:
         return replace(record, text=text)
 
     def _database(self) -> Path:
-        """The folder of the node records. Each distribution and release builds iscsiadm with its own."""
+        """The folder of the node records. Distributions and releases build iscsiadm with different folders."""
         if self._nodes is None:
             cache = self._cache(_build_of("iscsiadm"))
             told = cache.get()
@@ -157,18 +157,18 @@ class Records:
                 return f"{found[1]}/nodes"
             if error.status is None:
                 raise
-        raise DeviceError("iscsiadm does not tell where its records are: see iscsiadm -m iface -I none")
+        raise DeviceError("iscsiadm does not report the folder of its records: see iscsiadm -m iface -I none")
 
 
 def portal_name(address: str, port: int) -> str:
-    """ADDRESS:PORT, in one spelling for each address, as iscsiadm compares them; a name stays as it is."""
+    """ADDRESS:PORT in the canonical spelling of an IP address, which iscsiadm compares; a name is not changed."""
     with contextlib.suppress(ValueError):
         address = str(ipaddress.ip_address(address))
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _build_of(program: str) -> str:
-    """What tells one build of a program from another: its file."""
+    """The identity of a program's build: its file's device, inode and time; "" if the program is missing."""
     for folder in ENVIRONMENT["PATH"].split(":"):
         with contextlib.suppress(OSError):
             found = os.stat(f"{folder}/{program}")
@@ -186,10 +186,10 @@ def _records(folder: Path, target: str) -> Iterator[Record]:
         for file in _entries(entry) if entry.is_dir() else [entry]:
             try:
                 text = file.read_bytes().decode("utf-8", "surrogateescape")
-            except OSError:  # a folder, or gone while we looked
+            except OSError:  # a folder, or removed meanwhile
                 continue
             settings = _settings(text)
-            if settings.get("node.name") == target:  # no editor's backup, nothing half written
+            if settings.get("node.name") == target:  # not an editor's backup, and not a partial file
                 interface = file.name if file != entry else settings.get("iface.iscsi_ifacename", DEFAULT)
                 yield Record(file, portal_name(address, int(port)), interface, text)
 
@@ -202,18 +202,18 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _setting(line: str) -> tuple[str, str]:
-    """Name and value in a record's line, as iscsiadm reads it; nothing twice where there are none."""
+    """Name and value in a record's line, as iscsiadm reads it; two empty strings for a line without a setting."""
     found = _SETTING.fullmatch(line)
     return (found[1], found[2]) if found else ("", "")
 
 
 def _settings(text: str) -> dict[str, str]:
-    """What a record says; of two lines for one setting the last."""
+    """A record's settings; of two lines for the same setting the last counts."""
     return dict(map(_setting, text.split("\n")))
 
 
 def _amended(text: str, wanted: Mapping[str, str], chap: Chap | None) -> str:
-    """A record with these settings, and CHAP's. Without ``chap`` those go that we wrote, and no others."""
+    """A record with these settings, and CHAP's. Without ``chap``, CHAP settings that we wrote are removed."""
     settings = _settings(text)
     lines = text.removesuffix("\n").split("\n")
     marks = [line for line in lines if line.startswith(_MARK)]
@@ -221,7 +221,7 @@ def _amended(text: str, wanted: Mapping[str, str], chap: Chap | None) -> str:
     new, gone, mark = dict(wanted), set[str](), marks if is_ours else []
     if chap is not None:
         credentials = {_METHOD: "CHAP", _USER: chap.user, _SECRET: chap.secret}
-        if is_ours or credentials.items() - settings.items():  # what somebody else wrote alike stays his
+        if is_ours or credentials.items() - settings.items():  # equal settings of the admin's stay the admin's
             mark = [f"{_MARK}{chap.user}"]
         new.update(credentials)
     elif is_ours:
@@ -229,7 +229,7 @@ def _amended(text: str, wanted: Mapping[str, str], chap: Chap | None) -> str:
     if marks == mark and new.items() <= settings.items() and not gone & settings.keys():
         return text
     kept = [line for line in lines if line not in marks and _setting(line)[0] not in new.keys() | gone]
-    # The record's last line is a comment that ends it.
+    # The record ends with a comment: new lines go before it.
     at = next((number for number, line in enumerate(kept) if line.startswith("# END")), len(kept))
     added = [f"{name} = {value}" for name, value in new.items()]
     if mark:
@@ -238,10 +238,11 @@ def _amended(text: str, wanted: Mapping[str, str], chap: Chap | None) -> str:
 
 
 def _replace(nodes: Path, file: Path, text: str) -> None:
-    """Put ``text`` into a record at once and wholly. Raises OSError.
+    """Replace a record's text atomically. Raises OSError.
 
-    The new file is made beside the database: in one of its folders iscsiadm would take it for a record, or list no
-    record at all. Where no rename leads from there (the database is a mount), it is made in the database.
+    The temporary file is created beside the database: in one of its folders, iscsiadm would take the file for a
+    record, or list no record at all. If the database is a mount point, a rename from there fails, and the
+    temporary file is created in the database's top folder.
     """
     for folder in (nodes.resolve().parent, nodes.resolve()):
         fresh = folder / f"{_TEMPORARY}{os.urandom(8).hex()}"
@@ -260,11 +261,11 @@ def _replace(nodes: Path, file: Path, text: str) -> None:
 
 
 def _sweep(nodes: Path) -> None:
-    """Remove the temporary files of scripts that were killed, this version's and the former's."""
+    """Remove the temporary files that killed scripts left, of this version and of the former version."""
     for folder in (nodes.resolve().parent, nodes):
         for entry in _entries(folder):
             with contextlib.suppress(OSError):
                 is_ours = entry.name.startswith(_TEMPORARY)
                 if is_ours and time.time() - entry.lstat().st_mtime > _LEFT_OVER_SECONDS:
-                    LOG.warning("removing %s, which a script left when it was killed", entry)
+                    LOG.warning("removing the temporary file %s of a killed script", entry)
                     entry.unlink()

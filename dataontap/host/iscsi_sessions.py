@@ -16,7 +16,7 @@ _LOGGED_IN = "LOGGED_IN"
 
 @dataclass(frozen=True)
 class Session:
-    """A session to a target: where LUNs are seen by it, its portal as ADDRESS:PORT, its interface, its state."""
+    """A session to a target: the target's address, the portal as ADDRESS:PORT, the interface, the state."""
 
     nexus: Nexus
     portal: str
@@ -29,7 +29,7 @@ class Session:
         return self.state == _LOGGED_IN
 
     def is_by(self, record: Record) -> bool:
-        """Whether a login by this record made it. A session that does not name its interface counts for all."""
+        """Whether the session is of this record. Without an interface it matches every record of its portal."""
         return self.portal == record.portal and self.interface in {record.interface, ""}
 
 
@@ -49,10 +49,10 @@ def sessions(sysfs: Path, target: str) -> Iterator[Session]:
 
 
 def _nexus(session: Path) -> Nexus | None:
-    """Where a session's target is, as the kernel counts: an adapter with offload has all its sessions on one host.
+    """The kernel's address of a session's target. An adapter with offload has all its sessions on a single host.
 
-    Before a LUN was scanned there is no folder of the target yet, but its number (seen on Linux 6.1). Where there
-    is neither, it is taken for the software initiator's, which has a host a session.
+    Before the first scan the target has no folder yet, but a number (seen on Linux 6.1). Without both, the session
+    counts as the software initiator's, which has a host for each session.
     """
     host = re.search("/host([0-9]+)/", f"{os.path.realpath(session)}/")
     if host is None:

@@ -1,4 +1,4 @@
-"""A LUN that is to be a device of this node, and what the LUN behind a path says of itself."""
+"""A wanted LUN, and a LUN's answers about itself on a path."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Callable
 
 from dataontap import inquiry
 
-# SAM-5: from 256 on a LUN needs the flat space method, whose marker the kernel counts as part of the number.
+# SAM-5: a LUN id of 256 or more needs the flat space method. The kernel's number contains the method's bits.
 FLAT_SPACE = 0x4000
 _LARGEST_PERIPHERAL = 255
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A LUN that is to be a device: one of these identities, ``size`` bytes, to be found at ``path``.
+    """A LUN that is to become a device: its possible identities, its ``size`` in bytes, the device's ``path``.
 
     There can be two identities: a LUN that came from 7-Mode may have kept its prefix.
     """
@@ -27,7 +27,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a path's LUN said when it was asked: see ``inquiry``. ``size`` is None where it did not say."""
+    """A path's answer to the query of identity and size: see ``inquiry``. ``size`` is None without an answer."""
 
     kind: str
     told: str
@@ -35,12 +35,12 @@ class Answer:
 
     @property
     def naa(self) -> str | None:
-        """The identity, if it told one."""
+        """The LUN's identity, if the answer has it."""
         return self.told if self.kind == inquiry.NAA else None
 
 
 def ask(path: str) -> Answer:
-    """Ask a SCSI disk who it is and how large, in this very process. One that is dead may keep it for long."""
+    """Query a SCSI disk for identity and size, in this process. A dead path may block the process for long."""
     kind, told = inquiry.identity(f"/dev/{path}")
     if kind != inquiry.NAA:
         return Answer(kind, told)
@@ -49,25 +49,25 @@ def ask(path: str) -> Answer:
 
 
 def kernel_numbers(lun_id: int) -> tuple[int, ...]:
-    """The numbers under which the kernel may know a LUN id: filers use the flat space method where they must.
+    """The kernel's possible numbers for a LUN id: filers use the flat space method where SAM-5 requires it.
 
-    LIO takes large ids the way they come, so that is tried, too.
+    LIO takes large ids without it, so the plain number is tried as well.
     """
     return (lun_id,) if lun_id <= _LARGEST_PERIPHERAL else (lun_id | FLAT_SPACE, lun_id)
 
 
 def lun_ids(numbers: Collection[int]) -> set[int]:
-    """The LUN ids that the kernel may know under these numbers: the other way round."""
+    """The possible LUN ids for these numbers of the kernel: the inverse of ``kernel_numbers``."""
     return {*numbers, *(number & ~FLAT_SPACE for number in numbers)}
 
 
 def in_words(question: Callable[[str], Answer], path: str) -> str:
-    """An answer as what a child can say; ``from_words`` makes it one again."""
+    """The answer to ``question`` as a text, for a child's message; ``from_words`` parses it."""
     answer = question(path)
     return f"{answer.kind}\n{answer.told}\n{'' if answer.size is None else answer.size}"
 
 
 def from_words(words: str) -> Answer:
-    """What ``in_words`` has said."""
+    """Parse the text of ``in_words``."""
     kind, told, size = words.split("\n")
     return Answer(kind, told, int(size) if size else None)

@@ -1,4 +1,4 @@
-"""multipath and multipathd, as far as a single map is concerned. Never anything that concerns all maps."""
+"""multipath and multipathd, for a single map. No command here concerns all maps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataontap.errors import CommandError
 
 LOG = logging.getLogger(__name__)
 
-# Each was seen to take 0.1 to 0.3 s, on a slow machine; what takes this long hangs.
+# Each command was seen to take 0.1 to 0.3 s, on a slow machine; a command that takes longer than this hangs.
 _SECONDS = 10.0
 
 
 class Multipath:
-    """The multipath tools. ``run`` starts programs; ``allowed`` is the list of WWIDs that may have maps."""
+    """The multipath tools. ``run`` starts programs; ``allowed`` is the file of the WWIDs that may have maps."""
 
     def __init__(self, run: Callable[..., str], deadline: Deadline, allowed: str = "/etc/multipath/wwids") -> None:
         self._run = run
@@ -24,15 +24,15 @@ class Multipath:
         self._allowed = Path(allowed)
 
     def allow(self, naa: str) -> None:
-        """Let the LUN have a map: with find_multipaths strict, Debian's default, none would come otherwise.
+        """Allow the LUN a map, by its WWID: find_multipaths strict, Debian's default, makes no other maps.
 
-        Has to be done before its paths appear. Raises CommandError.
+        Call it before the LUN's paths appear. Raises CommandError.
         """
         if not self._is_allowed(naa):
             self._call("multipath", "-a", _wwid(naa))
 
     def forget(self, naa: str) -> None:
-        """Let the LUN have no map any more."""
+        """Remove the LUN's WWID from the WWIDs that may have maps."""
         if self._is_allowed(naa):
             self._try("multipath", "-w", _wwid(naa))
 
@@ -43,22 +43,23 @@ class Multipath:
             return False
 
     def stop_queueing(self, title: str) -> None:
-        """Let I/O on a map without paths fail, instead of waiting for ever.
+        """Let I/O on a map without paths fail instead of waiting for ever.
 
-        Whoever waits gets an error, udev's own look into the map among them. multipathd has to know, because it
-        turns queueing on again when paths come back. But it goes by what it saw of the map last, 20 s ago perhaps,
-        and leaves the kernel alone if that was so already (0.9.4, seen; not 0.11.1). So the kernel is told, too.
+        Every waiting process gets an error, udev's probe of the map included. multipathd must be told, because it
+        turns queueing on again when paths come back. But multipathd relies on its last look at the map, which may
+        be 20 s old, and does not tell the kernel if the map did not queue then (0.9.4, seen; not 0.11.1). So
+        dmsetup tells the kernel as well.
         """
         self._try("multipathd", "disablequeueing", "map", title)
         self._try("dmsetup", "message", title, "0", "fail_if_no_path")
 
     def restore_queueing(self, title: str) -> None:
-        """Let the map wait for paths again, if its configuration says so; the kernel is told, too, as above."""
+        """Let the map queue again, if its configuration says so; dmsetup tells the kernel as well, as above."""
         if self._try("multipathd", "restorequeueing", "map", title) and self._shall_queue(title):
             self._try("dmsetup", "message", title, "0", "queue_if_no_path")
 
     def _shall_queue(self, title: str) -> bool:
-        """Whether multipathd wants the map to queue, as far as it has paths: always, or for so many checks."""
+        """Whether multipathd's queueing setting for the map is on, or is a number of path checks."""
         try:
             said = self._call("multipathd", "show", "map", title, "format", "%Q").strip()
         except CommandError as error:
@@ -67,7 +68,7 @@ class Multipath:
         return said == "on" or said.endswith(" chk")
 
     def flush(self, title: str) -> str | None:
-        """Take a map away; None if it is gone, or else why it is not. "map in use" may be for a moment only."""
+        """Remove a map; returns None, or the reason of the failure. "map in use" may last for a moment only."""
         try:
             self._call("multipath", "-f", title)
         except CommandError as error:
@@ -75,10 +76,10 @@ class Multipath:
         return None
 
     def reload(self, title: str) -> str | None:
-        """Let a map be made anew of its paths, in use or not; None if it was, or else why not.
+        """Reload a map, which may be in use; returns None, or the reason of the failure.
 
-        For a moment only multipathd refuses, while udev has not told it of the map yet (cli_reload(), 0.9.4).
-        ``multipath -r`` is no way to do it: multipathd makes all maps anew then, whichever it names (seen, 0.9.4).
+        multipathd refuses only for a moment, until udev has told it of the map (cli_reload(), 0.9.4). ``multipath
+        -r MAP`` is not used: multipathd then reloads all maps, not only the named map (seen, 0.9.4).
         """
         try:
             said = self._call("multipathd", "reload", "map", title).strip()
@@ -87,14 +88,14 @@ class Multipath:
         return None if said == "ok" else f"multipathd reload map {title}: {said or 'no answer'}"
 
     def resize(self, title: str) -> None:
-        """Let a map have its paths' new size, which each of them must have. Raises CommandError."""
+        """Resize a map to its paths' new size, which all paths must have. Raises CommandError."""
         said = self._call("multipathd", "resize", "map", title)
         # Its exit status is 1 where the answer is "fail", but not in all versions [?].
         if said.strip() != "ok":
             raise CommandError(f"multipathd resize map {title}: {said.strip() or 'no answer'}")
 
     def is_served(self) -> bool:
-        """Whether multipathd runs: without it no map comes by itself."""
+        """Whether multipathd runs: without it no map is made automatically."""
         return self._try("multipathd", "show", "daemon")
 
     def _try(self, *argv: str) -> bool:

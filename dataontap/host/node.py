@@ -1,4 +1,4 @@
-"""This node's SAN as it is: who is where, what each path's LUN says when it is asked, and who holds what."""
+"""The state of this node's SAN: its devices, each path's answer to a query, and the holders of devices."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """How long each thing may take, in seconds, within the verb's deadline."""
+    """Time limits of steps, in seconds, within the verb's deadline."""
 
-    # A path that is blocked answers within 5 s where multipathd has set its recovery_tmo, then as dead.
+    # A blocked path fails within 5 s where multipathd has set its recovery_tmo; then it counts as dead.
     ask: float = 8.0
-    # Before a map is taken down: who has not answered by then had better not be waited for.
+    # Before a map is taken down: a path without an answer by then is not waited for.
     ask_last: float = 2.0
-    # A scan asks the target once; a dead one is given up by the transport.
+    # A scan queries the target once; the transport gives up on a dead target.
     scan: float = 30.0
-    # udev and multipathd need about a second for a map; a node that is busy booting guests, many. See ``of``.
+    # udev and multipathd need about a second for a map; on a node that is busy booting guests, many. See ``of``.
     map: float = 40.0
     hint: float = 4.0
     other_paths: float = 5.0
-    # udev opens new and failed devices for a moment, which multipath takes for a use.
+    # udev opens new and failed devices for a moment; multipath then reports the map as in use.
     release: float = 3.0
     gone: float = 10.0
 
     @classmethod
     def of(cls, seconds: float) -> Limits:
-        """Those within a deadline of ``seconds``: who sets a longer one has a node that takes its time."""
+        """The limits within a deadline of ``seconds``: an admin sets a longer deadline for a slow node."""
         return cls(map=max(cls.map, seconds / 3), release=max(cls.release, seconds / 40))
 
 
 @dataclass(frozen=True)
 class Node:
-    """What all who look at devices, or let them come and go, have in common.
+    """The tools for looking at devices, bringing them up and taking them down.
 
-    Without ``wants_maps`` disks are used as they are, with a single path each. ``ask_one`` tells what a path's LUN
-    says of itself; ``events`` makes something that waits for udev's events.
+    Without ``wants_maps`` disks are used directly, with a single path each. ``ask_one`` queries a path's LUN;
+    ``events`` waits for udev's events.
     """
 
     sysfs: Sysfs
@@ -69,11 +69,11 @@ class Node:
     events: Callable[[Collection[str]], Events] = Events
 
     def find_device(self, path_format: str, *, hostname: str, pool: str, name: str) -> str | None:
-        """The block device of volume ``name``, by its stable name, or None.
+        """The stable name of volume ``name``'s block device, or None.
 
-        The name with this very ``hostname`` and ``pool`` wins. Failing that any host name and pool will do, as
-        in the first implementation, whose users' udev rules may name the filer otherwise than HOSTNAME does;
-        two such names are a DeviceError. A link that leads to no block device is not a device.
+        A name with exactly this ``hostname`` and ``pool`` is preferred. Otherwise any host name and pool match, as
+        in the first implementation: its users' udev rules may call the filer by another name than HOSTNAME. Two
+        such names are a DeviceError. A link that does not lead to a block device does not count.
         """
         values = {"hostname": hostname, "pool": pool, "name": name}
         exact = {field: glob.escape(value) for field, value in values.items()}
@@ -89,7 +89,7 @@ class Node:
         return None
 
     def block(self, device: str) -> Block:
-        """What the kernel knows of a block device, given its name or any path to it."""
+        """The kernel's data of a block device, given its name or any path to it."""
         if not device.startswith("/"):
             return self.sysfs.block(device)
         try:
@@ -99,11 +99,11 @@ class Node:
         return found or self.sysfs.block(Path(os.path.realpath(device)).name)
 
     def size(self, device: str) -> int:
-        """What the kernel takes for the size of ``device``, in bytes; nothing is opened for it."""
+        """The kernel's size of ``device``, in bytes; the device is not opened."""
         _require_there(device)
         size = self.block(device).size
         if size is None:
-            raise DeviceError("the kernel does not tell its size")
+            raise DeviceError("the kernel has no size for its device; see lsblk")
         return size
 
     def is_known(self, naas: Collection[str]) -> bool:
@@ -111,48 +111,50 @@ class Node:
         return bool(self.sysfs.maps_of(naas) or self.sysfs.paths_of(naas))
 
     def identities(self, device: str) -> tuple[str, ...]:
-        """The identity that the kernel remembers of a device, if it is a map or a disk with one."""
+        """The identity that the kernel has cached for a map or a disk; empty for a device without an identity."""
         block = self.block(device)
         naa = block.map.naa if block.map else block.naa
         return (naa,) if naa else ()
 
     def ask(self, paths: Collection[str], seconds: float | None = None) -> dict[str, Answer]:
-        """What each path's LUN says; why one says nothing is in the log.
+        """Query all paths; returns each path's answer. The log has the reason for each path that does not answer.
 
-        Those that are not running are not asked, for they would keep us waiting.
+        A path that is not running is not queried, because it could block.
         """
         states = {path: self.sysfs.block(path).state for path in paths}
         works = {path: partial(in_words, self.ask_one, path) for path in paths if states[path] == RUNNING}
-        outcomes = outcomes_within(self.seconds(seconds or self.limits.ask, "asking paths who they are"), works)
+        outcomes = outcomes_within(self.seconds(seconds or self.limits.ask, "querying the paths"), works)
         answers = {
             path: Answer(inquiry.DEAD, outcome.why) if outcome.answer is None else from_words(outcome.answer)
             for path, outcome in outcomes.items()
         }
-        answers.update({path: Answer(inquiry.DEAD, states[path] or "gone") for path in paths if path not in works})
+        answers.update(
+            {path: Answer(inquiry.DEAD, states[path] or "removed") for path in paths if path not in works}
+        )
         for path, answer in sorted(answers.items()):
             if answer.kind == inquiry.DEAD:
                 LOG.warning("%s does not answer: %s", path, answer.told)
         return answers
 
     def seconds(self, limit: float, what: str) -> float:
-        """How long ``what`` may take: ``limit``, or what the verb's deadline leaves; raises when that is over."""
+        """The time for the step ``what``: ``limit``, or what is left of the deadline; raises if none is left."""
         return min(limit, self.deadline.left(what))
 
     def each(self, works: Mapping[Key, Callable[[], None]], seconds: float) -> dict[Key, str]:
-        """Do all of ``works`` at the same time, in children; returns why those are not done that are not.
+        """Run all ``works`` at the same time, in child processes; returns the reason of each failure.
 
-        That is what went wrong in the child, or that it takes longer than ``seconds``.
+        That is the child's error, or that it takes longer than ``seconds``.
         """
         outcomes = outcomes_within(seconds, {key: partial(_done, work) for key, work in works.items()})
         return {key: outcome.why for key, outcome in outcomes.items() if outcome.answer is None}
 
     def running(self, naas: Collection[str]) -> list[str]:
-        """These LUNs' paths that the kernel takes for running."""
+        """These LUNs' paths that the kernel has as running."""
         paths = self.sysfs.paths_of(naas)
         return [path.name for path in paths if self.sysfs.block(path.name).state == RUNNING]
 
     def holders(self, device: str) -> list[str]:
-        """Who holds a device, for people. Partitions that kpartx made go with their map, unless they are held."""
+        """Descriptions of a device's holders. A partition map of kpartx counts only if it is held itself."""
         _require_there(device)
         held = self.openers(device)
         for above in self.block(device).holders:
@@ -160,17 +162,17 @@ class Node:
         return held
 
     def openers(self, device: str, *, ignoring: str | None = None) -> list[str]:
-        """Who has a block device open, or one of its partitions, ``ignoring`` the program of that name."""
+        """Descriptions of what has a block device or its partitions open, without the program ``ignoring``."""
         numbers = self.block(device).numbers
         return [held for number in numbers for held in openers(os.makedev(*number), ignoring=ignoring)]
 
     def claims(self, device: str) -> list[str]:
-        """What in the kernel holds a device, for people. It is opened for that, in a child: a LUN may be dead."""
+        """A description of the kernel's use of a device. A child opens the device, because its LUN may be dead."""
         path = device if device.startswith("/") else f"/dev/{device}"
         works = {device: lambda: str(is_claimed(path))}
         (outcome,) = outcomes_within(self.limits.ask_last, works).values()
         if outcome.answer is None:
-            LOG.warning("whether the kernel uses %s is not known: %s", device, outcome.why)
+            LOG.warning("cannot find out whether the kernel uses %s: %s", device, outcome.why)
         return [KERNEL] if outcome.answer == str(True) else []
 
 
@@ -178,16 +180,16 @@ def _is_block_device(path: str) -> bool:
     try:
         return stat.S_ISBLK(os.stat(path).st_mode)
     except OSError:
-        return False  # a link to nothing, or one that went while we looked
+        return False  # a dangling link, or a link that was removed meanwhile
 
 
 def _require_there(device: str) -> None:
-    """DeviceError if there is no such device; what has only its name in the kernel is looked up there."""
+    """DeviceError if a device's path does not exist. A kernel name is not checked here: sysfs has it."""
     try:
         if device.startswith("/"):
             os.stat(device)
     except OSError as error:
-        raise DeviceError(f"its device went away: {error.strerror}") from None
+        raise DeviceError(f"its device disappeared: {error.strerror}; see multipath -ll") from None
 
 
 def _done(work: Callable[[], None]) -> str:

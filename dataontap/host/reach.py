@@ -1,4 +1,4 @@
-"""Whether something answers on a TCP port, asked of several at once."""
+"""Tests whether TCP ports accept connections, several at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _AT_A_TIME = 32
 
 
 def reached(places: Iterable[Place], seconds: float) -> dict[Place, str]:
-    """Each of ``places`` with why it takes no connection within ``seconds``; "" if it does."""
+    """For each place, the reason why it accepts no connection within ``seconds``; "" if it accepts."""
     from concurrent.futures import ThreadPoolExecutor
 
     wanted = list(dict.fromkeys(places))

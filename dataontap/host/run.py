@@ -12,15 +12,15 @@ from dataontap.errors import CommandError
 
 LOG = logging.getLogger(__name__)
 
-# noded's environment is whatever its starter's shell had, or none at all: programs get this one.
+# noded's environment comes from the shell that started it, or is empty: programs get this environment instead.
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C",
     "HOME": "/root",
 }
 
-# What a message has of a command: so many of the words after the program, if they are no longer than this, and so
-# many characters of what it said. All of it is in the log.
+# Limits for a command in a message: its words after the program, the length of each, and the characters of its
+# output. The log has the whole command.
 _WORDS = 2
 _LONGEST_WORD = 16
 _SAID = 70
@@ -29,9 +29,9 @@ _SAID = 70
 def run(*argv: str, timeout: float, ok: tuple[int, ...] = (0,)) -> str:
     """Run ``argv`` without a shell, for at most ``timeout`` seconds, and return its standard output.
 
-    Raises CommandError when it cannot be started, when its exit status is not in ``ok``, or when the time is
-    up. Its whole process group is killed then; one that sleeps uninterruptibly in the kernel stays behind.
-    Output goes to unnamed files, so that a grandchild that keeps a descriptor open holds nobody up.
+    Raises CommandError when the program cannot be started, when its exit status is not in ``ok``, or at the
+    timeout. At the timeout its whole process group is killed; a process in uninterruptible sleep stays behind.
+    Output goes to unnamed files, so that a grandchild that keeps a descriptor open does not delay us.
     """
     import tempfile
 
@@ -43,7 +43,7 @@ def run(*argv: str, timeout: float, ok: tuple[int, ...] = (0,)) -> str:
 
 
 def brief(argv: Sequence[str]) -> str:
-    """What to call a command in messages: its program, and what it was to do if that is short; never all of it."""
+    """A command's short form for messages: its program, and its first words if they are short."""
     words = []
     for word in argv[1 : 1 + _WORDS]:
         if len(word) > _LONGEST_WORD or len(word.split()) > 1:
@@ -71,7 +71,7 @@ def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[
         status = child.wait(timeout)
     except subprocess.TimeoutExpired:
         _give_up(child)
-        LOG.info("%s: no end within %.0f s", command, timeout)
+        LOG.info("%s: not finished within %.0f s, killed", command, timeout)
         raise CommandError(f"{short} did not end within {timeout:.0f} s and was killed") from None
     LOG.debug("%s: exit status %d in %.3f s", command, status, time.monotonic() - began)
     if status not in ok:
@@ -83,7 +83,7 @@ def _run(argv: tuple[str, ...], timeout: float, ok: tuple[int, ...], stdout: IO[
 
 
 def _give_up(child: Any) -> None:
-    """Kill the child's process group, and wait a moment only: in D state it dies when the kernel lets it."""
+    """Kill the child's process group and wait a second: in D state it dies only when the kernel call returns."""
     import signal
     import subprocess
 
@@ -92,7 +92,7 @@ def _give_up(child: Any) -> None:
         child.wait(1)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         LOG.warning("process %d is left behind", child.pid)
-        child.returncode = -signal.SIGKILL  # nobody will wait for it: init does when it can end
+        child.returncode = -signal.SIGKILL  # we do not wait for it any more: init reaps it when it ends
 
 
 def _content(file: IO[bytes]) -> str:

@@ -1,1 +1,1 @@
-"""What is kept on this node between scripts, below /run."""
+"""Files below /run that this node keeps between scripts."""

@@ -1,6 +1,6 @@
-"""What this node caches for a day: a filer's version, iSCSI target and igroup members, and iscsiadm's folder.
+"""This node's caches, valid for a day: a filer's version, iSCSI target and igroup members; iscsiadm's folder.
 
-A cache only ever saves time: an entry that cannot be read or written is not there.
+A cache only saves time: an entry that cannot be read or written counts as missing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Cache:
         self._kind = kind
 
     def get(self, *, of_any_age: bool = False) -> str | None:
-        """The text, if it was put here less than a day ago; or at any time, if ``of_any_age`` will do."""
+        """The cached text, if it is less than a day old, or of any age with ``of_any_age``; else None."""
         try:
             with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii") as file:
                 found = os.fstat(file.fileno())
@@ -51,10 +51,10 @@ class Cache:
             fresh.write_text(text, encoding="ascii")
             fresh.replace(self._path)
         except (OSError, UnicodeEncodeError) as error:
-            LOG.warning("the cache %s cannot be written: %s", self._kind, error)
+            LOG.warning("the cache of kind %s cannot be written: %s", self._kind, error)
 
     def age(self) -> None:
-        """Let the text be older than a day."""
+        """Make the text older than a day."""
         with contextlib.suppress(OSError):
             os.utime(self._path, (0, 0), follow_symlinks=False)
 
@@ -71,7 +71,7 @@ class VersionCache:
         self._cache = Cache("version", *identity, directory=directory)
 
     def get(self) -> tuple[int, int] | None:
-        """The version, if it was put here less than a day ago."""
+        """The cached version, if it is less than a day old."""
         match = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,6})\n", self._cache.get() or "")
         return (int(match[1]), int(match[2])) if match else None
 
@@ -80,12 +80,12 @@ class VersionCache:
         self._cache.put(f"{version[0]}.{version[1]}\n")
 
     def drop(self) -> None:
-        """Remove the version: the filer behaves as if it had another one."""
+        """Remove the version: the filer behaves as if it had another version."""
         self._cache.drop()
 
 
 class FilerCaches:
-    """The caches about the filer that ``settings`` describe, as their account sees it."""
+    """The caches of the filer in ``settings``, as the account there sees it."""
 
     def __init__(self, settings: Settings) -> None:
         port = str(settings.port)

@@ -1,10 +1,9 @@
-"""attach's hot path: the device is here and is still the one that was proven, or step aside.
+"""attach's hot path: print the device if it is still the proven device, else leave the work to the full attach.
 
-Ganeti attaches a volume up to six times an operation, so this module imports next to nothing, asks nobody, and
-starts nothing. What it goes by is a record that the ordinary way left in /run when it last proved the device: one
-small file a volume. A LUN's device has to prove itself again, too: its paths are asked who they are. Any
-difference, any doubt, and ``answer`` returns False, with nothing done: then the ordinary way begins, which knows
-how to say what is wrong.
+Ganeti attaches a volume up to six times in an operation, so this module imports very little, sends no request and
+starts no program. It compares the device with a record in /run, a small file for each volume, which the last full
+attach wrote. A LUN's paths are queried again as well. At any difference or doubt ``answer`` returns False and has
+changed nothing: then the full attach begins, which reports what is wrong.
 """
 
 from __future__ import annotations
@@ -17,19 +16,20 @@ from time import monotonic
 from dataontap import inquiry
 from dataontap.paths import CONFIG_FILE, RUN
 
-TYPE_CHECKING = False  # as typing's, which would have to be imported
+TYPE_CHECKING = False  # like typing's, without the import of typing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Version 2 asks the filer once about each volume that version 1 has on record, so that its LUN gets its new tag.
+# A record of form 1 does not match: after an upgrade each volume gets a full attach once, which writes the new tag
+# of its LUN.
 _FORM = "dataontap attached 2"
 _LIMIT = 4096
-_PATIENCE = 1.0  # seconds that a path may take to say nothing
+_PATIENCE = 1.0  # seconds after which a path without an answer ends the hot path
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-# What of sysfs tells one block device from the next that gets its number: the kernel's count of devices
-# (Linux 5.15 and later), a device-mapper map's identity, a SCSI device's.
+# Files of sysfs that distinguish a block device from a later device with the same number: the kernel's count of
+# devices (Linux 5.15 and later), a device-mapper map's identity, a SCSI device's identity.
 _IDENTITY = ("diskseq", "dm/uuid", "device/wwid")
-# What is only noted, and not compared: which LUN it is on the filer.
+# This line of a record is not compared: it says which LUN of the filer it is.
 _LUN = "lun "
 # The ext-params that decide where attach looks.
 _PARAMETERS = ("EXTP_POOL", "EXTP_IGROUP")
@@ -42,9 +42,9 @@ def answer(
     config_file: str = CONFIG_FILE,
     output: int = 1,
 ) -> bool:
-    """Whether the device was written to the descriptor ``output``, which is all that attach has to do.
+    """Whether the device was written to the descriptor ``output``; then attach is complete.
 
-    If so, the volume's lock is held, shared, until this process ends.
+    In that case the volume's lock is held, shared, until this process ends.
     """
     name = environ.get("VOL_NAME", "")
     if arguments or not name or name[0] in ".-" or not _NAME_CHARACTERS.issuperset(name):
@@ -54,14 +54,14 @@ def answer(
         lock = os.open(lock_path(directory, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         flock(lock, LOCK_SH | LOCK_NB)
         if not os.fstat(lock).st_nlink:
-            raise ValueError(name)  # the lock of a volume that has just left this node
+            raise ValueError(name)  # the lock's file was removed: the volume has just left this node
         line = os.fsencode(proven(name, environ, directory, config_file) + "\n")
         if os.write(output, line) == len(line):
             return True
     except (OSError, ValueError):
-        pass  # no record, somebody is changing things, no such device: the ordinary way finds out
+        pass  # no record, the lock is held, or no such device: the full attach finds out
     if lock != -1:
-        os.close(lock)  # the ordinary way, in this very process, takes it for itself alone
+        os.close(lock)  # the full attach, in this same process, takes the lock exclusively
     return False
 
 
@@ -72,10 +72,10 @@ def proven(
     config_file: str = CONFIG_FILE,
     ask: bool = False,
 ) -> str:
-    """The device that is on record for a volume and still what it was; OSError or ValueError if there is none.
+    """The recorded device of a volume, if it is unchanged; OSError or ValueError otherwise.
 
-    One that this node has closed is not asked, unless ``ask``: its LUN may have been taken away by the node that
-    has it now, and Ganeti wants the device's name once more, to detach it.
+    The device of a volume that this node has closed is not queried, unless ``ask``: another node may have taken
+    the LUN, and Ganeti needs the device's name once more, to detach it.
     """
     recorded = read(record_path(directory, name))
     device = recorded.partition("\n")[2].partition("\n")[0]
@@ -87,9 +87,9 @@ def proven(
 
 
 def describe(device: str, environ: Mapping[str, str], config_file: str = CONFIG_FILE) -> str:
-    """The record of ``device`` as things are now, for a volume with the ext-params in ``environ``.
+    """The record of ``device`` in its present state, for a volume with the ext-params in ``environ``.
 
-    Raises OSError when there is no such device, or no configuration file; ValueError when it is no block device.
+    Raises OSError without the device or the configuration file; ValueError when it is not a block device.
     """
     found = os.stat(device)
     if not stat.S_ISBLK(found.st_mode):
@@ -109,9 +109,9 @@ def describe(device: str, environ: Mapping[str, str], config_file: str = CONFIG_
 
 
 def _ask(record: str) -> None:
-    """ValueError unless the LUN on record answers on one path of the device at least, and nothing else on any.
+    """ValueError unless the recorded LUN answers on at least a single path, and no path answers otherwise.
 
-    A device without an NAA identity (a loop device, say) has nobody to be asked.
+    A device without an NAA identity (a loop device, for example) is not queried.
     """
     told = dict(line.partition(" ")[::2] for line in record.split("\n"))
     naa = identity(record)
@@ -127,7 +127,7 @@ def _ask(record: str) -> None:
 
 
 def identity(record: str) -> str:
-    """The NAA identity of the LUN on record, 32 hexadecimal digits; "" if the device has none."""
+    """The NAA identity of the recorded LUN, 32 hexadecimal digits; "" if the device has none."""
     told = dict(line.partition(" ")[::2] for line in record.split("\n"))
     for name, prefix in (("dm/uuid", "mpath-3"), ("device/wwid", "naa.")):
         if told.get(name, "").startswith(prefix):
@@ -136,14 +136,14 @@ def identity(record: str) -> str:
 
 
 def _is_alive(path: str, naa: str, size: str) -> bool:
-    """Whether the LUN answers on this path; ValueError if another one does, or the target has none there."""
+    """Whether the LUN answers on this path; ValueError if another LUN answers, or the target has no LUN there."""
     if _sysfs(f"/sys/block/{path}", "device/state") != "running":
-        return False  # asking would keep us waiting until the path is given up
+        return False  # a query would block until the kernel gives up the path
     began = monotonic()
     kind, told = inquiry.identity(f"/dev/{path}")
     if kind == inquiry.DEAD:
         if monotonic() - began > _PATIENCE:
-            raise ValueError(path)  # the other paths may take as long: the ordinary way asks all at once
+            raise ValueError(path)  # the other paths may be as slow: the full attach queries all paths at once
         return False
     if (kind, told) != (inquiry.NAA, naa) or inquiry.capacity(f"/dev/{path}") != (inquiry.SIZE, size):
         raise ValueError(path)
@@ -151,17 +151,17 @@ def _is_alive(path: str, naa: str, size: str) -> bool:
 
 
 def device_lines(record: str) -> list[str]:
-    """What a record says of the device itself, without what it was made under."""
+    """A record's lines about the device itself, without the lines about the configuration and the ext-params."""
     return record.split("\n")[1 : 4 + len(_IDENTITY)]
 
 
 def record_path(directory: str, name: str) -> str:
-    """Where the record of a volume's device is."""
+    """The path of the record of a volume's device."""
     return f"{directory}/attached/{name}"
 
 
 def closed_path(directory: str, name: str) -> str:
-    """The file that is there while this node has the volume closed."""
+    """The path of the file that exists while this node has the volume closed."""
     return f"{directory}/closed/{name}"
 
 
@@ -171,12 +171,12 @@ def is_closed(directory: str, name: str) -> bool:
 
 
 def lock_path(directory: str, name: str) -> str:
-    """The file whose lock is the volume's."""
+    """The path of the volume's lock file."""
     return f"{directory}/lock/{name}"
 
 
 def _sysfs(system: str, file: str) -> str:
-    """The content of a file in sysfs; "-" where this kernel or kind of device has none."""
+    """The content of a file in sysfs; "-" where this kernel or kind of device does not have the file."""
     try:
         descriptor = os.open(f"{system}/{file}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -188,7 +188,7 @@ def _sysfs(system: str, file: str) -> str:
 
 
 def read(path: str) -> str:
-    """A record's text, if it is a file of our own that nobody else could have written."""
+    """A record's text, if it is a regular file that only this user can write; else OSError or ValueError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)

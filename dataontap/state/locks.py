@@ -1,4 +1,4 @@
-"""Who may do what at the same time on this node: one lock a volume, and one for scans."""
+"""Locks on this node: a lock for each volume, and a lock for scans."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dataontap.state import hotpath
 
 
 def wait(descriptor: int, seconds: float) -> bool:
-    """Wait for the lock on an open file, for so long at most; whether we have it.
+    """Wait for the lock on an open file, for at most ``seconds``; returns whether this process has it.
 
-    Who asks again and again gets it by chance, while somebody else has been waiting for long. The kernel gives it
-    to its waiters in the order in which they came (fs/locks.c, since Linux 5.0), but has no time limit, and a
-    signal that would end the waiting is the process's affair: hence the thread, which may stay behind.
+    With repeated tries the lock goes to a process by chance, even if another process has waited longer. The kernel
+    gives it to waiters in their order (fs/locks.c, since Linux 5.0), but flock has no time limit. A signal could
+    end the wait, but signals belong to the whole process. So a thread waits, which may be left behind.
     """
     ours = threading.Event()
     copy = os.dup(descriptor)
@@ -31,14 +31,14 @@ def wait(descriptor: int, seconds: float) -> bool:
             fcntl.flock(copy, fcntl.LOCK_EX)
             ours.set()
         finally:
-            os.close(copy)  # and with it the lock, if nobody has waited for us
+            os.close(copy)  # this also releases the lock, if the caller has closed its descriptor
 
     threading.Thread(target=block, daemon=True).start()
     return ours.wait(seconds)
 
 
 class Locks:
-    """Locks below ``directory``, waited for within ``deadline``. They end with the process that has them."""
+    """Locks below ``directory``. The wait for a lock ends at ``deadline``. A lock ends with its process."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class Locks:
 
     @contextlib.contextmanager
     def volume(self, name: str) -> Iterator[None]:
-        """Nobody else changes this volume's device here; attach's hot path waits for nobody and steps aside.
+        """Keep other scripts from changing this volume's device here; attach's hot path does not wait for it.
 
-        The lock's file stays only as long as there is a record for the hot path, so that none is left in the end.
+        The lock's file stays only as long as there is a record for the hot path, so that no files accumulate.
         """
         path = hotpath.lock_path(self._directory, name)
-        with self._locked(path, "the volume's lock, which another script has"):
+        with self._locked(path, "the volume's lock, held by another script"):
             try:
                 yield
             finally:
@@ -67,10 +67,8 @@ class Locks:
 
     @contextlib.contextmanager
     def scan(self) -> Iterator[None]:
-        """Nobody else makes devices come or go on this node."""
-        with self._locked(
-            f"{self._directory}/scan.lock", "the lock of this node's scans, which another script has"
-        ):
+        """Keep other scripts from scanning on this node."""
+        with self._locked(f"{self._directory}/scan.lock", "this node's scan lock, held by another script"):
             yield
 
     @contextlib.contextmanager
@@ -83,9 +81,9 @@ class Locks:
                 raise HostError(f"cannot lock in {Path(path).parent}: {error.strerror}") from None
             try:
                 while not (_taken(descriptor) or self._wait(descriptor, self._deadline.left(step))):
-                    continue  # there is no time left, then
+                    continue  # no time is left: the next check of the deadline raises DeadlineError
                 if os.fstat(descriptor).st_nlink == 0:
-                    continue  # who had it before us removed the file; whoever comes after us makes a new one
+                    continue  # the previous holder removed the file: lock the file that is there now
                 yield
                 return
             finally:

@@ -1,4 +1,4 @@
-"""The records that attach's hot path goes by, written here, read by ``hotpath``; notes of unfinished volumes."""
+"""Records of proven devices, written here and read by ``hotpath``; notes of unfinished volumes and clones."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CREATION_SECONDS = 900.0
 
 
 def caller() -> str:
-    """Which process runs this script: its id, and when it began in the kernel's ticks since boot; "" if none does.
+    """The process that runs this script: its id, and its start in the kernel's ticks since boot; "" without one.
 
-    noded serves each of its requests in a process of its own (Ganeti 3.0.2, http/server.py: a fork for each
-    connection, no keep-alive), and the request that makes a volume runs all scripts of that.
+    noded serves each request in a process of its own (Ganeti 3.0.2, http/server.py: a fork for each connection, no
+    keep-alive). The request that makes a volume runs all scripts of the creation.
     """
     parent = os.getppid()
     if parent <= 1:
-        return ""  # it has ended, or is in another namespace
+        return ""  # the parent has ended, or is in another namespace
     try:
         text = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -38,10 +38,10 @@ def caller() -> str:
 
 
 class Records:
-    """One small file a volume below ``directory``, for calls with the ext-params in ``environ``.
+    """A small file for each volume below ``directory``, for calls with the ext-params in ``environ``.
 
-    A record only ever saves time: one that cannot be written is no error. ``enabled`` is False where each attach
-    is to go the ordinary way, as with DEBUG. ``creator`` tells which process a volume is made by: see ``caller``.
+    A record only saves time: it is no error if it cannot be written. ``enabled`` is False where every attach has
+    to be a full attach, as with DEBUG. ``creator`` returns the process that makes a volume: see ``caller``.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Records:
         self.clones = Clones(directory)
 
     def find(self, name: str, *, ask: bool = False) -> str | None:
-        """The device that was proven to be the volume's and is still what it was then.
+        """The volume's recorded device, if it is unchanged since it was proven; else None.
 
-        One that this node has closed is not asked who it is, unless ``ask``.
+        The paths of a volume that this node has closed are not queried, unless ``ask``.
         """
         if not self._enabled:
             return None
@@ -73,9 +73,9 @@ class Records:
             return None
 
     def keep(self, name: str, device: str, lun: str) -> None:
-        """Record that ``device`` has just been proven to be the volume's; call with the volume's lock.
+        """Record that ``device`` has just been proven to be the volume's; the caller holds the volume's lock.
 
-        ``lun`` is a word or two on which LUN of the filer's it is: see ``lun``.
+        ``lun`` identifies the filer's LUN in a few words: see ``lun``.
         """
         if not self._enabled:
             self.forget(name)
@@ -89,34 +89,35 @@ class Records:
                 file.write(f"{text}\nlun {lun}\n")
             fresh.replace(path)
         except (OSError, ValueError) as error:
-            LOG.warning("the next attach will not be a quick one: %s", error)
+            LOG.warning("the device cannot be recorded, so the next attach will be slow: %s", error)
             with contextlib.suppress(OSError):
                 fresh.unlink()
 
     def lun(self, name: str) -> str | None:
-        """What was noted of the LUN with ``keep``, last; the device may be gone or another one by now."""
+        """The LUN that ``keep`` recorded last; its device may have been removed or replaced since."""
         return self._recorded(name).rpartition("\nlun ")[2].strip() or None
 
     def close(self, name: str) -> None:
-        """Mark the volume as closed on this node; HostError if that cannot be."""
+        """Mark the volume as closed on this node; HostError if the mark cannot be written."""
         _write(hotpath.closed_path(self._directory, name), "", f"{name} cannot be marked as closed")
 
     def is_closed(self, name: str) -> bool:
-        """Whether the volume is marked so."""
+        """Whether the volume is marked as closed on this node."""
         return hotpath.is_closed(self._directory, name)
 
     def reopen(self, name: str) -> None:
-        """Take the mark away."""
+        """Remove the mark that the volume is closed."""
         _unlink(hotpath.closed_path(self._directory, name))
 
     def begin(self, name: str) -> None:
-        """Mark that the process which runs this script is making the volume; HostError if that cannot be."""
+        """Mark the volume as new, made by the process that runs this script; HostError if that fails."""
         _write(self._unfinished_path(name), self._creator(), f"{name} cannot be marked as new")
 
     def is_new(self, name: str) -> bool:
-        """Whether the process which runs this script is still making the volume: then nobody has data on it.
+        """Whether the process that runs this script is still making the volume: then there is no data on it.
 
-        By hand that may be a shell, which lives longer than any request: so it also must have begun lately.
+        If the script is run by hand, that process may be a shell, which lives longer than any request. So the mark
+        must be recent as well.
         """
         path = self._unfinished_path(name)
         try:
@@ -126,7 +127,7 @@ class Records:
         return abs(age) < _CREATION_SECONDS and _text(path) == self._creator() != ""
 
     def finish(self, name: str) -> None:
-        """The creation has come to its end, whichever."""
+        """Remove the mark of a new volume: its creation has succeeded or failed."""
         _unlink(self._unfinished_path(name))
 
     def _recorded(self, name: str) -> str:
@@ -136,7 +137,7 @@ class Records:
         return f"{self._directory}/new/{name}"
 
     def contradict(self, name: str, device: str) -> bool:
-        """Whether ``device`` is certainly not what was on record for the volume last."""
+        """Whether ``device`` certainly differs from the volume's last record."""
         recorded = self._recorded(name)
         try:
             now = hotpath.describe(device, self._environ, self._config_file)
@@ -145,34 +146,34 @@ class Records:
         return recorded != "" and hotpath.device_lines(recorded) != hotpath.device_lines(now)
 
     def identities(self, name: str) -> tuple[str, ...]:
-        """The NAA identity of the LUN whose device was proven last, if it has one; the device may be gone."""
+        """The NAA identity in the volume's last record, if it has one; the device may have been removed."""
         found = hotpath.identity(self._recorded(name))
         return (found,) if found else ()
 
     def forget(self, name: str) -> None:
-        """Let the next attach prove the device anew."""
+        """Remove the record, so that the next attach proves the device again."""
         _unlink(hotpath.record_path(self._directory, name))
 
 
 class Clones:
-    """Notes of snapshots' LUNs that this node clones, below ``directory``, each until its clone has a tag."""
+    """Notes of the snapshot LUNs that this node is cloning, below ``directory``, until each clone has its tag."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
     def begin(self, name: str, path: str) -> None:
-        """Note that a snapshot's LUN is about to be cloned to ``path``; HostError if that cannot be."""
+        """Note that a snapshot's LUN is about to be cloned to ``path``; HostError if that fails."""
         _write(self._path(name), path, f"the clone {name} cannot be noted")
 
     def has(self, name: str, path: str) -> bool:
-        """Whether it is noted that this node cloned a snapshot's LUN to ``path``, and did not come to its end.
+        """Whether there is a note of this node's unfinished clone of a snapshot's LUN to ``path``.
 
-        Only by that is a clone its own that has no tag yet, or its source's.
+        A clone that has no tag, or its source's tag, counts as this node's only by this note.
         """
         return _text(self._path(name)) == path
 
     def finish(self, name: str) -> None:
-        """The clone is tagged, or gone."""
+        """Remove the note: the clone has its tag, or does not exist."""
         _unlink(self._path(name))
 
     def _path(self, name: str) -> str:
@@ -180,7 +181,7 @@ class Clones:
 
 
 def _text(path: str) -> str:
-    """What is in a file of ours; "" if there is none."""
+    """The content of a file of ours; "" if there is none."""
     try:
         return hotpath.read(path)
     except (OSError, ValueError):
@@ -197,7 +198,7 @@ def _write(path: str, text: str, failure: str) -> None:
 
 
 def _unlink(path: str) -> None:
-    """Remove a file; what is there and is no file never was ours."""
+    """Remove a file. A directory at this path is not ours, and is left alone."""
     try:
         Path(path).unlink()
     except (FileNotFoundError, IsADirectoryError):

@@ -270,7 +270,7 @@ class TestLocks:
         outcome = held.script(verb, **CREATION, VOL_NEW_SIZE="24")
         assert outcome.status == 1
         assert outcome.message == (
-            f"dataontap: {verb} v: no time left for: the volume's lock, which another script has (TIMEOUT is 1 s)"
+            f"dataontap: {verb} v: no time left for: the volume's lock, held by another script (TIMEOUT is 1 s)"
         )
 
     def test_and_goes_on_when_it_is_free(self, attached: Node) -> None:
@@ -292,7 +292,7 @@ class TestLocks:
         with open(attached.path(f"{RUN}/scan.lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             outcome = attached.script("attach", **VOLUME)
-        assert "no time left for: the lock of this node's scans, which another script has" in outcome.message
+        assert "no time left for: this node's scan lock, held by another script" in outcome.message
 
     def test_several_attaches_at_once(self, node: Node, simulator: Simulator) -> None:
         """As three gnt-instance info of one instance make them; one brings the device up, all name it."""

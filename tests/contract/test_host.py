@@ -144,7 +144,7 @@ class TestDevices:
 
         assert agrees(4 * MIB)
         assert not agrees(5 * MIB)
-        with pytest.raises(DeviceError, match="is another one: it has 4194304 bytes, the LUN has 3145728"):
+        with pytest.raises(DeviceError, match="is not the LUN's: it has 4194304 bytes, the LUN has 3145728"):
             agrees(3 * MIB)
 
     def test_nobody_holds_it(self, loop: str) -> None:
@@ -191,11 +191,13 @@ class TestDevices:
 
     def test_that_it_cannot_be_told_is_said(self, caplog: pytest.LogCaptureFixture) -> None:
         assert this_node().claims("/dev/no-such") == []
-        assert "whether the kernel uses /dev/no-such is not known: [Errno 2] No such file" in caplog.text
+        assert "cannot find out whether the kernel uses /dev/no-such: [Errno 2] No such file" in caplog.text
 
     def test_a_device_that_went_away(self) -> None:
         for look in (this_node().size, this_node().holders):
-            with pytest.raises(DeviceError, match="^its device went away: No such file or directory$"):
+            with pytest.raises(
+                DeviceError, match="^its device disappeared: No such file or directory; see multipath -ll$"
+            ):
                 look("/dev/no-such-device")
 
     def test_mounted(self, loop: str, tmp_path: Path) -> None:
@@ -213,7 +215,7 @@ class TestDevices:
 
     def test_a_size_that_never_comes(self, loop: str) -> None:
         with pytest.raises(
-            DeviceError, match="scan failed; the LUN has 8388608 bytes now, but this node does not"
+            DeviceError, match="scan failed; the LUN has 8388608 bytes now, but its device here is still smaller"
         ):
             commands(0.2).await_size(loop, 8 * MIB, ["scan failed"])
 

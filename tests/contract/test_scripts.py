@@ -302,7 +302,10 @@ class TestMessages:
         with open(node.device(device), "rb"):
             assert self.message(node, "detach").startswith("its device is in use by process ")
         node.configure(TIMEOUT=2, ISCSI_ATTACH_COMMANDS=(("false",),))  # or it waits 10 s for the size
-        grown = "false failed with status 1: no output; the LUN has 25165824 bytes now, but this node does not see"
+        grown = (
+            "false failed with status 1: no output; "
+            "the LUN has 25165824 bytes now, but its device here is still smaller"
+        )
         assert self.message(node, "grow", VOL_NEW_SIZE="24").startswith(grown)
         admin.server.send_request(
             "igroup-create", {"initiator-group-name": "backup", "initiator-group-type": "iscsi"}

@@ -93,7 +93,7 @@ VALUES = {
     "host/udev.py:error": OSERROR,
     "host/addresses.py:error": OSERROR,
     "host/commands.py:error": OSERROR,
-    "step": "the volume's lock, which another script has",
+    "step": "the volume's lock, held by another script",
     "f'{seconds:g}'": "120",
     "seconds": "120",
     # The filer
@@ -185,6 +185,5 @@ TOO_LONG = {
     "CERT_FILE: not a certificate and its key in PEM form: ": "two files are named after the reason",
     "cloned initiatorname.iscsi: ": "the remedy is whole at verify's standard output",
     "(qemu-system-x86); end that, then detach": "what multipath said stands last",
-    "which is down; try again when all paths": "four paths are named",
     "--forcerescan failed with status 255: xxxxxxxxxx": "what a program says may be as long as it likes",
 }

@@ -115,7 +115,7 @@ class TestTheLockOfScans:
     def test_configured_commands_wait_for_it(self, made: Stage) -> None:
         with (
             made.other_locks.scan(),
-            pytest.raises(DeadlineError, match="the lock of this node's scans"),
+            pytest.raises(DeadlineError, match="this node's scan lock"),
         ):
             made.provider.detach(VOLUME)
 

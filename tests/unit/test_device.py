@@ -79,7 +79,7 @@ def test_it_is_another_lun(sysfs: OneDevice, file: str, prefix: str) -> None:
 
 def test_it_is_too_large(sysfs: OneDevice) -> None:
     with pytest.raises(
-        DeviceError, match="^the device of this name is another one: it has 4194304 bytes, the LUN has 3145728"
+        DeviceError, match="^the device of this name is not the LUN's: it has 4194304 bytes, the LUN has 3145728"
     ):
         sysfs.agrees(3 * MIB)
 
@@ -87,7 +87,7 @@ def test_it_is_too_large(sysfs: OneDevice) -> None:
 @pytest.mark.parametrize("content", ["", "many\n"])
 def test_a_size_that_is_none(sysfs: OneDevice, content: str) -> None:
     sysfs.write("size", content)
-    with pytest.raises(DeviceError, match="the kernel does not tell its size"):
+    with pytest.raises(DeviceError, match="the kernel has no size for its device; see lsblk"):
         sysfs.node.size(DEVICE)
 
 

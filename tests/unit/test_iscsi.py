@@ -184,7 +184,7 @@ class TestChap:
     def test_a_wrong_secret(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
         open_iscsi.wants_secret = "s3cr3t-s3cr3t"
         refused = (
-            "^no iSCSI session: the filer does not let this node in: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD"
+            "^no iSCSI session: the filer rejects this node's login: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD"
         )
         with pytest.raises(DeviceError, match=refused):
             make(Chap("node", "another-one")).connect(TARGET)
@@ -362,7 +362,7 @@ class TestMessages:
             in (caplog.text)
         )
         whole = next(
-            line for line in caplog.messages if line.startswith("no login to [2001:db8::2]:3260: iscsiadm")
+            line for line in caplog.messages if line.startswith("the login to [2001:db8::2]:3260 failed: iscsiadm")
         )
         assert "Could not log into all portals" in whole, "also what the child was told"
 

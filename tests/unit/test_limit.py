@@ -64,7 +64,7 @@ def test_who_fails_dies_or_takes_too_long_has_no_answer() -> None:
     works = {"fails": fail, "dies": die, "hangs": wait_for_ever, "is well": lambda: "well"}
     assert outcomes_within(0.2, works) == {
         "fails": Outcome(None, "[Errno 5] no"),
-        "dies": Outcome(None, "the process that was to do it died"),
+        "dies": Outcome(None, "its child process died"),
         "hangs": Outcome(None, "no answer in time"),
         "is well": Outcome("well"),
     }

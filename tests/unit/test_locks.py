@@ -104,7 +104,7 @@ def await_waiters(path: Path, wanted: int) -> None:
 def test_the_time_is_up(tmp_path: Path) -> None:
     """And nobody is left who would take the lock when it is free."""
     holder = locked(tmp_path / "scan.lock")
-    with pytest.raises(DeadlineError, match="no time left for: the lock of this node's scans"):
+    with pytest.raises(DeadlineError, match="no time left for: this node's scan lock"):
         Locks(Deadline(0.05), directory=str(tmp_path)).scan().__enter__()
     holder.close()
     with Locks(Deadline(5), directory=str(tmp_path)).scan():

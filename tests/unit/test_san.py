@@ -60,7 +60,7 @@ class TestAttach:
         file.parent.mkdir(parents=True)
         file.touch()
         with pytest.raises(
-            DeviceError, match=f"^a file has the place of the device's link; remove it from {file.parent}$"
+            DeviceError, match=f"^a file is in the place of the device's link; remove it from {file.parent}$"
         ):
             attach(node)
 
@@ -118,7 +118,7 @@ class TestAttach:
 
     def test_another_size_than_the_filer_says(self, node: FakeNode) -> None:
         node.show(5, NAA, 32 * MIB)
-        with pytest.raises(DeviceError, match="has 33554432 bytes, its LUN 67108864 according to the filer"):
+        with pytest.raises(DeviceError, match="has 33554432 bytes, its LUN has 67108864 according to the filer"):
             attach(node)
 
     def test_a_map_of_the_old_size_is_resized(self, attached: FakeNode) -> None:
@@ -134,14 +134,14 @@ class TestAttach:
         attached.show(5, NAA, 64 * MIB, hosts=(host,))
         device = (attached.sysfs / "block" / path).resolve().parents[1]
         device.joinpath("state").write_text("transport-offline\n")
-        with pytest.raises(DeviceError, match=f"^down and of the old size: {path}; so 3{NAA} keeps it; try again"):
+        with pytest.raises(DeviceError, match=f"^3{NAA} keeps its old size, as paths are down: {path}; try again"):
             attached.proof.prove("dm-0", wanted(attached, size=96 * MIB))
 
 
 class TestWriteProtected:
     """The kernel goes by what it read at a disk's last scan, and a map by what it was made of."""
 
-    REFUSED = "^write-protected: the filer refuses writes to this LUN; look there: volume type dp"
+    REFUSED = "^write-protected: the filer refuses writes to this LUN; check there: volume type dp"
 
     @pytest.fixture
     def protected(self, node: FakeNode) -> FakeNode:
@@ -203,7 +203,7 @@ class TestWriteProtected:
     def test_but_it_may_keep_its_map_read_only(self, protected: FakeNode) -> None:
         protected.protect(5, False)
         self.down(protected, "sdd5")
-        with pytest.raises(DeviceError, match="its map is, because of sdd5, which is down; try again when"):
+        with pytest.raises(DeviceError, match="map is read-only because of sdd5, which is down; try again when"):
             protected.proof.require_writable("dm-0")
         assert protected.happened("rescanned") == ["sdc5"], "it could not answer"
         assert protected.happened("ran") == [f"multipath -a 3{NAA}"]
@@ -221,7 +221,9 @@ class TestWriteProtected:
         protected.reloads_in_vain = times
         protected.limits = HASTY
         if times == 2:
-            with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
+            with pytest.raises(
+                DeviceError, match=f"only the multipath map is read-only; run multipathd reload map 3{NAA}$"
+            ):
                 protected.proof.require_writable("dm-0")
         else:
             protected.proof.require_writable("dm-0")
@@ -231,7 +233,9 @@ class TestWriteProtected:
         protected.protect(5, False)
         protected.served = False
         protected.limits = HASTY
-        with pytest.raises(DeviceError, match=f"its map is; run multipathd reload map 3{NAA}$"):
+        with pytest.raises(
+            DeviceError, match=f"only the multipath map is read-only; run multipathd reload map 3{NAA}$"
+        ):
             protected.proof.require_writable("dm-0")
 
     @pytest.mark.parametrize("still", [True, False])
@@ -293,7 +297,7 @@ class TestAnotherLunCameToItsPlace:
         return attached
 
     def test_the_old_name_is_never_given_away(self, swapped: FakeNode) -> None:
-        with pytest.raises(DeviceError, match=f"^its path sd.[0-9]+ leads to LUN 3{OTHER} by now"):
+        with pytest.raises(DeviceError, match=f"^its path sd.[0-9]+ leads to LUN 3{OTHER} now"):
             swapped.proof.prove("dm-0", wanted(swapped))
 
     def test_the_new_one_gets_a_map_of_its_own(self, swapped: FakeNode) -> None:
@@ -320,7 +324,7 @@ class TestAnotherLunCameToItsPlace:
         swapped.limits = HASTY
         with pytest.raises(DeviceError, match="^no device came up"):
             attach(swapped)
-        assert f"sdd5, where this LUN should be, is 3{OTHER}, and well; it stays" in caplog.text
+        assert f"sdd5 at this LUN's address is a healthy path to LUN 3{OTHER}; it is left alone" in caplog.text
         assert swapped.devices() == ["dm-0", "sdc5", "sdd5"]
 
     def test_nor_is_it_in_the_way_of_another_id(self, swapped: FakeNode) -> None:
@@ -380,7 +384,7 @@ class TestTakeDown:
             attached.hide(5)
         with pytest.raises(DeviceError, match="is in use by dm-7; end that, then detach$"):
             attached.going.take_down([NAA])
-        assert (f"kill -9 the holder and then: multipathd disablequeueing map 3{NAA}" in caplog.text) == dead
+        assert (f"kill -9 the holder, and then run: multipathd disablequeueing map 3{NAA}" in caplog.text) == dead
 
     def test_others_stay(self, attached: FakeNode) -> None:
         attached.show(6, OTHER, 64 * MIB)

@@ -308,7 +308,7 @@ def test_moved_lun_is_not_grown_into_another(node: Machine, storage: Storage, te
     storage.map(A, 4000)
     grown = node.script("grow", A, VOL_SIZE="64", VOL_NEW_SIZE="128")
     assert grown.status == 1, grown
-    assert f"leads to LUN 3{b.naa} by now" in grown.message
+    assert f"leads to LUN 3{b.naa} now" in grown.message
     assert int(node.shell("cat /sys/block/$(basename $(readlink -f $1))/size", device)) == 64 * 2048
     assert node.read(node.attach(A)) == OF_A
     assert b.holds() == OF_B

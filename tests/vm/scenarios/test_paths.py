@@ -246,7 +246,7 @@ def test_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
             node.configure(ISCSI_CHAP_USER="node", ISCSI_CHAP_PASSWORD="wrong-secret", DEBUG=True)
             wrong = node.script("attach", NAME)
             assert (wrong.status, wrong.stdout) == (1, ""), wrong
-            assert "does not let this node in: see ISCSI_CHAP_USER" in wrong.message, wrong.message
+            assert "rejects this node's login: see ISCSI_CHAP_USER" in wrong.message, wrong.message
             node.configure(ISCSI_CHAP_PASSWORD="right-secret")
             device = node.attach(NAME)
             assert node.write(device, "by CHAP") == "ok"

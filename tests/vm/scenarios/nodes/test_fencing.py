@@ -104,7 +104,9 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     assert storage.groups(NAME) == []
     assert overwritten(lun) == []
 
-    (advice,) = re.findall("kill -9 the holder and then: (multipathd disablequeueing map [0-9a-f]+)", held.stderr)
+    (advice,) = re.findall(
+        "kill -9 the holder, and then run: (multipathd disablequeueing map [0-9a-f]+)", held.stderr
+    )
     cut_off.shell(f"kill -9 {zombie.pid}; {advice}")
     cut_off.await_that(zombie.has_ended, "the zombie's end")
     detached = cut_off.script("detach", NAME)
