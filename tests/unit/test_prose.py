@@ -8,7 +8,7 @@ from pathlib import Path
 
 # The folders and files that people read.
 READ = (
-    *("dataontap/client", "dataontap/ganeti", "dataontap/*.py"),
+    *("dataontap", "udev"),
     *("scripts", "hooks", "etc", "doc", "README.md", "CONTRIBUTING.md"),
 )
 # A noun says more than any of these.
