@@ -150,7 +150,7 @@ LEVELS = {
     ),
     "autopkgtest": Level(
         tests("package/autopkgtest", "-q"),
-        "debian/tests, on the installed package, in clean Debian roots",
+        "debian/tests on the installed package, and README's demonstration, in clean Debian roots",
         by_default=False,  # it is the contract level again, once for each release
     ),
     "cluster": Level(

@@ -21,6 +21,8 @@ LOG_DIRECTORY = "/var/log/ganeti/extstorage"
 RULES = "57-ganeti-extstorage-dataontap.rules"
 # With these values multipathd makes multipath maps of LUNs that are new to it.
 _MAKES_ALL_MAPS = frozenset({"no", "off", "greedy"})
+# A volume as Ganeti names it.
+_VOLUME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
 # An example LUN, as LVM would see its multipath map or its disk. LVM itself ignores disks that are in a map.
 _NAA = "600a0980383054723324526c68717745"
 _WWN = f"/dev/disk/by-id/wwn-0x{_NAA}"
@@ -168,7 +170,7 @@ class NodeChecks:
         """The node's LVM does not use the volume groups on guests' disks."""
         settings = self._settings
         names = settings.lun_device_path_format
-        link = names.format(hostname=settings.hostname, pool=settings.pool, name="x")
+        link = names.format(hostname=settings.hostname, pool=settings.pool, name=_VOLUME)
         try:
             accepts = self._lvm.accepts((link, *(_MAP if settings.multipath else _DISK)))
         except CommandError as error:

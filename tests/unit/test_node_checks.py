@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -264,6 +265,10 @@ def test_what_configured_commands_do_is_not_known(stage: Stage, check: str) -> N
 LINK, MAP = "/dev/disk/filer/vol1/v", "/dev/mapper/3600a0980383054723324526c68717745"
 
 
+def example(repository: Path) -> str:
+    return (repository / "etc/lvm-global-filter.conf").read_text(encoding="utf-8")
+
+
 class TestLvm:
     @pytest.mark.parametrize(
         ("patterns", "looks"),
@@ -294,6 +299,13 @@ class TestLvm:
     def test_no_filter(self, open_to_all: Stage) -> None:
         line = the_warning(open_to_all, "lvm")
         assert line.endswith('global_filter = [ "r|^/dev/disk/filer/|" ] in /etc/lvm/lvm.conf')
+
+    def test_the_example_that_is_shipped(self, stage: Stage, repository: Path) -> None:
+        """It rejects the names that Ganeti gives to volumes, and no others."""
+        (pattern,) = re.findall(r'^ +global_filter = \[ "(.*)" \]$', example(repository), re.M)
+        stage.healthy.answers["lvmconfig"] = LVM.replace('"r|^/dev/disk/|"', f'"{pattern}"')
+        stage.options["LUN_DEVICE_PATH_FORMAT"] = "/dev/disk/{hostname}/{pool}/{name}"
+        assert told(stage, "lvm") == ["lvm: fine"]
 
     @pytest.mark.parametrize(
         "names",
