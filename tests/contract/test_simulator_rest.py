@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,9 +44,12 @@ class Answer(NamedTuple):
 class Client:
     """A client of one filer, over one connection."""
 
-    def __init__(self, filer: Simulator, login: tuple[str, str] | None = ADMIN) -> None:
+    def __init__(
+        self, filer: Simulator, login: tuple[str, str] | None = ADMIN, place: tuple[str, int] | None = None
+    ) -> None:
         context = ssl.create_default_context(cafile=str(filer.ca))
-        self._connection = http.client.HTTPSConnection("127.0.0.1", filer.port, context=context, timeout=30)
+        host, port = place or ("127.0.0.1", filer.port)
+        self._connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
         self._login = login
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
@@ -176,6 +180,42 @@ def test_jobs_and_pages_by_options(tmp_path: Path) -> None:
         last = client("GET", page["_links"]["next"]["href"], Accept="application/json").content
         assert (last["records"][0]["name"], "_links" in last) == ("/vol/vol1/b", False)
         client.close()
+
+
+def test_each_account_at_its_own_address(tmp_path: Path) -> None:
+    """An SVM's account gets 401 at the cluster's address; both addresses are of one filer."""
+    options = ("--svm-listen", "svm1=127.0.0.11:0", "--account", "svm1/v:secret", "--account", "svm2/w:secret")
+    with Simulator(tmp_path / "filer", *options) as filer:
+        host, _, port = filer.ready_line.rpartition("svm1=")[2].rpartition(":")
+        statuses = []
+        for login in ("admin", "v", "w"):
+            for place in (("127.0.0.1", filer.port), (host, int(port))):
+                client = Client(filer, (login, "secret"), place)
+                statuses.append(client("GET", "/api/svm/svms").status)
+                client.close()
+        assert statuses == [200, 401, 401, 200, 401, 401]
+        with filer.control.armed_with(Fault("errno", errno="4", times=None)):
+            client = Client(filer, ("v", "secret"), (host, int(port)))
+            assert client("GET", "/api/cluster").code == "4", "faults befall every address"
+            client.close()
+
+
+def test_more_connections_of_an_address_wait(tmp_path: Path) -> None:
+    with Simulator(tmp_path / "filer", "--connections-per-address", "2", "--http") as filer:
+        first, second, third = (socket.create_connection(("127.0.0.1", filer.port)) for _ in range(3))
+        ask = b"GET /api/nothing HTTP/1.1\r\nHost: filer\r\n\r\n"
+        for connection in (first, second, third):
+            connection.sendall(ask)
+        for connection in (first, second):
+            assert connection.recv(12) == b"HTTP/1.1 401"
+        third.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            third.recv(12)
+        first.close()
+        third.settimeout(30)
+        assert third.recv(12) == b"HTTP/1.1 401"
+        for connection in (second, third):
+            connection.close()
 
 
 def befallen(filer: Simulator, client: Client, fault: Fault, path: str, body: Any = None) -> Answer:
