@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from lxml import etree
 
-from tests.contract.foreign import Library
 from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
+from tests.unit.zapi import document, texts
 
 ZAPI = "/servlets/netapp.servlets.admin.XMLrequest_filer"
 LUNS = "/api/storage/luns"
@@ -43,9 +45,12 @@ class Answer(NamedTuple):
 class Client:
     """A client of one filer, over one connection."""
 
-    def __init__(self, filer: Simulator, login: tuple[str, str] | None = ADMIN) -> None:
+    def __init__(
+        self, filer: Simulator, login: tuple[str, str] | None = ADMIN, place: tuple[str, int] | None = None
+    ) -> None:
         context = ssl.create_default_context(cafile=str(filer.ca))
-        self._connection = http.client.HTTPSConnection("127.0.0.1", filer.port, context=context, timeout=30)
+        host, port = place or ("127.0.0.1", filer.port)
+        self._connection = http.client.HTTPSConnection(host, port, context=context, timeout=30)
         self._login = login
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
@@ -54,6 +59,12 @@ class Client:
         document = json.dumps(body).encode() if body is not None else None
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, path, document, sent)
+        answer = self._connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+
+    def zapi(self, request: bytes) -> Answer:
+        """The admin's call of ZAPI."""
+        self._connection.request("POST", ZAPI, request, {"Authorization": "Basic YWRtaW46c2VjcmV0"})
         answer = self._connection.getresponse()
         return Answer(answer.status, answer.headers, answer.read())
 
@@ -102,16 +113,12 @@ def test_a_lun_over_one_connection(filer: Simulator, client: Client) -> None:
     assert "return_records=true" in logged[0].arguments and "/vol/vol1/a" in logged[0].arguments
 
 
-def test_what_one_api_makes_the_other_sees(
-    filer: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(filer.ca))
-    zapi = Library(filer.port)
+def test_what_one_api_makes_the_other_sees(client: Client) -> None:
     client("POST", LUNS, NEW)
-    query = {"lun-info": {"path": "/vol/vol1/a"}}
-    (serial,) = zapi.send("lun-get-iter", {"query": query}, "svm1").iter("serial-number")
+    query = {"query": {"lun-info": {"path": "/vol/vol1/a"}}}
+    (serial,) = texts(etree.fromstring(client.zapi(document("lun-get-iter", query)).body), "{*}serial-number")
     (lun,) = client("GET", f"{LUNS}?name=/vol/vol1/a&fields=serial_number").content["records"]
-    assert lun["serial_number"] == serial.text
+    assert lun["serial_number"] == serial
 
 
 def test_who_may_come_in(filer: Simulator) -> None:
@@ -152,13 +159,11 @@ SWITCHES = [
 
 @pytest.mark.parametrize(("options", "rest", "zapi"), SWITCHES)
 def test_each_api_can_be_off(tmp_path: Path, options: list[str], rest: int, zapi: str) -> None:
-    request = b"<netapp xmlns='http://www.netapp.com/filer/admin' version='1.1'><system-get-version/></netapp>"
     with Simulator(tmp_path / "filer", *options) as filer:
         client = Client(filer)
         assert client("GET", "/api/cluster").status == rest
-        client._connection.request("POST", ZAPI, request, {"Authorization": "Basic YWRtaW46c2VjcmV0"})
-        answer = client._connection.getresponse()
-        assert zapi in answer.read().decode() or str(answer.status) == zapi
+        answer = client.zapi(document("system-get-version", vserver=None))
+        assert zapi in answer.body.decode() or str(answer.status) == zapi
         client.close()
 
 
@@ -176,6 +181,42 @@ def test_jobs_and_pages_by_options(tmp_path: Path) -> None:
         last = client("GET", page["_links"]["next"]["href"], Accept="application/json").content
         assert (last["records"][0]["name"], "_links" in last) == ("/vol/vol1/b", False)
         client.close()
+
+
+def test_each_account_at_its_own_address(tmp_path: Path) -> None:
+    """An SVM's account gets 401 at the cluster's address; both addresses are of one filer."""
+    options = ("--svm-listen", "svm1=127.0.0.11:0", "--account", "svm1/v:secret", "--account", "svm2/w:secret")
+    with Simulator(tmp_path / "filer", *options) as filer:
+        host, _, port = filer.ready_line.rpartition("svm1=")[2].rpartition(":")
+        statuses = []
+        for login in ("admin", "v", "w"):
+            for place in (("127.0.0.1", filer.port), (host, int(port))):
+                client = Client(filer, (login, "secret"), place)
+                statuses.append(client("GET", "/api/svm/svms").status)
+                client.close()
+        assert statuses == [200, 401, 401, 200, 401, 401]
+        with filer.control.armed_with(Fault("errno", errno="4", times=None)):
+            client = Client(filer, ("v", "secret"), (host, int(port)))
+            assert client("GET", "/api/cluster").code == "4", "faults befall every address"
+            client.close()
+
+
+def test_more_connections_of_an_address_wait(tmp_path: Path) -> None:
+    with Simulator(tmp_path / "filer", "--connections-per-address", "2", "--http") as filer:
+        first, second, third = (socket.create_connection(("127.0.0.1", filer.port)) for _ in range(3))
+        ask = b"GET /api/nothing HTTP/1.1\r\nHost: filer\r\n\r\n"
+        for connection in (first, second, third):
+            connection.sendall(ask)
+        for connection in (first, second):
+            assert connection.recv(12) == b"HTTP/1.1 401"
+        third.settimeout(0.2)
+        with pytest.raises(socket.timeout):
+            third.recv(12)
+        first.close()
+        third.settimeout(30)
+        assert third.recv(12) == b"HTTP/1.1 401"
+        for connection in (second, third):
+            connection.close()
 
 
 def befallen(filer: Simulator, client: Client, fault: Fault, path: str, body: Any = None) -> Answer:

@@ -5,6 +5,7 @@ stop.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import ssl
@@ -18,8 +19,9 @@ from tests.simulator import certificates, lio, provision, typed
 from tests.simulator.api.system import RELEASES
 from tests.simulator.control import ControlServer
 from tests.simulator.filer import LICENCES, LUNS_PER_VOLUME, NEWEST, Filer, Serving
+from tests.simulator.limits import Limit
 from tests.simulator.requestlog import RequestLog
-from tests.simulator.server import Server
+from tests.simulator.server import Place, Server
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -27,6 +29,13 @@ def _address(text: str) -> tuple[str, int]:
     if not colon or not port.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not ADDRESS:PORT")
     return host.strip("[]"), int(port)
+
+
+def _svm_address(text: str) -> tuple[str, tuple[str, int]]:
+    svm, equals, place = text.partition("=")
+    if not (svm and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not SVM=ADDRESS:PORT")
+    return svm, _address(place)
 
 
 def _version(text: str) -> int:
@@ -88,6 +97,17 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.simulator", description="A simulated NetApp filer.")
     parser.add_argument(
         "--listen", type=_address, default=("127.0.0.1", 0), metavar="ADDRESS:PORT", help="port 0: any"
+    )
+    parser.add_argument(
+        "--svm-listen",
+        action="append",
+        default=[],
+        type=_svm_address,
+        metavar="SVM=ADDRESS:PORT",
+        help="an SVM's own address, too; then its accounts log in there only, and the cluster's at --listen only",
+    )
+    parser.add_argument(
+        "--connections-per-address", type=int, metavar="N", help="more connections of one client's address wait"
     )
     parser.add_argument(
         "--state", type=Path, required=True, metavar="DIR", help="made when missing; survives a kill"
@@ -227,15 +247,25 @@ def main(arguments: list[str]) -> None:
         certificates.ensure(options.state)
     tls = None if options.http else certificates.context(options.state)
     certify = None if options.http else partial(_other_certificate, options.state)
-    server = Server(options.listen, filer, RequestLog(options.state), tls, certify)
-    with server, ControlServer(options.state, server):
+    log, limit = RequestLog(options.state), Limit(options.connections_per_address)
+    own = Place("" if options.svm_listen else None, limit)
+    server = Server(options.listen, filer, log, tls, certify, place=own)
+    svms = {
+        svm: Server(address, filer, log, tls, certify, place=Place(svm, limit), beside=server)
+        for svm, address in options.svm_listen
+    }
+    with server, ControlServer(options.state, server), contextlib.ExitStack() as beside:
+        for each in svms.values():
+            beside.enter_context(each)
+            threading.Thread(target=each.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         _stop_on_signals(server)
         if options.lifeline:
             _stop_with_stdin(server)
         host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
         where = f"{'http' if options.http else 'https'}://{host}:{server.server_port}"
         certificate = "" if options.http else f" ca={options.state.resolve() / certificates.CA}"
-        print(f"simulator: {where}{certificate}", flush=True)
+        others = "".join(f" {svm}={each.server_address[0]!s}:{each.server_port}" for svm, each in svms.items())
+        print(f"simulator: {where}{certificate}{others}", flush=True)
         server.serve_forever(poll_interval=0.1)
 
 

@@ -14,7 +14,7 @@ CLIENT = "client.pem"
 CLIENT_KEY = "client-key.pem"
 # For a filer whose certificate changes: another one of the same CA, and one of a CA that nobody trusts.
 OTHERS = {"renewed": "server-renewed.pem", "foreign": "server-foreign.pem"}
-_NAMES = ("127.0.0.1", "::1", "localhost", "filer.example")
+_NAMES = ("127.0.0.1", "127.0.0.11", "127.0.0.12", "::1", "localhost", "filer.example")
 
 
 def ensure(state: Path, account: str = "admin") -> None:

@@ -165,7 +165,7 @@ class Filer:
         return account is not None and account.password == password and application in account.applications
 
     def knows(self, name: str, application: str) -> bool:
-        """Whether there is such an account, for who has proved his name by a certificate."""
+        """Whether a login by certificate has an account for this API."""
         account = self.state.accounts.get((name,))
         return application in account.applications if account is not None else application == "ontapi"
 

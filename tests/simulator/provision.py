@@ -65,6 +65,14 @@ def add_account(state: State, name: str, password: str, vserver: str | None = No
         state.commit(Account(name, password, vserver, role))
 
 
+def add_login(state: State, account: Account, application: str) -> None:
+    """An account for one application, "http" or "ontapi"; one that is there may log in to this one, too."""
+    if account.vserver is not None:
+        add_vserver(state, account.vserver)
+    before = state.accounts.get(account.key, replace(account, applications=()))
+    state.commit(replace(before, applications=tuple(sorted({*before.applications, application}))))
+
+
 def add_session(state: State, vserver: str, initiator: str) -> None:
     """An initiator that is logged in to every interface of its kind."""
     add_vserver(state, vserver)

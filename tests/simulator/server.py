@@ -10,7 +10,7 @@ import socketserver
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +19,8 @@ from typing import Any
 from tests.simulator import chunks, documents, malice
 from tests.simulator.faults import Fault, Faults
 from tests.simulator.filer import NOT_CARRIED_OUT, Answer, Filer
+from tests.simulator.limits import Limit
+from tests.simulator.model import Account
 from tests.simulator.requestlog import Logged, RequestLog
 from tests.simulator.rest import malice as rest_malice
 from tests.simulator.rest.wire import HAL, Request, Response
@@ -35,8 +37,23 @@ HANDSHAKE_SECONDS = 30
 UNAUTHORIZED = b'{"error": {"message": "User is not authorized.", "code": "6691623"}}'
 
 
+class Place:
+    """Which accounts an address lets in: an SVM's own, with ``svm`` "" the cluster's own, with None all."""
+
+    def __init__(self, svm: str | None = None, limit: Limit | None = None) -> None:
+        self.svm, self.limit = svm, limit or Limit()
+
+    def lets_in(self, account: Account) -> bool:
+        """An account of an SVM has no business at the cluster's address, nor at another SVM's."""
+        return self.svm is None or self.svm == (account.vserver or "")
+
+
 class Server(ThreadingHTTPServer):
-    """Listens; ``tls`` is None for plain HTTP. ``certify`` makes the context for another certificate."""
+    """Listens; ``tls`` is None for plain HTTP. ``certify`` makes the context for another certificate.
+
+    ``place`` is which accounts it lets in. One that listens ``beside`` another is the same filer at another
+    address: the same faults befall it.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
@@ -49,12 +66,17 @@ class Server(ThreadingHTTPServer):
         log: RequestLog,
         tls: ssl.SSLContext | None,
         certify: Callable[[str], ssl.SSLContext] | None = None,
+        *,
+        place: Place | None = None,
+        beside: Server | None = None,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Connection)
         self.filer, self.log, self.tls = filer, log, tls
-        self.connections = itertools.count(1)
-        self.faults, self.outage = Faults(), Outage()
+        self.place = place or Place()
+        self.connections: Iterator[int] = beside.connections if beside else itertools.count(1)
+        self.faults: Faults = beside.faults if beside else Faults()
+        self.outage: Outage = beside.outage if beside else Outage()
         self._own_tls, self._certify = tls, certify
 
     def server_bind(self) -> None:
@@ -118,14 +140,15 @@ class Server(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection, in its own thread: a slow handshake holds up nobody else."""
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.outage.wait()
-        if self.tls is None:
-            with self.outage.watching(request):
-                Connection(request, client_address, self)
-            return
-        request.settimeout(HANDSHAKE_SECONDS)
-        with self.tls.wrap_socket(request, server_side=True) as secured, self.outage.watching(secured):
-            Connection(secured, client_address, self)
+        with self.place.limit.held(client_address[0]):
+            self.outage.wait()
+            if self.tls is None:
+                with self.outage.watching(request):
+                    Connection(request, client_address, self)
+                return
+            request.settimeout(HANDSHAKE_SECONDS)
+            with self.tls.wrap_socket(request, server_side=True) as secured, self.outage.watching(secured):
+                Connection(secured, client_address, self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that is gone or speaks no TLS is no trouble; anything else is a bug and is shown."""
@@ -238,7 +261,13 @@ class Connection(BaseHTTPRequestHandler):
         return body, None
 
     def _account(self, application: str = "ontapi") -> str | None:
-        """Who is calling: by Basic authentication, else by the client certificate's common name."""
+        """The account that a request is from, if this address accepts it."""
+        name = self._login(application)
+        account = self.server.filer.state.accounts.get((name,)) if name is not None else None
+        return name if account is None or self.server.place.lets_in(account) else None
+
+    def _login(self, application: str) -> str | None:
+        """The account, by Basic authentication, else by the client certificate's common name."""
         scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "basic":
             try:

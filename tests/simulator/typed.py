@@ -9,8 +9,9 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from tests.simulator import provision
-from tests.simulator.model import Interface
+from tests.simulator.model import Account, Interface
 from tests.simulator.nodes import NODES
+from tests.simulator.rest.rights import ALLOWED, ROOT
 from tests.simulator.rights import DEFAULT, LEVELS
 from tests.simulator.state import State
 
@@ -64,11 +65,23 @@ def _role_create(state: State, options: Mapping[str, str]) -> None:
     provision.add_right(state, option("-vserver"), option("-role"), option("-cmddirname") or DEFAULT, level)
 
 
+def _rest_role_create(state: State, options: Mapping[str, str]) -> None:
+    option = _take(options, "-vserver -role -api -access")
+    if option("-access") not in ALLOWED:
+        raise CommandError(f"no access level: {option('-access')}")
+    if option("-api") != ROOT and not option("-api").startswith(f"{ROOT}/"):
+        raise CommandError(f"no path of the API: {option('-api')}")
+    provision.add_right(state, option("-vserver"), option("-role"), option("-api"), option("-access"))
+
+
 def _login_create(state: State, options: Mapping[str, str]) -> None:
+    """One application more for an account, which is made with its first one."""
     option = _take(options, "-vserver -user-or-group-name -application -authentication-method -role")
-    if (option("-application"), option("-authentication-method")) != ("ontapi", "password"):
-        raise CommandError("only -application ontapi with a password can log in here")
-    provision.add_account(state, option("-user-or-group-name"), PASSWORD, option("-vserver"), role=option("-role"))
+    account = Account(option("-user-or-group-name"), PASSWORD, option("-vserver"), option("-role"))
+    application = option("-application")
+    if application not in {"http", "ontapi"} or option("-authentication-method") != "password":
+        raise CommandError("only -application http or ontapi with a password can log in here")
+    provision.add_login(state, account, application)
 
 
 def _iscsi_create(state: State, options: Mapping[str, str]) -> None:
@@ -122,6 +135,7 @@ def _volume_create(state: State, options: Mapping[str, str]) -> None:
 
 COMMANDS: dict[str, Callable[[State, Mapping[str, str]], None]] = {
     "security login role create": _role_create,
+    "security login rest-role create": _rest_role_create,
     "security login create": _login_create,
     "vserver iscsi create": _iscsi_create,
     "network interface create": _interface_create,

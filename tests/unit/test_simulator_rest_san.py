@@ -265,7 +265,7 @@ def test_a_service_stops(filer: Filer) -> None:
     ask(filer, "PATCH", place, {"enabled": False})
     assert ask(filer, "GET", place)["enabled"] is False
     assert zapi.texts(zapi.ask(filer, "iscsi-service-get-iter"), "is-available") == ["false"]
-    assert records(filer, "/protocols/san/iscsi/sessions") == [], "nobody is logged in to it"
+    assert records(filer, "/protocols/san/iscsi/sessions") == [], "a stopped service has no sessions"
     ask(filer, "PATCH", place, {"enabled": True})
     assert ask(filer, "GET", place)["enabled"] is True
     assert code(filer, "GET", "/protocols/san/iscsi/services/none") == "5374078"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator import provision
+from tests.simulator import provision, typed
 from tests.simulator.filer import Filer, Serving
 from tests.simulator.model import Role
 from tests.simulator.rest.codes import Problem
@@ -23,7 +23,7 @@ NEW: Fields = {"svm.name": "svm1", "name": "/vol/vol1/a", "os_type": "linux", "s
 
 
 class Clock:
-    """A clock that stands still unless somebody waits."""
+    """A clock that advances only when a test waits."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -313,6 +313,34 @@ def test_counters_and_nodes(filer: Filer) -> None:
     (aggregate,) = records(filer, "/storage/aggregates", name="aggr1", fields="space.block_storage")
     storage = aggregate["space"]["block_storage"]
     assert storage["size"] == storage["used"] + storage["available"]
+
+
+def test_the_admin_types_a_role_and_an_account_for_rest(filer: Filer) -> None:
+    login = (
+        "security login create -vserver svm1 -user-or-group-name g -authentication-method password -role ganeti"
+    )
+    typed.run(
+        filer.state,
+        [
+            "security login rest-role create -vserver svm1 -role ganeti -api /api/storage/luns -access readonly",
+            f"{login} -application http",
+        ],
+    )
+    assert code(filer, "GET", LUNS, account="g") is None
+    assert code(filer, "GET", "/storage/volumes", account="g") == "6"
+    assert [filer.authenticate("g", typed.PASSWORD, each) for each in ("http", "ontapi")] == [True, False]
+    typed.run(filer.state, [f"{login} -application ontapi"])
+    assert [filer.authenticate("g", typed.PASSWORD, each) for each in ("http", "ontapi")] == [True, True]
+    for wrong in ("-api /storage/luns -access all", "-api /apis -access all", "-api /api -access some"):
+        with pytest.raises(typed.CommandError):
+            typed.run(filer.state, [f"security login rest-role create -vserver svm1 -role r {wrong}"])
+
+
+def test_an_account_that_zapi_makes_is_for_zapi(filer: Filer) -> None:
+    account = {"vserver": "svm1", "user-name": "z", "password": "secret", "role-name": "vsadmin"}
+    login = {"application": "ontapi", "authentication-method": "password"}
+    zapi.ask(filer, "security-login-create", {**account, **login}, vserver=None)
+    assert [filer.authenticate("z", "secret", each) for each in ("http", "ontapi")] == [False, True]
 
 
 def test_unknown_accounts_have_no_rights(filer: Filer) -> None:

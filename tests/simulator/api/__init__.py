@@ -1,4 +1,4 @@
-"""The APIs, one function each, in modules by subject."""
+"""The APIs, one function each, in modules by subject; ``foreign`` has those that the product does not call."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ import importlib
 
 SUBJECTS = (
     "system",
-    "security",
-    "cluster",
     "aggregate",
-    "performance",
-    "efficiency",
     "vserver",
-    "vserver_life",
     "volume",
     "volume_life",
-    "volume_move",
     "flexclone",
     "mirror",
     "snapshot",
-    "consistency",
-    "qtree",
     "qos",
     "lun",
     "lun_listing",
     "lun_settings",
-    "lun_facts",
     "lun_copy",
     "clone",
-    "file",
     "igroup",
     "igroup_listing",
-    "portset",
     "maps",
     "reporting",
-    "network",
     "iscsi",
     "fcp",
     "san_service",
     "initiator",
+    "foreign.cluster",
+    "foreign.consistency",
+    "foreign.efficiency",
+    "foreign.file",
+    "foreign.lun_facts",
+    "foreign.network",
+    "foreign.performance",
+    "foreign.portset",
+    "foreign.qtree",
+    "foreign.security",
+    "foreign.volume_move",
+    "foreign.vserver_life",
 )
 
 

@@ -23,7 +23,7 @@ class Kind(Enum):
     SIZE = "size"  # a number of bytes, for whose values LUNs have codes of their own
     FLAG = "true|false"
     TIME = "time"
-    OPAQUE = "object"  # a container whose fields nobody has listed here; it has none of them
+    OPAQUE = "object"  # a container whose fields are not listed here; no record has it
 
 
 class Level(Enum):

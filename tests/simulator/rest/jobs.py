@@ -1,4 +1,4 @@
-"""Changes that take longer than a request: jobs, which end when their time has come and somebody asks."""
+"""Jobs: changes that take longer than a request. A job ends at the first request after its time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Job:
 
 
 class Jobs:
-    """All jobs since the start. A job's change is made when it ends: nobody sees half of it."""
+    """All jobs since the start. A job makes its change when it ends."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""What the filer knows of a resource before anybody asks for it."""
+"""A resource: its path, its fields, and the functions that find and change its records."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Started:
 
 
 class Rest:
-    """Answers requests. ``clock`` is for jobs and for what is not to be seen yet.
+    """Answers requests. ``clock`` times jobs and stale collections.
 
     Changes of LUNs are jobs of ``job_seconds``, if there are any; a page has at most ``records`` records.
     """

@@ -1,4 +1,4 @@
-"""What collections show: the filer's LUNs and igroups, or for some seconds what they were before a change."""
+"""What collections show: the filer's LUNs and igroups, or for some seconds their earlier records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Old(Generic[Shown]):
 
 
 class Sight:
-    """Remembers what is not to be seen yet. With nothing to remember, the filer's own tables are shown."""
+    """Keeps earlier records for some seconds. Without any, collections show the filer's own tables."""
 
     def __init__(self, filer: Filer, clock: Callable[[], float]) -> None:
         self._filer, self._clock = filer, clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from tests.simulator.api.performance import COUNTERS
+from tests.simulator.api.foreign.performance import COUNTERS
 from tests.simulator.nodes import NODES
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.codes import NOT_FOUND, Problem

@@ -40,7 +40,7 @@ LUN = Schema(
 
 
 def describe(call: Call, found: Lun) -> Document:
-    """A LUN; what takes time to find out is found out only where somebody wants to know."""
+    """A LUN. Values that cost time are computed only if they are asked for."""
     filer = call.filer
     volume = filer.volumes[found.vserver, found.volume]
     is_there = volume.state == "online"

@@ -122,8 +122,8 @@ def _igroup(call: Call, svm: str) -> Igroup:
 def _number(call: Call, lun: Lun, groups: list[Igroup]) -> int:
     """The number that is asked for, or the lowest that is free for all initiators of the group.
 
-    No code is documented for a number in use, nor for a LUN that an initiator has by another group: those are
-    answered with which the documentation has the same conflicts when an initiator is added.
+    No code is documented for a number in use, nor for a LUN that an initiator has by another group. They get the
+    codes that the same conflicts have when an initiator is added.
     """
     if any(other.name in lun.maps for other in groups):
         raise Problem(

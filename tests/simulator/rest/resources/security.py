@@ -33,7 +33,7 @@ def _owner(call: Call, svm: str | None) -> Document:
 
 
 def _owners(call: Call) -> list[str | None]:
-    """Whose roles and accounts the caller sees: its SVM's, or everybody's."""
+    """The SVMs whose roles and accounts the caller sees; None is the cluster."""
     return [call.scope] if call.scope is not None else [None, *call.svms]
 
 

@@ -36,7 +36,7 @@ VOLUME = Schema(
 
 
 def describe(call: Call, found: Volume) -> Document:
-    """A volume; how full it is, is found out only where somebody wants to know."""
+    """A volume. The space in use is computed only if it is asked for."""
     filer = call.filer
     aggregate = filer.state.aggregates[found.aggregate,]
     clone: Document = {"is_flexclone": bool(found.parent)}

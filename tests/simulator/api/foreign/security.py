@@ -16,7 +16,7 @@ from tests.simulator.errnos import (
     Refusal,
 )
 from tests.simulator.iterator import ITERATOR, trees
-from tests.simulator.model import Role
+from tests.simulator.model import Account, Role
 from tests.simulator.rights import BUILT_IN, LEVELS
 
 
@@ -128,7 +128,8 @@ def security_login_create(call: Call) -> Tree:
         raise Refusal(NO_SUCH_ROLE, f"Role {role!r} does not exist")
     if (name,) in call.filer.state.accounts:
         raise Refusal(DUPLICATE_ENTRY, "duplicate entry")
-    provision.add_account(call.filer.state, name, call.text("password"), vserver or None, role=role)
+    account = Account(name, call.text("password"), vserver or None, role)
+    provision.add_login(call.filer.state, account, call.text("application"))
     return {}
 
 
