@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from dataontap.client.array import Array
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
-    from dataontap.host.iscsi import Iscsi
+    from dataontap.host.iscsi import Iscsi, Target
+    from dataontap.host.reach import Place
     from dataontap.state.locks import Locks
     from dataontap.volume.checks import Checks
     from dataontap.volume.cluster import Cluster
@@ -99,15 +100,22 @@ def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Con
     """The checks that verify runs."""
     from dataontap.host.facts import Facts
     from dataontap.host.lvm import Lvm
-    from dataontap.host.reach import reached
     from dataontap.volume.checks import Checks
     from dataontap.volume.filer_checks import FilerChecks
     from dataontap.volume.node_checks import NodeChecks
 
     facts = Facts(deadline)
     of_node = NodeChecks(settings, cluster, igroups, facts, Lvm(facts))
-    of_filer = FilerChecks(settings, cluster, array, igroups, partial(reached, seconds=_REACH_SECONDS))
+    of_filer = FilerChecks(settings, cluster, array, igroups, partial(_reach, _target(settings, deadline)))
     return Checks(of_node.checks, of_filer.checks)
+
+
+def _reach(ours: IscsiTarget, target: Target) -> Mapping[Place, str]:
+    """Why this node does not reach the target's portals; what the filer told is cached for the next attach."""
+    from dataontap.host.reach import reached
+
+    ours.keep(target)
+    return reached([(portal.address, portal.port) for portal in target.portals], _REACH_SECONDS)
 
 
 def _target(settings: Settings, deadline: Deadline) -> IscsiTarget:

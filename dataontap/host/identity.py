@@ -107,8 +107,9 @@ class Proof:
             self._reload(found)
         elif protected:
             LOG.warning("write-protected: %s", ", ".join(protected))
-            if failed:
-                path, why = min(failed.items())
+            asked_in_vain = {path: why for path, why in failed.items() if path in protected}
+            if asked_in_vain:
+                path, why = min(asked_in_vain.items())
                 raise DeviceError(f"write-protected, and a rescan of {path} failed: {why}")
             raise DeviceError(
                 "write-protected: the filer refuses writes to this LUN;"

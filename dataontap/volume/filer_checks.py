@@ -16,6 +16,7 @@ LOG = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from dataontap.client.array import Array, Pool
     from dataontap.config import Settings
+    from dataontap.host.iscsi import Target
     from dataontap.host.reach import Place
     from dataontap.volume.cluster import Cluster
     from dataontap.volume.igroups import Igroups
@@ -39,7 +40,7 @@ class FilerChecks:
         cluster: Cluster,
         array: Callable[[], Array],
         igroups: Igroups,
-        reach: Callable[[Iterable[Place]], Mapping[Place, str]],
+        reach: Callable[[Target], Mapping[Place, str]],
     ) -> None:
         self._settings = settings
         self._connect = array
@@ -144,7 +145,7 @@ class FilerChecks:
         if self._settings.attach_commands is not None:
             yield unchecked("portals", "LUNs come by configured commands")
             return
-        portals = self._reach([(portal.address, portal.port) for portal in told(self._array()).portals])
+        portals = self._reach(told(self._array()))
         lost = {place: why for place, why in portals.items() if why}
         if lost:
             what = "the portals " if len(lost) > 1 else "the portal "

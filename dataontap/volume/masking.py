@@ -38,7 +38,6 @@ class Masking:
         self._settings = settings
         self._igroups = igroups
         self._deadline = deadline
-        self._tries = array.tries()
 
     def place(self, lun: Lun, maps: Sequence[LunMap], *, is_here: bool, any_igroup: bool = False) -> Placement:
         """Where this node sees the LUN, or where ``map_now`` has to map it.
@@ -138,7 +137,8 @@ class Masking:
         elif placement.is_refused_for_its_id:
             self._try_other_ids(placement)
         elif error.transient or (placement.was_cut_short and not self._deadline.is_over()):
-            self._tries.insist(error)
+            placement.tries = placement.tries or self._array.tries()
+            placement.tries.insist(error)
             self._find_map(placement)  # the request may have been carried out
             placement.made = placement.is_mapped
         elif self._is_about_the_group(error) and not placement.group_was_made_anew:

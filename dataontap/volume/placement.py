@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dataontap.errors import LunIdTaken, MapConflict, OntapError
 
 if TYPE_CHECKING:
-    from dataontap.client.array import LunMap, LunRef
+    from dataontap.client.array import LunMap, LunRef, Tries
     from dataontap.volume.igroups import Igroups
 
 
@@ -42,6 +42,7 @@ class Placement:
     error: OntapError | None = None
     was_cut_short: bool = False
     refusals: int = 0
+    tries: Tries | None = None
     group_was_made_anew: bool = False
 
     def choose_id(self, limit: int, taken: Collection[int]) -> int | None:

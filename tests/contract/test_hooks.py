@@ -308,8 +308,8 @@ class TestRemoval:
             outcome = hook(nodes[0], "post-remove")
         assert outcome.status == 1
         assert outcome.message == (
-            "dataontap: post-remove inst1.example: disk 0: its LUN in vol1 stays: "
-            "its device may be in use on a node, see the log"
+            "dataontap: post-remove inst1.example: disk 0: its LUN in vol1 was not removed: "
+            "its device may be in use on a node; see the log"
         )
         assert f"{NAME}: its device is in use by process" in outcome.stderr
         assert (has(nodes[1], LINK), has(nodes[1], OTHER_LINK)) == (True, False)

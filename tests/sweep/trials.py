@@ -102,9 +102,7 @@ TRIALS = (
     Trial("drip, done", Fault("drip", seconds=0.2, after=True), _NO_ANSWER, timeout=SHORT),
     *_both(Trial("renewed", Fault("certificate", certificate="renewed"), _NO_ANSWER, borne=True)),
     *_both(
-        Trial(
-            "foreign", Fault("certificate", certificate="foreign"), "of a CA that is not in CA_FILE", cut_off=True
-        )
+        Trial("foreign", Fault("certificate", certificate="foreign"), "from a CA not in CA_FILE", cut_off=True)
     ),
     *_both(Trial("takeover 1 s", Fault("takeover", seconds=1), _NO_ANSWER, borne=True)),
     *_both(Trial("takeover", Fault("takeover", seconds=FOREVER), _NO_ANSWER, timeout=SHORT, cut_off=True)),

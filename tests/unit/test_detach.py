@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dataontap.errors import DeadlineError, TransportError
+from dataontap.client.array import Array
+from dataontap.errors import ConfigError, DeadlineError, TransportError
+from dataontap.volume.verbs import leaving
 from tests.simulator import copies
 from tests.unit.stage import Stage
 from tests.unit.volume import EXCLUSIVE, MIB, NODE1, NODE2, PATH, VOLUME
@@ -52,6 +55,20 @@ class TestWithoutARecord:
         made.ask("lun-destroy", {"path": PATH})
         made.provider.detach(VOLUME)
         assert "its LUN may still be mapped for this node: no LUN of this volume was found" in caplog.text
+
+    def test_there_is_no_client_for_the_filer(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
+        """The device is gone, which is what matters."""
+
+        def refuse() -> Array:
+            raise ConfigError("STORAGE_FAMILY: not supported")
+
+        record = Path(made.directory, made.node, "run/attached/v")
+        record.parent.mkdir()
+        record.touch(mode=0o600)
+        record.write_text(f"a record\nlun some-uuid {PATH}\n")
+        leaving.detach(replace(made.site, connect=refuse), VOLUME)
+        assert made.host.devices == {}
+        assert "its LUN may still be mapped for this node: STORAGE_FAMILY" in caplog.text
 
     def test_the_filer_does_not_answer(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
         made.wire.lose("lun-get-iter", after=False, error=TransportError("did not answer"))

@@ -15,7 +15,7 @@ from dataontap.errors import ConfigError, DeviceError, Refusal, VolumeError
 from dataontap.volume.igroups import Igroups
 from dataontap.volume.requests import Creation, Verification
 from tests.unit.stage import Stage, StageCluster
-from tests.unit.volume import CREATION, EXCLUSIVE, METADATA, MIB, NODE1, NODE2, PATH, VOLUME
+from tests.unit.volume import CREATION, EXCLUSIVE, METADATA, MIB, NODE1, NODE2, PATH, RESET, VOLUME
 
 pytestmark = pytest.mark.usefixtures("group_per_node")
 
@@ -218,6 +218,20 @@ class TestARaceForTheGroup:
         with pytest.raises(VolumeError, match="another machine's initiator"):
             made.provider.create(Creation({}, "w", "u-2", 64 * MIB))
         assert "iqn.1993-08.org.debian:01:anew" in made.filer.igroups["svm1", NODE1].initiators
+
+    def test_a_creation_whose_answer_is_lost_may_be_another_ones(self, stage: Stage) -> None:
+        """Another machine has made the group, and a LUN is mapped to it: nothing of it may be changed."""
+        stage.ask("lun-create-by-size", {"path": "/vol/vol1/theirs", "size": 64 * MIB})
+
+        def another() -> None:
+            make_group(stage, NODE1, "iqn.1993-08.org.debian:01:else")
+            stage.ask("lun-map", {"path": "/vol/vol1/theirs", "initiator-group": NODE1})
+
+        stage.wire.lose("igroup-create", after=False, error=RESET)
+        stage.again = lambda error, tries: another()
+        with pytest.raises(VolumeError, match="another machine's initiator"):
+            stage.provider.create(CREATION)
+        assert stage.filer.igroups["svm1", NODE1].initiators == ("iqn.1993-08.org.debian:01:else",)
 
     def test_two_nodes_add_one_initiator_at_once(self, stage: Stage) -> None:
         stage.wire.meanwhile("igroup-add", lambda: make_group(stage, NODE2, IQN1))

@@ -6,11 +6,22 @@ import pytest
 
 from dataontap.errors import DeviceError, TransportError, VolumeError
 from dataontap.volume.placement import spread
-from dataontap.volume.requests import Creation
+from dataontap.volume.requests import Creation, Metadata, Volume
 from tests.unit.stage import Stage
-from tests.unit.volume import CREATION, MIB, NODE1, NODE2, PATH, SNAPSHOT, VOLUME, make
+from tests.unit.volume import CREATION, MIB, NODE1, NODE2, PATH, RESET, SNAPSHOT, VOLUME, make
 
 pytestmark = pytest.mark.usefixtures("group_per_node")
+
+
+def test_each_disk_of_a_hook_has_its_own_patience(made: Stage) -> None:
+    """One filer's silence for one disk does not count for the next, half a minute later."""
+    made.provider.create(Creation({}, "w", "u-2", 64 * MIB))
+    made.provider.setinfo(Metadata({}, "w", "u-2", "originstname+a"))
+    provider = made.become("node2.example").provider
+    for volume in (VOLUME, Volume({}, "w", "u-2")):
+        made.wire.lose("lun-map", after=False, error=RESET)
+        assert provider.attach_anew(volume)
+        made.clock.sleep(30)
 
 
 class TestIds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dataontap.client.zapi.api import refusal
 from dataontap.errors import TransportError, VolumeError
 from dataontap.volume.requests import Snapshot, Volume
 from tests.unit.stage import Stage
@@ -89,6 +90,26 @@ class TestSnapshot:
         created.wire.lose("clone-create", after=after, error=RESET)
         created.provider.snapshot(SNAPSHOT)
         assert created.comment("/vol/vol1/v.snap") == "dataontap:2:cluster.example:u-1:snap:-"
+        assert created.groups("/vol/vol1/v.snap") == ["ganeti"]
+
+    def test_a_scan_brings_the_clone_meanwhile(self, created: Stage) -> None:
+        """The map was made although its answer was lost: its device is the clone's, and may be in use."""
+        created.wire.lose("lun-map", after=True, error=RESET)
+
+        def scanned() -> None:
+            created.host.devices["v.snap"] = 64 * MIB
+            created.host.held_by.append("process 7 (udev-worker)")
+
+        created.wire.meanwhile("lun-map-get-iter", scanned)
+        created.provider.snapshot(SNAPSHOT)
+        assert "v.snap" in created.host.devices
+        assert created.groups("/vol/vol1/v.snap") == ["ganeti"]
+
+    @pytest.mark.parametrize("code", ["13001", "13005", "13115"])
+    def test_a_filer_of_another_version_than_it_was(self, created: Stage, code: str) -> None:
+        created.remember((1, 15))
+        created.wire.lose("clone-create", after=False, error=refusal("clone-create", code, "Unable to find API"))
+        created.provider.snapshot(SNAPSHOT)
         assert created.groups("/vol/vol1/v.snap") == ["ganeti"]
 
     def test_of_a_lun_in_another_pool_stays_beside_it(self, created: Stage) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Callable
+
 from dataontap.client.array import Found, Lun, LunRef, LunSpec
 from dataontap.client.zapi import codes
 from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.client.zapi.base import BaseClient
-from dataontap.errors import Refusal
+from dataontap.errors import OntapError, Refusal
+
+LOG = logging.getLogger(__name__)
 
 # The beginning of every LUN's path.
 VOLUMES = "/vol/"
@@ -75,13 +80,17 @@ class LunCalls(BaseClient):
 
     def create_lun(self, lun: LunRef, size: int, metadata: LunSpec) -> Lun | None:
         """See ``Luns``. The filer's answer does not describe the LUN."""
+        self._in_its_version(lambda: self._create(lun, size, metadata))
+        return None
+
+    def _in_its_version(self, call: Callable[[], object]) -> None:
+        """``call``, once more if the filer refused it because the cached version is not the filer's."""
         try:
-            self._create(lun, size, metadata)
+            call()
         except Refusal as error:
             if not self._is_other_version(error):
                 raise
-            self._create(lun, size, metadata)
-        return None
+            call()
 
     def _is_other_version(self, error: Refusal) -> bool:
         """Whether ``error`` came because the cached version is not the filer's. Asks the filer for its version."""
@@ -89,7 +98,11 @@ class LunCalls(BaseClient):
             return False
         before = self.server.version
         self._remembered.drop()
-        return self.get_ontapi_version() != before
+        try:
+            return self.get_ontapi_version() != before
+        except OntapError as failure:
+            LOG.warning("%s", failure)  # the refusal says more than that
+            return False
 
     def _create(self, lun: LunRef, size: int, metadata: LunSpec) -> None:
         self.server.send_request(
@@ -107,6 +120,10 @@ class LunCalls(BaseClient):
 
     def clone_lun(self, source: Lun, clone: LunRef) -> Lun | None:
         """See ``Luns``. The call takes paths below the volume, with the qtree."""
+        self._in_its_version(lambda: self._clone(source, clone))
+        return None
+
+    def _clone(self, source: Lun, clone: LunRef) -> None:
         beginning = len(f"{VOLUMES}{source.volume}/")
         self.server.send_request(
             "clone-create",
@@ -118,7 +135,6 @@ class LunCalls(BaseClient):
             },
             repeatable=False,
         )
-        return None
 
     def destroy_lun(self, lun: LunRef, *, once: bool = False) -> bool:
         """See ``Luns``: never by force."""

@@ -9,6 +9,7 @@ from dataontap.client.zapi import codes
 from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.client.zapi.base import BaseClient
 from dataontap.client.zapi.luns import any_path
+from dataontap.errors import Refusal
 
 
 class MapCalls(BaseClient):
@@ -73,7 +74,13 @@ class MapCalls(BaseClient):
             "initiator-group-type": igroup_type,
             "os-type": os_type,
         }
-        return self.unless({codes.INITGROUP_EXISTS}, "igroup-create", arguments)
+        try:
+            self.server.send_request("igroup-create", arguments)
+        except Refusal as error:
+            if error.code != codes.INITGROUP_EXISTS:
+                raise
+            return False  # also after a lost answer: another machine may have created it meanwhile
+        return True
 
     def add_igroup_initiator(self, igroup_name: str, initiator: str) -> bool:
         """Put an initiator into a group; False if it was in it."""

@@ -39,8 +39,6 @@ def create(site: Site, volume: Creation) -> None:
         made = _make(site, volume, place, comment)
         expected = wanted(site, made) if made else Wanted((), 0, site.devices.path(volume.name))
         with site.making.rolled_back(place, partial(take_down, site, volume.name, expected.naas)):
-            if not site.array.comments_at_creation:
-                site.array.set_lun_comment(place, comment)
             failed, _ = show(site, expected, site.masking.place_new(place))
             device = site.devices.settle(volume.name, expected, failed, is_new=True)
             if made is not None:
@@ -49,7 +47,7 @@ def create(site: Site, volume: Creation) -> None:
 
 
 def _make(site: Site, volume: Creation, place: LunRef, comment: str) -> Lun | None:
-    """Create the LUN for certain. None if nothing about it need be known, because configured commands find it."""
+    """Create the LUN for certain, tagged. None where configured commands find its device by themselves."""
 
     def is_ours(lun: Lun) -> bool:
         if site.array.comments_at_creation:
@@ -59,10 +57,12 @@ def _make(site: Site, volume: Creation, place: LunRef, comment: str) -> Lun | No
 
     spec = LunSpec(site.settings.lun_ostype, site.settings.lun_space_reservation, comment)
     made = site.making.make(place, lambda: site.array.create_lun(place, volume.size, spec), is_ours)
-    if made is not None or not site.devices.are_ours:
-        return made
-    with site.making.rolled_back(place):
-        return site.luns.at(place)  # the filer chose its serial number and did not return it
+    with site.making.rolled_back(place, partial(take_down, site, volume.name)):
+        if not site.array.comments_at_creation:
+            site.array.set_lun_comment(place, comment)
+        if not site.devices.are_ours:
+            return None
+        return made or site.luns.at(place)  # the filer chose its serial number, and may not have returned it
 
 
 def _mark(site: Site, volume: Creation) -> Tag:

@@ -27,13 +27,15 @@ def detach(site: Site, volume: Volume) -> None:
         naas = {*site.records.identities(name), *site.devices.identities(name)}
         take_down_device(site, name)
         if site.igroups.private:
-            _withdraw(site, name, recalled(site, note), naas)
+            _withdraw(site, name, note, naas)
 
 
-def _withdraw(site: Site, name: str, lun: LunRef | None, naas: Collection[str]) -> None:
+def _withdraw(site: Site, name: str, note: str | None, naas: Collection[str]) -> None:
     """Unmap the LUN from this node's igroups: the LUN on record, or else the LUN that the device showed."""
     site.deadline.curtail(WITHDRAWAL_SECONDS)
+    lun: LunRef | None = None
     try:
+        lun = recalled(site, note)
         if lun is None or not _is_withdrawn(site, lun):
             lun = site.luns.shown_by(name, naas)
             LOG.info("found this volume's LUN by a search: %s", lun.path)

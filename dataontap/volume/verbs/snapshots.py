@@ -60,8 +60,8 @@ def _map(site: Site, place: LunRef) -> None:
     placement = site.masking.place_new(place)
     while True:
         with site.locks.scan():
-            taken = site.devices.make_room(place.name, ())
-            if placement.is_mapped or site.masking.map_now(placement, taken):
+            taken = set() if placement.is_mapped else site.devices.make_room(place.name, ())
+            if site.masking.map_now(placement, taken):
                 return
         site.masking.go_on(placement)
 
