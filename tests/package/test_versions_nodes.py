@@ -252,7 +252,7 @@ class TestARemovedInstance:
             assert outcome.status == 0, outcome.stderr
         else:
             assert outcome.status == 1
-            assert outcome.message == f"dataontap: post-remove inst1.example: disk 0: {PATH} {message}"
+            assert outcome.message == f"dataontap: post-remove inst1.example: disk 0: a LUN of this name in vol1 is {message}"
 
 
 class TestALunThatIsNotInItsDisksPool:
