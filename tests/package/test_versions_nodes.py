@@ -224,6 +224,8 @@ def test_a_volume_goes_to_and_fro(
     assert not admin.get_lun_by_args(path="/vol/*")
 
 
+# What the earlier version says.
+_NOT_TAGGED = f"{PATH} is still there and not tagged as this cluster's disk; it stays"
 _NOT_PROVEN = "a LUN of this name in vol1 is not provably this cluster's disk; it was not removed"
 
 
