@@ -38,11 +38,11 @@ def test_the_first_instances_as_readme_says(cluster: Cluster, node2: Node, make:
     first, second = readme.blocks("6. The first instance", "sh")
     for block, pool in ((first, "vol1"), (second, "fast")):
         instance = make()
-        *words, name = shlex.split(block)
+        words = shlex.split(block)[:-1]
         given = [OPERATING_SYSTEM if word == "debootstrap+default" else word for word in words]
         here = ["-n", node2.name, "--no-name-check", "--no-ip-check", "--no-nics"]
         said = cluster.master.run(*given, *here, instance.name)
-        output = f"{said.stdout}{said.stderr}".replace(instance.name, name)
+        output = f"{said.stdout}{said.stderr}".replace(instance.name, shlex.split(first)[-1])
         assert readme.in_order(shown, output), output
         (lun,) = (lun for lun in cluster.luns().values() if lun.name == instance.volumes[0])
         assert (lun.path, lun.size, lun.reserved) == (f"/vol/{pool}/{lun.name}", 5 << 30, pool == "vol1")
