@@ -176,7 +176,7 @@ class TestDevices:
             commands(0.2).await_release(loop)
 
     def test_no_event_has_to_come(self, loop: str) -> None:
-        """Where no udev runs, or where nobody is told: closing a device is no event."""
+        """Without udevd, and where there is no event: closing a device makes none."""
         patient = replace(this_node(), limits=Limits(release=50))
         with open(loop, "rb") as file:
             threading.Timer(0.3, file.close).start()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dataontap.errors import DataOntapError, DeviceError
@@ -94,16 +95,26 @@ def reach(site: Site) -> Sequence[Nexus]:
 def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
     """Map the LUN if necessary, and let this node see it.
 
-    Returns what went wrong in the scan, as sentences, and whether the volume had no device here before. The scan
-    lock is held from the proof that nothing of the LUN is here, over one map request, until the scan has ended.
+    Returns what went wrong in the scan, as sentences, and whether the volume had no device here before.
     """
-    name, devices = placement.lun.name, site.devices
     nexuses = reach(site)
+    with mapped(site, placement):
+        return site.devices.scan(placement.lun.name, expected, placement.lun_ids, nexuses)
+
+
+@contextlib.contextmanager
+def mapped(site: Site, placement: Placement) -> Iterator[None]:
+    """Map the LUN if necessary; then run the block.
+
+    The scan lock is held from the proof that nothing of the LUN is here, over one map request, to the block's end.
+    """
     while True:
         with site.locks.scan():
-            taken = set() if placement.is_mapped else devices.make_room(name, placement.naas)
+            naas = placement.naas
+            taken = set() if placement.is_mapped else site.devices.make_room(placement.lun.name, naas)
             if site.masking.map_now(placement, taken):
-                return devices.scan(name, expected, placement.lun_ids, nexuses)
+                yield
+                return
         site.masking.go_on(placement)
 
 

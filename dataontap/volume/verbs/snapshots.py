@@ -11,7 +11,7 @@ from dataontap.volume import tag
 from dataontap.volume.candidates import is_copy, serial_of
 from dataontap.volume.tag import Tag
 from dataontap.volume.verbs.creation import clear_stale
-from dataontap.volume.verbs.showing import take_down
+from dataontap.volume.verbs.showing import mapped, take_down
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun, LunRef
@@ -37,7 +37,8 @@ def snapshot(site: Site, volume: Snapshot) -> None:
             site.records.clones.finish(name)
             if source.size < volume.snapshot_size:
                 site.array.do_direct_resize(place, volume.snapshot_size)
-            _map(site, place)
+            with mapped(site, site.masking.place_new(place)):
+                LOG.info("%s is mapped, so that an export can attach it", place.path)
 
 
 def _clone(site: Site, source: Lun, place: LunRef) -> Lun | None:
@@ -53,17 +54,6 @@ def _clone(site: Site, source: Lun, place: LunRef) -> Lun | None:
         return site.array.clone_lun(source, place)
 
     return site.making.make(place, request, is_ours)
-
-
-def _map(site: Site, place: LunRef) -> None:
-    """Map the clone for this node, so that export can attach it."""
-    placement = site.masking.place_new(place)
-    while True:
-        with site.locks.scan():
-            taken = set() if placement.is_mapped else site.devices.make_room(place.name, ())
-            if site.masking.map_now(placement, taken):
-                return
-        site.masking.go_on(placement)
 
 
 def _full_mark(site: Site, source: Lun, place: LunRef, clone: Lun | None) -> Tag:
