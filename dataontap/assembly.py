@@ -44,7 +44,7 @@ def assemble(
     from dataontap.state.locks import Locks
     from dataontap.state.records import Records
 
-    array = lru_cache(maxsize=None)(partial(client.connect, settings, deadline))
+    array = lru_cache(maxsize=None)(partial(client.connect, settings, deadline, config_file))
     locks = Locks(deadline)
     igroups = _igroups(settings, cluster, array)
     return Site(

@@ -39,6 +39,7 @@ class Settings:
     hostname: str = option(literals.hostname)
     port: int | None = option(literals.maybe(literals.number(1, 65535)), default=None)
     transport_type: str = option(literals.one_of("https", "http"), default="https")
+    api: str = option(literals.one_of("auto", "rest", "zapi"), default="auto")
     verify_cert: bool = option(literals.yes_no, default=True)
     ca_file: str | None = option(literals.maybe(literals.absolute_path), default=None)
     login: str | None = option(literals.maybe(literals.text), default=None)

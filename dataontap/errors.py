@@ -8,10 +8,12 @@
     |   `-- ChecksFailed    verify found a problem that would make a verb fail
     |-- OntapError          the filer could not be understood
     |   |-- TransportError  no usable answer: name, connection, TLS, timeout, HTTP status
+    |   |   `-- ApiOff      the filer does not serve this API
     |   `-- Refusal         the filer refused a call
     |       |-- LunExists, NoSuchLun, NoSuchIgroup
     |       |-- LunIdTaken, MapConflict
-    |       `-- NotAllowed
+    |       |-- NotAllowed
+    |       `-- ApiSuspended
     `-- HostError           this node could not do its part
         |-- CommandError    a program could not be run, exited non-zero or ran out of time
         `-- DeviceError     a block device did not appear, vanish or resize, or is in use
@@ -94,6 +96,10 @@ class TransportError(OntapError):
         return TransportError(f"{step}: {self}", sent=self.sent, transient=self.transient, status=self.status)
 
 
+class ApiOff(TransportError):
+    """The filer does not serve this API. Nothing was done."""
+
+
 class Refusal(OntapError):
     """The filer refused a ``call``. ``code`` is its error number. The policy decides by the subclasses.
 
@@ -132,6 +138,10 @@ class MapConflict(Refusal):
 
 class NotAllowed(Refusal):
     """The account may not make this call."""
+
+
+class ApiSuspended(Refusal):
+    """The filer serves this API no more, until an admin resumes it. Nothing was done."""
 
 
 class HostError(DataOntapError):

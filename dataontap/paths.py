@@ -2,3 +2,4 @@
 
 CONFIG_FILE = "/etc/ganeti/extstorage-dataontap.conf"
 RUN = "/run/ganeti-extstorage-dataontap"
+STATE = "/var/lib/ganeti-extstorage-dataontap"

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from dataontap.errors import ConfigError
 
 if TYPE_CHECKING:
     from dataontap.client.array import Array
+    from dataontap.client.transport import Filer, Transport
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
 
 LOG = logging.getLogger(__name__)
 
 
-def connect(settings: Settings, deadline: Deadline) -> Array:
-    """A client for the filer in ``settings``. Logs a warning if the filer's identity is not verified.
+def connect(settings: Settings, deadline: Deadline, config_file: str) -> Array:
+    """A client for the filer in ``settings``, by the API that they name. Logs a warning if it is not verified.
 
     Nothing is sent before the client's first call.
     """
     if settings.storage_family != "ontap_cluster":
         raise ConfigError(f"STORAGE_FAMILY: {settings.storage_family!r} is not supported yet; use 'ontap_cluster'")
 
-    from dataontap.client.retry import Patience
-    from dataontap.client.transport import Filer, Transport
-    from dataontap.client.zapi.api import NaServer
-    from dataontap.client.zapi.cmode import CmodeClient
-    from dataontap.state.cache import FilerCaches
+    from dataontap.client.transport import Transport
 
-    filer = Filer(
+    filer = _filer(settings)
+    if not filer.tls:
+        LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all requests are sent unencrypted; use https")
+    elif not filer.verify:
+        LOG.warning("VERIFY_CERT is False: any machine in the filer's place gets LOGIN and PASSWORD; see CA_FILE")
+    make = partial(_client, settings, deadline, Transport(filer, deadline))
+    if settings.api != "auto":
+        return make(settings.api)
+
+    from dataontap.client.auto import Auto
+    from dataontap.state.cache import ApiNote
+
+    return cast("Array", Auto(make, ApiNote(settings, config_file)))
+
+
+def _filer(settings: Settings) -> Filer:
+    from dataontap.client.transport import Filer
+
+    return Filer(
         hostname=settings.hostname,
         port=settings.port,
         tls=settings.transport_type == "https",
@@ -40,10 +56,24 @@ def connect(settings: Settings, deadline: Deadline) -> Array:
         cert_file=settings.cert_file,
         key_file=settings.key_file,
     )
-    if not filer.tls:
-        LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all requests are sent unencrypted; use https")
-    elif not filer.verify:
-        LOG.warning("VERIFY_CERT is False: any machine in the filer's place gets LOGIN and PASSWORD; see CA_FILE")
-    transport = Transport(filer, deadline)
-    server = NaServer(transport, tunnel=settings.cluster_mode_vserver, again=Patience(deadline))
-    return CmodeClient(server, FilerCaches(settings).version())
+
+
+def _client(settings: Settings, deadline: Deadline, transport: Transport, api: str) -> Array:
+    """The client for an API, rest or zapi. Imports only what this API needs."""
+    from dataontap.client.retry import Patience
+    from dataontap.state.cache import FilerCaches
+
+    caches, patience = FilerCaches(settings), Patience(deadline)
+    if api == "rest":
+        from dataontap.client.rest.api import RestServer
+        from dataontap.client.rest.client import RestClient
+        from dataontap.client.rest.recent import Recent
+
+        return RestClient(RestServer(transport, patience), caches, settings.cluster_mode_vserver, Recent())
+
+    from dataontap.client.zapi.api import NaServer
+    from dataontap.client.zapi.cmode import CmodeClient
+    from dataontap.client.zapi.post import Post
+
+    server = NaServer(Post(transport), tunnel=settings.cluster_mode_vserver, again=patience)
+    return CmodeClient(server, caches.version())

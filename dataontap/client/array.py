@@ -52,7 +52,8 @@ class LunRef:
 class Lun(LunRef):
     """A LUN as the filer describes it. ``size`` is in bytes; ``serial`` has 12 characters, also punctuation.
 
-    ``created`` is in seconds since the epoch, by the filer's clock.
+    ``created`` is in seconds since the epoch, by the filer's clock. ``discard`` is whether a host may return
+    space; it is only told by an API that does not pass it on to clones.
     """
 
     size: int = 0
@@ -62,6 +63,7 @@ class Lun(LunRef):
     online: bool = True
     mapped: bool = False
     created: int = 0
+    discard: bool = False
 
     @property
     def naas(self) -> tuple[str, ...]:
@@ -93,11 +95,14 @@ class Igroup:
 
 @dataclass(frozen=True)
 class IscsiPortal:
-    """An interface of the SVM that serves iSCSI: IP address, TCP port, portal group tag."""
+    """An interface of the SVM that serves iSCSI: IP address, TCP port, portal group tag.
+
+    ``tag`` is None if the API does not tell it.
+    """
 
     address: str
     port: int
-    tag: int
+    tag: int | None
     enabled: bool
 
 
@@ -186,6 +191,9 @@ class Luns(Protocol):
     def recall(self, path: str, uuid: str) -> LunRef:
         """The LUN that had this ``path`` and ``uuid`` when they were recorded. Sends no request."""
 
+    def expect(self, lun: LunRef) -> None:
+        """Say that a verb of this node created the LUN a moment ago: a list that lacks it is too old."""
+
     def get_luns(self, *luns: LunRef) -> Found[Lun]:
         """The LUNs at the places of ``luns``. Their uuids are not compared."""
 
@@ -251,6 +259,10 @@ class Maps(Protocol):
 
 class Svm(Protocol):
     """The SVM: its pools, its iSCSI target, and the rights of the account."""
+
+    @property
+    def account_commands(self) -> str:
+        """The example file that has the filer's commands for an account with the least rights."""
 
     def tries(self) -> Tries:
         """The attempts at an operation that begins now."""

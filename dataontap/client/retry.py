@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Callable
+from collections.abc import Iterator
+from typing import Callable, TypeVar
 
 from dataontap.deadline import Deadline
-from dataontap.errors import DataOntapError, OntapError, TransportError
+from dataontap.errors import DataOntapError, OntapError, Refusal, TransportError
 
 LOG = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
+_LONGEST_LOOK = 2.0
+# Waits before a retry, or raises the error of the try with this number.
+Again = Callable[[DataOntapError, int], None]
+T = TypeVar("T")
 # A filer that drops every connection without an answer is treated as unreachable, which takes 20 s at most.
 SILENCE_SECONDS = 15.0
 
@@ -50,6 +55,25 @@ class Patience:
         if self._deadline.is_over():  # on a busy node the sleep may take longer
             raise error
 
+    @property
+    def left(self) -> float:
+        """The seconds that the verb has left."""
+        return self._deadline.rest
+
+    def looks(self, step: str, *, seconds: float | None = None) -> Iterator[None]:
+        """One look after the other, with longer and longer pauses between, for at most so many ``seconds``.
+
+        Raises DeadlineError with the step's name if the verb has no time left for the next look.
+        """
+        end = None if seconds is None else self._clock() + seconds
+        pause = _SHORTEST_PAUSE
+        while True:
+            yield
+            if end is not None and self._clock() >= end:
+                return
+            self._sleep(min(pause, self._deadline.left(step)))
+            pause = min(pause * 1.5, _LONGEST_LOOK)
+
 
 class Tries:
     """The attempts at one operation; see ``client.array.Tries``. ``wait`` is usually a ``Patience``."""
@@ -71,3 +95,34 @@ class Tries:
         """Return after a pause after any error, if time is left. Raises ``error`` otherwise."""
         self._wait(error, self._number)
         self._number += 1
+
+
+def never_again(error: DataOntapError, tries: int) -> None:
+    """No request is repeated."""
+    raise error
+
+
+def persist(attempt: Callable[[], T], again: Again, *, repeatable: bool = True, once: bool = False) -> T:
+    """The result of ``attempt``, which makes one request.
+
+    It is retried if the filer was too busy. It is also retried if its answer was lost and it is ``repeatable``. A
+    request that creates an object is not repeatable, because the object may exist already. With ``once`` nothing
+    is retried, because the request's preconditions must be checked again first.
+    """
+    tries = 0
+    lost = False
+    while True:
+        try:
+            return attempt()
+        except TransportError as error:
+            if once or not (error.transient and repeatable):
+                raise
+            failure: OntapError = error
+            lost = True
+        except Refusal as error:
+            error.after_lost_answer = lost
+            if once or not error.transient:
+                raise
+            failure = error
+        again(failure, tries)
+        tries += 1

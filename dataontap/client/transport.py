@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# The URL of all filer calls (NetApp's SDK, Cinder and Trident use it, too).
-URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
 # The first is for one address, or for resolving the name. The second is for all: name, addresses and TLS.
 CONNECT_SECONDS = 5.0
 REACH_SECONDS = 15.0
@@ -30,9 +28,9 @@ REACH_SECONDS = 15.0
 # characters): 7 MiB. A page of LUNs has 0.3 MiB at most. A peer that sends more is not a filer.
 ANSWER_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
-# HTTP statuses from a filer with ONTAPI switched off, or from another server. No source says which of them [?].
-_ENABLE = "vserver services web modify -name ontapi -enabled true"
-_NO_ONTAPI = frozenset({403, 404, 405, 410})
+UNAUTHORIZED = 401
+# HTTP statuses from a filer that does not serve an API, or from another server. No source says which of them [?].
+NOT_SERVED = frozenset({403, 404, 405, 410})
 
 
 @dataclass(frozen=True)
@@ -61,21 +59,30 @@ class Filer:
         return 443 if self.tls else 80
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer: its ``status``, and the whole ``body``."""
+
+    status: int
+    body: bytes
+
+
 class Transport:
-    """POSTs documents to ``filer``. It connects for the first document and keeps the connection.
+    """Sends requests to ``filer``. It connects for the first request and keeps the connection.
 
     A request may take all the time that ``deadline`` has left; connecting takes at most REACH_SECONDS of it.
     """
 
     def __init__(self, filer: Filer, deadline: Deadline) -> None:
-        self._filer = filer
+        self.filer = filer
         self._deadline = deadline
         self._connection: http.client.HTTPConnection | None = None
 
-    def __call__(self, document: bytes) -> bytes:
-        """The body of the filer's answer. Raises TransportError if there is no answer or its status is not 200.
+    def exchange(self, method: str, url: str, body: bytes | None, media: str) -> Answer:
+        """The filer's answer to a request with this body of the type ``media``, whatever the answer's status is.
 
-        Nothing is sent twice. After a TransportError the caller must check whether the request was carried out.
+        Raises TransportError if there is no answer. Nothing is sent twice. After a TransportError the caller must
+        check whether the request was carried out.
         """
         import http.client
 
@@ -84,20 +91,18 @@ class Transport:
         try:
             connection = self._connected()
             sent = True
-            with _closing_at(connection.sock, self._deadline.left(f"a request to {self._filer.address}")):
-                connection.request("POST", URL, body=document, headers=self._headers())
+            with _closing_at(connection.sock, self._deadline.left(f"a request to {self.filer.address}")):
+                connection.request(method, url, body=body, headers=self._headers(media))
                 response = connection.getresponse()
-                body = self._read(response)
+                answer = Answer(response.status, self._read(response))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             limit = self._deadline.limit if sent else f"{time.monotonic() - began:.0f} s"
-            raise _explained(error, self._filer, sent=sent, limit=limit) from error
+            raise _explained(error, self.filer, sent=sent, limit=limit) from error
         except BaseException:
             self.close()
             raise
-        if response.status != http.client.OK:
-            raise _refusal(response.status, self._filer)
-        return body
+        return answer
 
     def close(self) -> None:
         """Close the connection. The next request opens a new connection."""
@@ -107,18 +112,18 @@ class Transport:
 
     def _connected(self) -> http.client.HTTPConnection:
         """The connection. It is opened if necessary."""
-        self._deadline.left(f"a request to {self._filer.address}")
+        self._deadline.left(f"a request to {self.filer.address}")
         if self._connection is None or self._connection.sock is None:
             with self._deadline.within(REACH_SECONDS, "the limit for connecting"):
-                self._connection = _connect(self._filer, self._deadline)
-            LOG.debug("connected to %s", self._filer.address)
+                self._connection = _connect(self.filer, self._deadline)
+            LOG.debug("connected to %s", self.filer.address)
         return self._connection
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, media: str) -> dict[str, str]:
         """The headers, with credentials: to wait for the filer's 401 would cost each request a round trip."""
-        headers = {"Content-Type": 'text/xml; charset="UTF-8"'}
-        if self._filer.login and not self._filer.cert_file:
-            credentials = f"{self._filer.login}:{self._filer.password}".encode()
+        headers = {"Content-Type": media}
+        if self.filer.login and not self.filer.cert_file:
+            credentials = f"{self.filer.login}:{self.filer.password}".encode()
             headers["Authorization"] = "Basic " + base64.b64encode(credentials).decode("ascii")
         return headers
 
@@ -130,7 +135,7 @@ class Transport:
             chunks.append(chunk)
             size += len(chunk)
             if size > ANSWER_LIMIT:
-                raise TransportError(f"{self._filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
+                raise TransportError(f"{self.filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
         if response.length:
             raise ConnectionAbortedError(f"the answer broke off, {response.length} bytes are missing")
         response.close()  # read1 leaves a complete answer open, and then the connection cannot be used again
@@ -262,17 +267,16 @@ def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
     return answer
 
 
-def _refusal(status: int, filer: Filer) -> TransportError:
-    """The error for an HTTP status other than 200."""
-    if status == 401 and filer.cert_file:
+def refusal(status: int, filer: Filer) -> TransportError:
+    """The error for an HTTP status that means the same over each API."""
+    if status == UNAUTHORIZED and filer.cert_file:
         why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
-    elif status == 401:
+    elif status == UNAUTHORIZED:
         why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"
-    elif status in _NO_ONTAPI:
-        why = f"has no ONTAPI (HTTP status {status}); {_ENABLE} switches it on, if this is a filer"
     else:
         why = f"answered with HTTP status {status}"
-    return TransportError(f"{filer.address} {why}", status=status, transient=status >= 500)
+    # 429: too many requests. No source shows that a filer sends it [?].
+    return TransportError(f"{filer.address} {why}", status=status, transient=status >= 500 or status == 429)
 
 
 def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> TransportError:

@@ -52,11 +52,11 @@ _LEFT_OVER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Portal:
-    """A portal of a target: an IP address, a TCP port, and the portal group's tag."""
+    """A portal of a target: an IP address, a TCP port, and the portal group's tag, if it is known."""
 
     address: str
     port: int
-    tag: int
+    tag: int | None
 
     def __str__(self) -> str:
         return portal_name(self.address, self.port)
@@ -117,7 +117,7 @@ class Records:
         An existing record would be replaced: the caller has checked with ``of`` that there is none.
         """
         nodes = self._database()
-        at = f"{portal},{portal.tag}"
+        at = str(portal) if portal.tag is None else f"{portal},{portal.tag}"
         timeout = min(_COMMAND_SECONDS, self._deadline.left("making a record of an iSCSI portal"))
         self._run("iscsiadm", "-m", "node", "-T", target, "-p", at, "-o", "new", timeout=timeout)
         made = [record for record in _records(nodes / target, target) if record.portal == str(portal)]

@@ -1,4 +1,4 @@
-"""This node's caches, valid for a day: a filer's version, iSCSI target and igroup members; iscsiadm's folder.
+"""This node's caches, valid for a day: facts about a filer, iscsiadm's folder. And which API of the filer works.
 
 A cache only saves time: an entry that cannot be read or written counts as missing.
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 DAY = 24 * 60 * 60
+APIS = ("rest", "zapi")
 _LIMIT = 4096
 
 
@@ -103,3 +104,69 @@ class FilerCaches:
     def igroup(self, name: str) -> Cache:
         """The initiators that this node put into the igroup ``name``."""
         return Cache("igroup", *self._account, name)
+
+    def igroup_uuid(self, name: str) -> Cache:
+        """The filer's uuid of the igroup ``name``."""
+        return Cache("igroup-uuid", *self._account, name)
+
+    def svm(self) -> Cache:
+        """The name of the only SVM that the account sees."""
+        return Cache("svm", *self._account)
+
+    def kind(self) -> Cache:
+        """The kind of filer."""
+        return Cache("kind", *self._account)
+
+
+class ApiNote:
+    """Which API of the filer in ``settings`` works, and which refuses the account. It survives a reboot.
+
+    The first line is the API that worked last, with a digest of the filer and the account. Without the digest it
+    is for any filer: so the package notes it at an upgrade. The second line is the API that refused the account,
+    with the time of the configuration file: after many refusals, a filer locks the account.
+    """
+
+    def __init__(self, settings: Settings, config_file: str, *, file: str = f"{paths.STATE}/api") -> None:
+        account = (settings.hostname, settings.port, settings.cluster_mode_vserver, settings.login)
+        self._account = hashlib.sha256(repr((*account, settings.cert_file)).encode()).hexdigest()[:32]
+        self._config_file = config_file
+        self._file = Path(file)
+
+    def get(self) -> str | None:
+        """The API that worked last, or None."""
+        api, _, account = self._lines()[0].partition(" ")
+        return api if api in APIS and account in {"", self._account} else None
+
+    def put(self, api: str) -> None:
+        """This API works."""
+        self._write(f"{api} {self._account}", self._lines()[1])
+
+    def is_refused(self, api: str) -> bool:
+        """Whether the account was refused over this API, by the present configuration."""
+        return self._lines()[1] == self._refused(api)
+
+    def refuse(self, api: str) -> None:
+        """The account is refused over this API."""
+        self._write(self._lines()[0], self._refused(api))
+
+    def _refused(self, api: str) -> str:
+        try:
+            changed = os.stat(self._config_file).st_mtime_ns
+        except OSError:
+            changed = 0
+        return f"{api} {self._account} {changed}"
+
+    def _lines(self) -> tuple[str, str]:
+        try:
+            works, refused, *_ = [*self._file.read_text(encoding="ascii")[:_LIMIT].splitlines(), "", ""]
+        except (OSError, UnicodeDecodeError):
+            return "", ""
+        return works, refused
+
+    def _write(self, works: str, refused: str) -> None:
+        fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        try:
+            fresh.write_text(f"{works}\n{refused}\n", encoding="ascii")
+            fresh.replace(self._file)
+        except OSError as error:
+            LOG.warning("cannot note which API of the filer works: %s", error)

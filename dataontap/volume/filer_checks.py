@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dataontap.volume.cluster import Cluster
     from dataontap.volume.igroups import Igroups
 
-_ROLE = "see ontap-account-zapi.txt"
 # ONTAP's own threshold for "nearly full" (space-nearly-full-threshold-percent), in per cent.
 _NEARLY_FULL = 95
 # Less than this is no room even for the smallest disk of Ganeti's.
@@ -90,15 +89,16 @@ class FilerChecks:
     def _rights(self) -> Iterator[Finding]:
         """The calls that the verbs need and that the account may not make, according to the filer."""
         protocol, per_node = self._settings.storage_protocol, self._igroups.is_per_node
+        role = f"see {self._array().account_commands}"
         try:
             missing = self._array().get_missing_rights(protocol, per_node=per_node)
         except NotAllowed as error:
-            yield failure("credentials", f"LOGIN may not ask for its rights ({error.call})", _ROLE)
+            yield failure("credentials", f"LOGIN may not ask for its rights ({error.call})", role)
             return
         if missing is None:
-            yield warning("credentials", "this filer is too old to tell which rights LOGIN has", _ROLE)
+            yield warning("credentials", "this filer is too old to tell which rights LOGIN has", role)
         elif missing:
-            yield failure("credentials", f"LOGIN may not call {', '.join(missing)}", _ROLE)
+            yield failure("credentials", f"LOGIN may not call {', '.join(missing)}", role)
 
     def pool(self) -> Iterator[Finding]:
         """The SVM has the volume for new LUNs, and LUNs can be created in it."""

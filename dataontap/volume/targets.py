@@ -99,6 +99,6 @@ def _problem(portal: IscsiPortal) -> str:
         return f"{portal.address[:40]!r} cannot be a portal's address"
     if not 0 < portal.port <= _LAST_PORT:
         return f"{address} has no TCP port"
-    if not 0 < portal.tag <= _LAST_TAG:
+    if portal.tag is not None and not 0 < portal.tag <= _LAST_TAG:
         return f"{address} has no portal group tag"
     return ""

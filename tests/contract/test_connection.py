@@ -16,6 +16,7 @@ import pytest
 from dataontap.client.transport import ANSWER_LIMIT, Filer, Transport
 from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.post import Post
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 from tests.contract.conftest import MakeNode
@@ -368,7 +369,7 @@ def test_nothing_process_wide_is_changed_for_one_unverified_filer(simulator: Sim
     unverified = Filer("127.0.0.1", simulator.port, verify=False, login="admin", password="secret")
     transport = Transport(unverified, Deadline(30))
     with contextlib.closing(transport):
-        NaServer(transport).send_request("system-get-ontapi-version")
+        NaServer(Post(transport)).send_request("system-get-ontapi-version")
         assert ssl._create_default_https_context is before
         with pytest.raises(TransportError, match="is from a CA not in the system's store"):
-            Transport(Filer("127.0.0.1", simulator.port), Deadline(30))(b"")
+            Post(Transport(Filer("127.0.0.1", simulator.port), Deadline(30)))(b"")

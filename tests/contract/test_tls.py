@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dataontap.client.transport import Filer, Transport
+from dataontap.client.zapi.post import Post
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 from tests.contract.certificates import Authority
@@ -47,7 +48,7 @@ def failure(filer: Filer) -> TransportError:
     """The error of a request to ``filer``, whose sentence fits into the admin's line."""
     transport = Transport(filer, Deadline(30))
     with contextlib.closing(transport), pytest.raises(TransportError) as caught:
-        transport(b"<netapp/>")
+        Post(transport)(b"<netapp/>")
     assert len(PREFIX + str(caught.value)) <= 200
     assert not caught.value.transient
     return caught.value

@@ -16,6 +16,7 @@ from dataontap.client.transport import Filer, Transport
 from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.client.zapi.luns import lun_at
+from dataontap.client.zapi.post import Post
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 from tests.testbed import filer
@@ -44,7 +45,7 @@ class Client:
 
             def send(document: bytes) -> bytes:
                 began = time.monotonic()
-                answer = transport(document)
+                answer = Post(transport)(document)
                 self.times.append(time.monotonic() - began)
                 return answer
 

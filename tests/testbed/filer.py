@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dataontap.client.retry import Patience
+from dataontap.client.retry import Patience, never_again
 from dataontap.client.transport import Filer, Transport
-from dataontap.client.zapi.api import NaServer, never_again
+from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
+from dataontap.client.zapi.post import Post
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 
@@ -31,7 +32,9 @@ def admin(
     )
     deadline = Deadline(86400)  # guests that no machine helps to run take hours
     transport = Transport(filer, deadline)
-    client = CmodeClient(NaServer(transport, tunnel=vserver, again=Patience(deadline) if patient else never_again))
+    client = CmodeClient(
+        NaServer(Post(transport), tunnel=vserver, again=Patience(deadline) if patient else never_again)
+    )
     try:
         client.get_ontapi_version()
         yield client

@@ -32,12 +32,16 @@ class DirectArray:
     """The SVM svm1 of a simulated filer."""
 
     comments_at_creation = True
+    account_commands = "none"
 
     def __init__(self, filer: Filer) -> None:
         self._filer = filer
 
     def prepare(self) -> None:
         """There is nothing to learn."""
+
+    def expect(self, lun: LunRef) -> None:
+        """Its lists are never old."""
 
     def tries(self) -> Tries:
         return Tries(give_up)

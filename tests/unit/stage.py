@@ -12,8 +12,8 @@ from lxml import etree
 
 from dataontap import config
 from dataontap.client.array import Array
-from dataontap.client.retry import Patience
-from dataontap.client.zapi.api import Again, NaElement, NaServer
+from dataontap.client.retry import Again, Patience
+from dataontap.client.zapi.api import NaElement, NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
@@ -204,6 +204,7 @@ class Stage:
     def __init__(self, directory: Path, *, ontapi: int = 180) -> None:
         self.directory = directory
         self.array: Array | None = None  # in the place of the client that speaks ZAPI to the filer
+        self.connect: Callable[[Deadline], Array] = self._client  # what each verb does
         self.filer = Filer(directory / "filer", ontapi=ontapi, seed="stage", strict=True)
         provision.add_volume(self.filer.state, "svm1", "vol2")
         self.wire = Wire(self.filer)
@@ -308,7 +309,7 @@ class Stage:
         deadline = self._deadline
         locks = self._locks(self.clock)
         array = self.array
-        connect = (lambda: array) if array else lru_cache(maxsize=None)(lambda: self._client(deadline))
+        connect = (lambda: array) if array else lru_cache(maxsize=None)(lambda: self.connect(deadline))
         devices = Devices(settings, self._node(deadline), NoTarget(), locks, self.host.run)
         cluster = self._ganeti
         igroups = Igroups(

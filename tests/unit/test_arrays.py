@@ -1,4 +1,4 @@
-"""The policy needs no more of a filer than ``client.array`` says: the same verbs over three kinds of it."""
+"""The policy needs no more of a filer than ``client.array`` says: the same verbs over four kinds of it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Callable
 import pytest
 
 from dataontap.client.array import Array, Lun, LunSpec
+from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError, NoSuchIgroup, Refusal, VolumeError
 from dataontap.volume.requests import Opening, Snapshot, Volume
 from tests.unit.arrays import DirectArray, PoollessArray
+from tests.unit.rest_wire import Memory, RestWire, client
 from tests.unit.stage import Stage, StageHost
 from tests.unit.volume import CREATION, EXCLUSIVE, METADATA, MIB, NODE1, NODE2, VOLUME, growth
 
@@ -43,7 +45,13 @@ def poolless(stage: Stage) -> None:
     stage.host = stage.make_host()
 
 
-@pytest.fixture(params=[zapi, direct, poolless], ids=lambda kind: str(kind.__name__))
+def rest(stage: Stage) -> None:
+    """Each verb is another process."""
+    wire, memory = RestWire(stage.filer), Memory()
+    stage.connect = lambda deadline: client(wire, memory, stage.clock)
+
+
+@pytest.fixture(params=[zapi, direct, poolless, rest], ids=lambda kind: str(kind.__name__))
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     """A cluster with a group per node, on each kind of filer."""
     stage = Stage(tmp_path)
@@ -55,7 +63,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
 
 def array(stage: Stage) -> Array:
     """What the tests look at."""
-    return stage.array or stage.client
+    return stage.array or stage.connect(Deadline(120))
 
 
 def lun(stage: Stage, name: str = "v") -> Lun:

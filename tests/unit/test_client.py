@@ -416,4 +416,4 @@ def test_which_fc_initiators_are_logged_in(stage: Stage) -> None:
 def test_seven_mode_has_no_client_yet() -> None:
     settings = config.parse("HOSTNAME='h'\nLOGIN='l'\nPASSWORD='p'\nSTORAGE_FAMILY='ontap_7mode'", "f")
     with pytest.raises(ConfigError, match="^STORAGE_FAMILY: 'ontap_7mode' is not supported yet"):
-        client.connect(settings, Deadline(1))
+        client.connect(settings, Deadline(1), "f")

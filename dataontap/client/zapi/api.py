@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Union
 
+from dataontap.client.retry import Again, never_again, persist
+from dataontap.client.text import one_line
 from dataontap.client.zapi import codes
-from dataontap.errors import DataOntapError, OntapError, Refusal, TransportError
+from dataontap.errors import OntapError, Refusal, TransportError
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +33,6 @@ _ROOM = 132
 _LEAST_REASON = 30
 
 Send = Callable[[bytes], bytes]
-Again = Callable[[DataOntapError, int], None]
 # A list holds several elements, each a one-entry mapping: lists in ZAPI are repeated names in a container.
 Arguments = Mapping[str, Union[str, int, bool, "Arguments", "list[Arguments]", None]]
 
@@ -126,22 +127,11 @@ class NaElement:
         return cls(tree)
 
 
-def one_line(text: str, limit: int) -> str:
-    """The filer's ``text`` for a message: printable, on one line, at most ``limit`` characters."""
-    printable = (character if character.isprintable() else "?" for character in " ".join(text.split()))
-    return "".join(printable)[:limit].rstrip()
-
-
 def refusal(api: str, code: str, reason: str, *, hint: str = "", transient: bool = False) -> Refusal:
     """The error for a call that failed with an errno. ``hint`` is the remedy."""
     kind = codes.REFUSALS.get(code, Refusal)
     message = f"{api} failed: {reason} (errno {code}){hint and '; ' + hint}"
     return kind(message, call=api, code=code, transient=transient)
-
-
-def never_again(error: DataOntapError, tries: int) -> None:
-    """No request is repeated."""
-    raise error
 
 
 class NaServer:
@@ -194,23 +184,9 @@ class NaServer:
         Refusal with the filer's errno if the call failed, TransportError if there was no answer, and OntapError if
         the answer is not ZAPI.
         """
-        tries = 0
-        lost = False
-        while True:
-            try:
-                return self._invoke(element, enable_tunneling)
-            except TransportError as error:
-                if once or not (error.transient and repeatable):
-                    raise
-                failure: OntapError = error
-                lost = True
-            except Refusal as error:
-                error.after_lost_answer = lost
-                if once or not error.transient:
-                    raise
-                failure = error
-            self.again(failure, tries)
-            tries += 1
+        return persist(
+            lambda: self._invoke(element, enable_tunneling), self.again, repeatable=repeatable, once=once
+        )
 
     def _invoke(self, element: NaElement, tunnelled: bool) -> NaElement:
         began = time.monotonic()

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dataontap.errors import LunExists, LunIdTaken, MapConflict, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal
+from dataontap.errors import (
+    ApiSuspended,
+    LunExists,
+    LunIdTaken,
+    MapConflict,
+    NoSuchIgroup,
+    NoSuchLun,
+    NotAllowed,
+    Refusal,
+)
 
 EEXIST = "17"
 ENOSPC = "28"
@@ -58,6 +67,7 @@ REFUSALS: dict[str, type[Refusal]] = {
     INITGROUP_HAS_LUN: LunIdTaken,
     LUN_MAPPING_CONFLICT: MapConflict,
     EAPIPRIVILEGE: NotAllowed,
+    ESUSPENDED: ApiSuspended,
 }
 
 # The remedies, for messages.

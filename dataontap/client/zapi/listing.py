@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Callable, TypeVar
 
 from dataontap.client.array import Found, VolumeProblem
-from dataontap.client.zapi.api import Arguments, NaElement, one_line
+from dataontap.client.text import one_line, shown
+from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.errors import OntapError
 
 # Cinder uses the same number. The filer may send fewer records and a tag for the next page.
@@ -23,7 +24,6 @@ MOST_TEXT_MIB = 64
 MOST_EMPTY_PAGES = 20
 
 # Most characters of these parts in a message.
-_NAME_LIMIT = 60
 _REASON_LIMIT = 80
 _ERRNO_LIMIT = 10
 
@@ -62,7 +62,7 @@ class Question:
                 raise OntapError(f"{self.api} lists a record without {field}")
             pattern = self._asked(field)
             if pattern and not _fits(value, pattern):
-                raise OntapError(f"the filer answered {self.api} with {_shown(value)}, which was not asked for")
+                raise OntapError(f"the filer answered {self.api} with {shown(value)}, which was not asked for")
             found.append(value)
         return tuple(found)
 
@@ -100,7 +100,7 @@ def listed(question: Question, ask: Callable[[Arguments], NaElement], read: Call
         for record in records:
             key = question.key_of(record)
             if key and key in keys:
-                name = _shown(" ".join(key))
+                name = shown(" ".join(key))
                 raise OntapError(f"{question.api} lists {name} twice; is CLUSTER_MODE_VSERVER set?")
             keys.add(key)
             rows.append(read(record))
@@ -191,9 +191,3 @@ def _may_be_in(volume: str, pattern: str) -> bool:
     place = f"/vol/{volume}/"
     literal, star, _ = pattern.partition("*")
     return literal.startswith(place) or (bool(star) and place.startswith(literal))
-
-
-def _shown(name: str) -> str:
-    """A name for a message. Of a long name only the end is shown, because names differ there."""
-    name = one_line(name, len(name))
-    return name if len(name) <= _NAME_LIMIT else f"...{name[-_NAME_LIMIT:]}"

@@ -15,6 +15,8 @@ from dataontap.errors import Refusal
 class SvmCalls(BaseClient):
     """Methods are described in ``Svm`` of ``client.array``."""
 
+    account_commands = "ontap-account-zapi.txt"
+
     def get_iscsi_service_details(self) -> str | None:
         """The name of the SVM's iSCSI target; None if it has no iSCSI service."""
         names = self.iterate(

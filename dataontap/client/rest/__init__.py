@@ -1,0 +1,1 @@
+"""ONTAP over REST."""

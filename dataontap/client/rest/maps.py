@@ -1,0 +1,110 @@
+"""Maps over REST."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from dataontap.client.array import LunMap, LunRef
+from dataontap.client.rest import codes
+from dataontap.client.rest.api import any_of, literal, segment
+from dataontap.client.rest.fields import Record, number, records, text
+from dataontap.client.rest.igroups import IgroupCalls
+from dataontap.client.rest.luns import LunCalls
+from dataontap.client.rest.recent import Fact
+from dataontap.errors import LunIdTaken, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal
+
+MAPS = "/protocols/san/lun-maps"
+
+
+class MapCalls(LunCalls, IgroupCalls):
+    """Methods are described in ``Maps`` of ``client.array``."""
+
+    def get_lun_map(self, *luns: LunRef) -> list[LunMap]:
+        """See ``Maps``."""
+        paths = {lun.path for lun in luns}
+        if not paths:
+            return []
+        return self._maps(
+            {"lun.name": any_of(sorted(paths))}, lambda one: one.path in paths, lambda fact: fact[1] in paths
+        )
+
+    def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
+        """See ``Maps``."""
+        return self._maps(
+            {"igroup.name": literal(igroup_name)},
+            lambda one: one.igroup == igroup_name,
+            lambda fact: fact[2] == igroup_name,
+        )
+
+    def _maps(
+        self, query: dict[str, str], is_asked: Callable[[LunMap], bool], is_about: Callable[[Fact], bool]
+    ) -> list[LunMap]:
+        return self.settled(
+            lambda: self.iterate(
+                MAPS,
+                self._map,
+                key=lambda one: (one.path, one.igroup),
+                query=query,
+                fields="lun.name,lun.uuid,igroup.name,igroup.uuid,logical_unit_number",
+                is_asked=is_asked,
+            ),
+            facts=lambda one: [("map", one.path, one.igroup)],
+            asked=lambda fact: fact[0] == "map" and is_about(fact),
+        )
+
+    def _map(self, record: Record) -> LunMap:
+        path, uuid = text(record, "lun.name"), text(record, "lun.uuid")
+        igroup = text(record, "igroup.name")
+        self.learn(path, uuid)
+        self.learn_igroup(igroup, text(record, "igroup.uuid"))
+        return LunMap(path, uuid, igroup, number(record, "logical_unit_number"))
+
+    def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int, *, once: bool = False) -> bool:
+        """See ``Maps``."""
+        uuid = self.known_uuid(lun)
+        body = {
+            "svm": {"name": self.svm},
+            "lun": {"uuid": uuid} if uuid else {"name": lun.path},
+            "igroup": {"name": igroup_name},
+            "logical_unit_number": lun_id,
+        }
+        try:
+            content = self.server.send("POST", MAPS, {"return_records": "true"}, body, once=once)
+        except Refusal as error:
+            if self._is_mapped_already(lun, igroup_name, lun_id, error):
+                return error.after_lost_answer
+            raise
+        for record in records(content):
+            self.learn_igroup(igroup_name, text(record, "igroup.uuid"))
+        self.recent.note(("map", lun.path, igroup_name), True)
+        return True
+
+    def _is_mapped_already(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> bool:
+        """Whether the LUN was refused because it is mapped to the group. Raises the reason if it is another.
+
+        No source has the codes for an id that is taken, and for an initiator that has the LUN through another
+        group. So the maps tell.
+        """
+        if error.code == codes.MAP_EXISTS:
+            return True
+        if isinstance(error, NoSuchLun):
+            error.transient |= self.recent.is_made(("lun", lun.path))
+        if error.transient or isinstance(error, (NoSuchLun, NoSuchIgroup, NotAllowed)):
+            return False
+        if any(one.igroup == igroup_name for one in self.get_lun_map(lun)):
+            return True
+        if any(one.lun_id == lun_id for one in self.get_igroup_maps(igroup_name)):
+            raise LunIdTaken(str(error), call=error.call, code=error.code) from error
+        return False
+
+    def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
+        """See ``Maps``."""
+        lun_uuid = self.existing_uuid(lun)
+
+        def unmap(uuid: str) -> bool:
+            path = f"{MAPS}/{segment(lun_uuid)}/{segment(uuid)}"
+            return self.unless({codes.MAP_NOT_FOUND, *codes.NOT_FOUND}, "DELETE", path, once=once)
+
+        was_mapped = self.in_igroup(igroup_name, unmap)
+        self.recent.note(("map", lun.path, igroup_name), False)
+        return was_mapped

@@ -1,0 +1,107 @@
+"""The SVM over REST: its pools, its iSCSI target, and what the account may do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dataontap.client.array import IscsiPortal, Pool
+from dataontap.client.rest import rights
+from dataontap.client.rest.api import any_of
+from dataontap.client.rest.fields import Record, flag, optional_number, text
+from dataontap.client.rest.kinds import Kinds
+from dataontap.errors import NotAllowed, Refusal
+
+VOLUMES = "/storage/volumes"
+SERVICES = "/protocols/san/iscsi/services"
+INTERFACES = "/network/ip/interfaces"
+# Interfaces serve iSCSI at this port only (Cinder).
+_ISCSI_PORT = 3260
+
+
+class SvmCalls(Kinds):
+    """Methods are described in ``Svm`` of ``client.array``."""
+
+    account_commands = "ontap-account-rest.txt"
+
+    def get_pools(self, names: Collection[str]) -> list[Pool]:
+        """See ``Svm``."""
+        return self.iterate(
+            VOLUMES,
+            _pool,
+            key=lambda pool: (pool.name,),
+            query={"name": any_of(names)},
+            fields="name,type,state,clone.is_flexclone,space.afs_total,space.available,autosize.mode",
+            is_asked=lambda pool: pool.name in names,
+        )
+
+    def get_iscsi_service_details(self) -> str | None:
+        """See ``Svm``."""
+        targets = self.iterate(
+            SERVICES,
+            lambda record: text(record, "target.name"),
+            key=lambda name: (name,),
+            query={},
+            fields="target.name",
+            is_asked=lambda name: True,
+        )
+        return next(iter(targets), None)
+
+    def get_iscsi_target_details(self) -> list[IscsiPortal]:
+        """See ``Svm``. REST does not tell the tags of the portal groups."""
+        return self.iterate(
+            INTERFACES,
+            lambda record: IscsiPortal(text(record, "ip.address"), _ISCSI_PORT, None, flag(record, "enabled")),
+            key=lambda portal: (),
+            query={"services": "data_iscsi"},
+            fields="ip.address,enabled",
+            is_asked=lambda portal: True,
+        )
+
+    def check_connection(self) -> None:
+        """See ``Svm``: ask for the SVM, which every account may, and for the kind of filer."""
+        self.get_svm_names()
+        self.memory.kind().drop()
+        self.require_served()
+
+    def is_whole_cluster(self) -> bool:
+        """See ``Svm``. Over REST an account of the whole cluster is recognized by the SVMs that it sees."""
+        return len(self.get_svm_names()) > 1
+
+    def get_missing_rights(self, protocol: str, *, per_node: bool) -> list[str] | None:
+        """See ``Svm``. It tries each right at an object that cannot exist, which changes nothing.
+
+        The filer compares the account's role with the request before it looks for the object [?].
+        """
+        return [
+            f"{method} {right.path}"
+            for right in rights.needed(protocol, per_node=per_node)
+            for method in right.methods
+            if not self._may(method, right)
+        ]
+
+    def _may(self, method: str, right: rights.Right) -> bool:
+        """Whether the account may send such a request. POST of an empty object is refused by every filer."""
+        try:
+            if method == "GET":
+                self.server.get(right.collection, {"return_records": "false"})
+            elif method == "POST":
+                self.server.send("POST", right.collection, None, {}, once=True)
+            else:
+                self.server.send(method, right.record, None, {} if method == "PATCH" else None, once=True)
+        except NotAllowed:
+            return False
+        except Refusal:
+            return True
+        return True
+
+
+def _pool(record: Record) -> Pool:
+    return Pool(
+        name=text(record, "name"),
+        type=text(record, "type") or "rw",
+        is_clone=flag(record, "clone.is_flexclone"),
+        state=text(record, "state"),
+        size=optional_number(record, "space.afs_total"),
+        available=optional_number(record, "space.available"),
+        grows=text(record, "autosize.mode") in {"grow", "grow_shrink"},
+    )
