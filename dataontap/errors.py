@@ -11,7 +11,7 @@
     |   |   `-- ApiOff      the filer does not serve this API
     |   `-- Refusal         the filer refused a call
     |       |-- LunExists, NoSuchLun, NoSuchIgroup
-    |       |-- LunIdTaken, MapConflict
+    |       |-- LunMapped, LunIdTaken, MapConflict
     |       |-- NotAllowed
     |       `-- ApiSuspended
     `-- HostError           this node could not do its part
@@ -126,6 +126,10 @@ class NoSuchLun(Refusal):
 
 class NoSuchIgroup(Refusal):
     """There is no such initiator group."""
+
+
+class LunMapped(Refusal):
+    """The LUN cannot be destroyed because it is mapped. The list of its maps may be older than that."""
 
 
 class LunIdTaken(Refusal):

@@ -1,8 +1,8 @@
 """The protocol between the policy and a filer, for any API: methods named by intention, and frozen records.
 
 A new kind of filer is a new folder beside ``zapi`` with another ``Array``. The errors are those of ``errors``:
-LunExists, NoSuchLun, NoSuchIgroup, LunIdTaken, MapConflict and NotAllowed mean that nothing was done. After any
-other OntapError, or a DeadlineError, the request may have been carried out.
+LunExists, NoSuchLun, NoSuchIgroup, LunMapped, LunIdTaken, MapConflict and NotAllowed mean that nothing was done.
+After any other OntapError, or a DeadlineError, the request may have been carried out.
 """
 
 from __future__ import annotations

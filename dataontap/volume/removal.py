@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dataontap.errors import NoSuchLun, OntapError, VolumeError
+from dataontap.errors import LunMapped, NoSuchLun, OntapError, VolumeError
 from dataontap.volume import tag
 from dataontap.volume.candidates import BEING_REMOVED, names_itself
 from dataontap.volume.strangers import require_own_cluster
@@ -43,6 +43,14 @@ class Removal:
         return self._destroy(lun, lun)
 
     def _destroy(self, lun: LunRef, elsewhere: Lun | None) -> bool:
+        tries = self._array.tries()
+        while True:
+            try:
+                return self._destroy_now(lun, elsewhere)
+            except LunMapped as error:  # the filer did not list all maps yet
+                tries.insist(error)
+
+    def _destroy_now(self, lun: LunRef, elsewhere: Lun | None) -> bool:
         maps = self._array.get_lun_map(lun)
         self._require_ours(lun, maps, elsewhere)
         if not maps:

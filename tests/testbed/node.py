@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, ClassVar, Protocol
 
 from tests.simulator.process import Simulator
 from tests.testbed.product import PACKAGED, ROOT, Product
@@ -48,8 +48,10 @@ class Outcome:
 class Node:
     """A node called ``name``, set up for ``simulator``; use it as a context manager.
 
-    ``options`` are further configuration options, as Python values.
+    ``options`` are further configuration options, as Python values. ``api`` is that of all nodes without one.
     """
+
+    api: ClassVar[str] = "zapi"
 
     def __init__(
         self, directory: Path, name: str, product: Product, simulator: Simulator, **options: object
@@ -94,6 +96,7 @@ class Node:
     def defaults(self) -> dict[str, object]:
         """The options of a node of the test-bed: fixed group, and the fabric as attach and detach commands."""
         return {
+            "API": self.api,
             "HOSTNAME": "127.0.0.1",
             "PORT": self._simulator.port,
             "CA_FILE": str(self._simulator.ca),

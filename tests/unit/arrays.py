@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from dataontap.client.array import Found, Igroup, IscsiPortal, Lun, LunMap, LunRef, LunSpec, Pool
 from dataontap.client.retry import Tries
 from dataontap.client.zapi.codes import REFUSALS
-from dataontap.errors import DataOntapError, LunExists, LunIdTaken, NoSuchIgroup, NoSuchLun, Refusal
+from dataontap.errors import DataOntapError, LunExists, LunIdTaken, LunMapped, NoSuchIgroup, NoSuchLun, Refusal
 from tests.simulator import errnos
 from tests.simulator import model as simulated
 from tests.simulator.call import APIS, Call
@@ -272,7 +272,7 @@ class PoollessArray(DirectArray):
 
     def destroy_lun(self, lun: LunRef, *, once: bool = False) -> bool:
         if lun.path in self.units and self.units[lun.path].maps:
-            raise Refusal(f"{lun.path} is mapped", code="1254197")
+            raise LunMapped(f"{lun.path} is mapped", code="1254197")
         return self.units.pop(lun.path, None) is not None
 
     def do_direct_resize(self, lun: LunRef, new_size_bytes: int) -> int | None:

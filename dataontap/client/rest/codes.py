@@ -6,7 +6,7 @@ otherwise.
 
 from __future__ import annotations
 
-from dataontap.errors import LunExists, MapConflict, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal
+from dataontap.errors import LunExists, LunMapped, MapConflict, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal
 
 NOT_FOUND = frozenset({"4", "5"})
 NOT_AUTHORIZED = "6"
@@ -49,6 +49,7 @@ REFUSALS: dict[str, type[Refusal]] = {
     **dict.fromkeys(LUN_NOT_FOUND, NoSuchLun),
     **dict.fromkeys(IGROUP_NOT_FOUND, NoSuchIgroup),
     **dict.fromkeys(MAP_CONFLICTS, MapConflict),
+    LUN_MAPPED: LunMapped,
     NOT_AUTHORIZED: NotAllowed,
 }
 

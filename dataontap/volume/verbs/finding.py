@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def existing(site: Site, name: str) -> Lun:
     """The volume's LUN. VolumeError if there is none; a device here shows that POOL is not the reason."""
+    expect_new(site, name)
     try:
         return site.luns.existing(name)
     except NoLun:
@@ -21,6 +22,12 @@ def existing(site: Site, name: str) -> Lun:
             raise
         why = "its device is here: was the LUN deleted or moved on the filer?"
         raise NoLun(f"there is no LUN of this name in {site.settings.pool}; {why}") from None
+
+
+def expect_new(site: Site, name: str) -> None:
+    """If the volume is being created, say that its LUN exists, although the filer's lists may not show it yet."""
+    if site.records.is_new(name):
+        site.array.expect(site.luns.own(name))
 
 
 def online(lun: Lun) -> Lun:

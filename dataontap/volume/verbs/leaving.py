@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from dataontap.errors import DataOntapError, NoSuchLun, VolumeError
-from dataontap.volume.verbs.finding import recalled
+from dataontap.volume.verbs.finding import expect_new, recalled
 from dataontap.volume.verbs.showing import WITHDRAWAL_SECONDS
 from dataontap.volume.verbs.showing import take_down as take_down_device
 
@@ -63,6 +63,7 @@ def take_down(site: Site, name: str) -> None:
 def remove(site: Site, volume: Volume) -> None:
     """See ``DataOnTapProvider.remove``."""
     with site.locks.volume(volume.name):
+        expect_new(site, volume.name)
         take_down_device(site, volume.name)
         if not site.removal.destroy(site.luns.own(volume.name)):
             elsewhere = site.luns.search(volume.name)
