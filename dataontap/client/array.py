@@ -279,6 +279,9 @@ class Svm(Protocol):
     def check_connection(self) -> None:
         """Make the simplest call. Raises NotAllowed if the account may not even make that."""
 
+    def require_svm(self) -> None:
+        """Raise OntapError if the SVM does not exist: an empty list may only mean that."""
+
     def is_whole_cluster(self) -> bool:
         """Whether the account belongs to the whole cluster and sees every SVM."""
 

@@ -122,7 +122,7 @@ class ApiNote:
     """Which API of the filer in ``settings`` works, and which refuses the account. It survives a reboot.
 
     The first line is the API that worked last, with a digest of the filer and the account. Without the digest it
-    is for any filer: so the package notes it at an upgrade. The second line is the API that refused the account,
+    is for any filer: so the package notes it at an upgrade. The second line are the APIs that refused the account,
     with the time of the configuration file: after many refusals, a filer locks the account.
     """
 
@@ -143,18 +143,23 @@ class ApiNote:
 
     def is_refused(self, api: str) -> bool:
         """Whether the account was refused over this API, by the present configuration."""
-        return self._lines()[1] == self._refused(api)
+        return api in self._refused()
 
     def refuse(self, api: str) -> None:
         """The account is refused over this API."""
-        self._write(self._lines()[0], self._refused(api))
+        apis = ",".join(sorted({*self._refused(), api}))
+        self._write(self._lines()[0], f"{apis} {self._configuration()}")
 
-    def _refused(self, api: str) -> str:
+    def _refused(self) -> list[str]:
+        apis, _, configuration = self._lines()[1].partition(" ")
+        return apis.split(",") if configuration == self._configuration() else []
+
+    def _configuration(self) -> str:
         try:
             changed = os.stat(self._config_file).st_mtime_ns
         except OSError:
             changed = 0
-        return f"{api} {self._account} {changed}"
+        return f"{self._account} {changed}"
 
     def _lines(self) -> tuple[str, str]:
         try:

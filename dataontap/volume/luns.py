@@ -217,10 +217,12 @@ class Luns:
             LOG.warning("cannot write the tag of %s: %s", lun.path, error)
 
     def require_complete(self, found: Found[Lun]) -> None:
-        """OntapError if a list lacks volumes: then a LUN may exist although the list does not have it."""
+        """OntapError if a list lacks volumes, or the SVM: a LUN may exist although the list does not have it."""
         problems = self._problems(found)
         if problems:
             raise OntapError(f"{problems[0]}; cannot tell whether a LUN of this name exists")
+        if not found:
+            self._array.require_svm()
 
     def _problems(self, found: Found[Lun]) -> tuple[VolumeProblem, ...]:
         """The volumes that ``found`` lacks and that may have the volume's LUN."""

@@ -172,6 +172,9 @@ class DirectArray:
     def check_connection(self) -> None:
         """It is here."""
 
+    def require_svm(self) -> None:
+        """It is there."""
+
     def is_whole_cluster(self) -> bool:
         return False
 

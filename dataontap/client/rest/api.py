@@ -165,20 +165,19 @@ class RestServer:
             raise OntapError(f"the filer's job of {call} has no usable uuid: {one_line(uuid, 40)!r}")
         for _ in self.patience.looks(f"waiting for the filer's job of {call}"):
             try:
-                job = self.get(f"{_JOBS}/{uuid}", {"fields": "state,code,message,error"})
-            except NotAllowed:
-                raise JobHidden(f"LOGIN may not read the job of {call}, so its outcome is not known") from None
+                job = self.get(f"{_JOBS}/{uuid}", {"fields": "state,code,message"})
             except Refusal as error:
-                raise JobHidden(f"the filer forgot the job of {call}, so its outcome is not known") from error
+                why = "LOGIN may not read" if isinstance(error, NotAllowed) else "the filer does not show"
+                raise JobHidden(f"{why} the job of {call}, so its outcome is not known") from error
             state = text(job, "state")
             if state == "success":
                 return
             if state == "failure":
-                raise _job_refusal(call, job)
+                raise refused(call, job)
 
 
 def refused(call: str, error: Mapping[str, Any]) -> Refusal:
-    """The error for the refusal of a ``call``."""
+    """The error for the refusal of a ``call``. ``error`` is the answer's error, or a job that failed."""
     code = str(error.get("code") or "unknown")
     reason = one_line(str(error.get("message") or "no reason given"), _REASON_LIMIT)
     hint = codes.HINTS.get(code, "")
@@ -186,14 +185,6 @@ def refused(call: str, error: Mapping[str, Any]) -> Refusal:
     kind = codes.REFUSALS.get(code, Refusal)
     message = f"{call} failed: {reason} (code {code}){hint and '; ' + hint}"
     return kind(message, call=call, code=code, transient=busy)
-
-
-def _job_refusal(call: str, job: Record) -> Refusal:
-    """The error for a job that failed. Its ``code`` is a number, and that of its ``error`` is a text."""
-    error = value(job, "error")
-    if isinstance(error, Mapping):
-        return refused(call, error)
-    return refused(call, {"code": value(job, "code"), "message": value(job, "message")})
 
 
 def _content(call: str, body: bytes) -> Record:

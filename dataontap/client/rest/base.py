@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Callable, Protocol, TypeVar
 
 from dataontap.client.array import LunRef
-from dataontap.client.rest.api import RestServer
+from dataontap.client.rest.api import RestServer, literal
 from dataontap.client.rest.fields import Record, text
 from dataontap.client.rest.listing import listed
 from dataontap.client.rest.recent import Fact, Recent
@@ -56,6 +56,7 @@ class RestBase:
         self.recent = recent
         self._svm = svm
         self._uuids: dict[str, str] = {}
+        self._has_svm = False
 
     def tries(self) -> Tries:
         """See ``Array``."""
@@ -75,10 +76,16 @@ class RestBase:
         self.memory.svm().put(names[0])
         return names[0]
 
-    def get_svm_names(self) -> list[str]:
-        """The SVMs that the account sees."""
+    def get_svm_names(self, name: str = "*") -> list[str]:
+        """The SVMs of this name that the account sees, or all."""
+        query = {"name": name if name == "*" else literal(name), "fields": "name"}
         return listed(
-            self.server, SVMS, {"fields": "name"}, _name, key=lambda name: (name,), is_asked=lambda name: True
+            self.server,
+            SVMS,
+            query,
+            _name,
+            key=lambda found: (found,),
+            is_asked=lambda found: name in {"*", found},
         )
 
     def iterate(
@@ -93,7 +100,15 @@ class RestBase:
     ) -> list[T]:
         """All of the SVM's records that match ``query``; see ``listing.listed``."""
         parameters = {"svm.name": self.svm, **query, "fields": fields}
-        return listed(self.server, path, parameters, read, key=key, is_asked=is_asked)
+        rows = listed(self.server, path, parameters, read, key=key, is_asked=is_asked)
+        self._has_svm |= bool(rows)
+        return rows
+
+    def require_svm(self) -> None:
+        """See ``Svm``: a filer answers a query about an SVM that does not exist with an empty list."""
+        if not self._has_svm and self.svm not in self.get_svm_names(self.svm):
+            raise OntapError(f"the filer has no SVM {self.svm!r}; see CLUSTER_MODE_VSERVER")
+        self._has_svm = True
 
     def settled(
         self, ask: Callable[[], list[T]], facts: Callable[[T], Iterable[Fact]], asked: Callable[[Fact], bool]

@@ -71,9 +71,10 @@ class MapCalls(LunCalls, IgroupCalls):
         try:
             content = self.server.send("POST", MAPS, {"return_records": "true"}, body, once=once)
         except Refusal as error:
-            if self._is_mapped_already(lun, igroup_name, lun_id, error):
-                return error.after_lost_answer
-            raise
+            if not self._is_mapped_already(lun, igroup_name, lun_id, error):
+                raise
+            self.recent.note(("map", lun.path, igroup_name), True)
+            return error.after_lost_answer
         for record in records(content):
             self.learn_igroup(igroup_name, text(record, "igroup.uuid"))
         self.recent.note(("map", lun.path, igroup_name), True)

@@ -25,6 +25,8 @@ class SvmCalls(Kinds):
 
     def get_pools(self, names: Collection[str]) -> list[Pool]:
         """See ``Svm``."""
+        if not names:
+            return []
         return self.iterate(
             VOLUMES,
             _pool,

@@ -94,6 +94,9 @@ class SvmCalls(BaseClient):
         """See ``Svm``."""
         self.get_ontapi_version()
 
+    def require_svm(self) -> None:
+        """See ``Svm``. Over ZAPI every call to an SVM that does not exist is refused."""
+
     def is_whole_cluster(self) -> bool:
         """See ``Svm``."""
         return bool(self.get_admin_vservers())

@@ -1,0 +1,616 @@
+"""The REST client: requests, refusals, lists, jobs, and lists that are older than our own changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from dataontap.client.array import Lun, LunSpec
+from dataontap.client.rest.client import RestClient
+from dataontap.client.rest.listing import MOST_EMPTY_PAGES
+from dataontap.client.rest.recent import DOUBT_SECONDS, STALE_SECONDS
+from dataontap.client.transport import Answer
+from dataontap.errors import (
+    ApiOff,
+    DeadlineError,
+    LunExists,
+    LunIdTaken,
+    LunMapped,
+    MapConflict,
+    NoSuchIgroup,
+    NoSuchLun,
+    NotAllowed,
+    OntapError,
+    Refusal,
+    TransportError,
+)
+from tests.simulator import provision
+from tests.simulator.filer import Filer
+from tests.simulator.rest.codes import Problem
+from tests.simulator.rest.service import Rest, Trouble
+from tests.unit.clock import Clock
+from tests.unit.rest import ask
+from tests.unit.rest_wire import Memory, RestWire, client
+
+MIB = 1 << 20
+SPEC = LunSpec("linux", False, "a comment")
+
+
+class Scene:
+    """A filer, and clients that are processes of one node."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = Clock()
+        self.filer = Filer(directory, seed="rest")
+        self.filer.rest = Rest(self.filer, self.clock)
+        provision.add_volume(self.filer.state, "svm1", "vol2")
+        self.wire = RestWire(self.filer)
+        self.memory = Memory()
+
+    def client(self, **options: Any) -> RestClient:
+        return client(self.wire, self.memory, self.clock, **options)
+
+    def make(self, name: str = "v", pool: str = "vol1", *, size: int = 64 * MIB) -> Lun:
+        """A LUN that exists, as another process made it."""
+        maker = client(RestWire(self.filer), Memory(), self.clock)
+        made = maker.create_lun(maker.place(pool, name), size, SPEC)
+        assert made is not None
+        return made
+
+    def group(self, name: str, *initiators: str) -> None:
+        body = {"svm": {"name": "svm1"}, "name": name, "protocol": "iscsi", "os_type": "linux"}
+        ask(
+            self.filer,
+            "POST",
+            "/protocols/san/igroups",
+            {**body, "initiators": [{"name": each} for each in initiators]},
+        )
+
+    def answer(self, request: str, status: int, content: object) -> None:
+        """The next answer to a request."""
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.wire.answers.setdefault(request, []).append(Answer(status, body))
+
+    def refuse(self, request: str, code: str, message: str = "no", status: int = 409) -> None:
+        self.answer(request, status, {"error": {"code": code, "message": message}})
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+@pytest.fixture
+def array(scene: Scene) -> RestClient:
+    return scene.client()
+
+
+class TestALunsLife:
+    def test_it_is_created_by_one_request(self, scene: Scene, array: RestClient) -> None:
+        made = array.create_lun(array.place("vol1", "v"), 300 << 30, LunSpec("linux", True, "c"))
+        assert scene.wire.requests == ["POST luns"]
+        assert made is not None
+        assert (made.path, made.pool, made.name, made.comment) == ("/vol/vol1/v", "vol1", "v", "c")
+        assert made.size == 322163441664, "the filer rounds up: the example of the documentation"
+        assert [made] == array.get_luns(made)
+        assert made.serial == scene.filer.luns["svm1", "/vol/vol1/v"].serial
+        assert made.space_reserved and made.online and not made.mapped
+        assert abs(made.created - scene.filer.luns["svm1", "/vol/vol1/v"].created) <= 1
+
+    def test_a_name_that_exists(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        with pytest.raises(LunExists, match=r"^POST luns failed: .* \(code 5374242\)"):
+            array.create_lun(lun, MIB, SPEC)
+        with pytest.raises(LunExists):
+            array.clone_lun(scene.make("w"), lun)
+
+    def test_it_is_found_by_place_and_by_name(self, scene: Scene, array: RestClient) -> None:
+        first, second, _ = scene.make("v"), scene.make("v", "vol2"), scene.make("vv")
+        assert array.get_luns(first, array.place("vol2", "none")) == [first]
+        assert {lun.path for lun in array.get_luns_called("v")} == {first.path, second.path}
+        assert len(array.get_lun_list()) == 3
+        assert array.get_luns() == []
+
+    def test_a_clone_is_like_its_source(self, scene: Scene, array: RestClient) -> None:
+        """A clone loses its source's discard unless it is asked for."""
+        source = scene.make()
+        ask(
+            scene.filer,
+            "PATCH",
+            f"/storage/luns/{source.uuid}",
+            {"space": {"scsi_thin_provisioning_support_enabled": True}},
+        )
+        (source,) = array.get_luns(source)
+        made = array.clone_lun(source, array.place("vol1", "v.snap"))
+        assert made is not None
+        assert (made.size, made.discard, made.space_reserved) == (source.size, True, False)
+        assert made.uuid != source.uuid
+
+    def test_growing_tells_the_real_size(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        assert array.do_direct_resize(lun, (300 << 30) + 1) == scene.filer.luns["svm1", lun.path].size > 300 << 30
+        with pytest.raises(Refusal, match="code 5374892"):
+            array.do_direct_resize(lun, MIB)
+
+    def test_growing_to_the_size_that_it_has(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        assert array.do_direct_resize(lun, lun.size) == lun.size
+
+    def test_changes_name_the_uuid(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        array.set_lun_comment(lun, "new")
+        assert array.get_luns(lun)[0].comment == "new"
+        assert array.destroy_lun(lun)
+        assert not array.destroy_lun(lun)
+        writes = [url.partition("?")[0] for url in scene.wire.urls if not url.startswith("GET")]
+        assert writes[:2] == [f"PATCH /api/storage/luns/{lun.uuid}", f"DELETE /api/storage/luns/{lun.uuid}"]
+
+    def test_another_lun_at_the_path_is_left_alone(self, scene: Scene, array: RestClient) -> None:
+        old = scene.make()
+        assert array.destroy_lun(old)
+        new = scene.make()
+        assert not scene.client().destroy_lun(old)
+        assert scene.client().get_luns(new) == [new]
+
+    def test_a_place_is_looked_up_first(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        assert array.destroy_lun(array.place("vol1", "v"))
+        assert scene.wire.requests == ["GET luns", "DELETE luns"]
+        with pytest.raises(NoSuchLun, match="there is no LUN /vol/vol1/v"):
+            scene.client().set_lun_comment(array.place("vol1", "v"), "c")
+        assert scene.client().get_luns(lun) == []
+
+
+class TestMaps:
+    @pytest.fixture
+    def lun(self, scene: Scene) -> Lun:
+        for name in ("g1", "g2"):
+            scene.group(name, f"iqn.1993-08.org.debian:01:{name}")
+        return scene.make()
+
+    def test_mapping_and_unmapping(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        assert array.map_lun(lun, "g1", 7)
+        (mapping,) = array.get_lun_map(lun)
+        assert (mapping.path, mapping.uuid, mapping.igroup, mapping.lun_id) == (lun.path, lun.uuid, "g1", 7)
+        assert array.get_igroup_maps("g1") == [mapping]
+        assert not array.map_lun(lun, "g1", 7)
+        assert array.unmap_lun(lun, "g1")
+        assert not array.unmap_lun(lun, "g1")
+        assert array.get_lun_map(lun) == array.get_lun_map() == []
+
+    def test_unmapping_takes_one_request_if_the_uuids_are_known(
+        self, scene: Scene, array: RestClient, lun: Lun
+    ) -> None:
+        array.map_lun(lun, "g1", 7)
+        scene.wire.requests.clear()
+        assert scene.client().unmap_lun(lun, "g1")
+        assert scene.wire.requests == ["DELETE lun-maps"]
+
+    def test_a_group_that_was_made_anew(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        """The cached uuid is the former group's: what it says of the map is not believed."""
+        array.get_igroups("g1")
+        uuid = scene.memory.igroup_uuid("g1").text
+        ask(scene.filer, "DELETE", f"/protocols/san/igroups/{uuid}")
+        scene.group("g1", "iqn.1993-08.org.debian:01:g1")
+        scene.client().map_lun(lun, "g1", 7)
+        scene.memory.igroup_uuid("g1").put(uuid or "")
+        assert scene.client().unmap_lun(lun, "g1")
+        assert array.get_lun_map(lun) == []
+
+    def test_what_is_not_there(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        with pytest.raises(NoSuchIgroup):
+            array.map_lun(lun, "none", 1)
+        with pytest.raises(NoSuchIgroup):
+            array.unmap_lun(lun, "none")
+        gone = scene.make("gone")
+        array.destroy_lun(gone)
+        with pytest.raises(NoSuchLun):
+            scene.client().map_lun(gone, "g1", 1)
+        with pytest.raises(NoSuchLun):
+            scene.client().unmap_lun(gone, "g1")
+
+    def test_an_id_that_is_taken(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        array.map_lun(scene.make("other"), "g1", 7)
+        with pytest.raises(LunIdTaken):
+            array.map_lun(lun, "g1", 7)
+
+    def test_an_initiator_that_sees_it_through_another_group(
+        self, scene: Scene, array: RestClient, lun: Lun
+    ) -> None:
+        scene.group("twin", "iqn.1993-08.org.debian:01:g1")
+        array.map_lun(lun, "twin", 8)
+        with pytest.raises(MapConflict):
+            array.map_lun(lun, "g1", 7)
+
+    @pytest.mark.parametrize("code", ["5374999", "1254193"])
+    def test_a_refusal_that_no_code_explains(self, scene: Scene, array: RestClient, lun: Lun, code: str) -> None:
+        """The maps decide."""
+        array.map_lun(scene.make("other"), "g1", 7)
+        array.map_lun(lun, "g2", 9)
+        scene.refuse("POST lun-maps", code)
+        with pytest.raises(LunIdTaken):
+            array.map_lun(lun, "g1", 7)
+        scene.refuse("POST lun-maps", code)
+        assert not array.map_lun(lun, "g2", 9)
+        scene.refuse("POST lun-maps", code)
+        with pytest.raises(MapConflict if code == "1254193" else Refusal, match=f"code {code}"):
+            array.map_lun(lun, "g1", 8)
+
+    def test_a_mapped_lun_stays(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        array.map_lun(lun, "g1", 7)
+        with pytest.raises(LunMapped):
+            array.destroy_lun(lun)
+
+    def test_a_map_whose_answer_was_lost(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        scene.wire.lost["POST lun-maps"] = True
+        assert array.map_lun(lun, "g1", 7)
+        with pytest.raises(TransportError):
+            scene.wire.lost["DELETE lun-maps"] = True
+            array.unmap_lun(lun, "g1", once=True)
+        assert not array.unmap_lun(lun, "g1")
+
+
+class TestIgroups:
+    def test_their_life(self, scene: Scene, array: RestClient) -> None:
+        name = "iqn.1993-08.org.debian:01:NODE1"
+        assert array.create_igroup("g", "iscsi", "linux")
+        assert not array.create_igroup("g", "iscsi", "linux")
+        assert array.add_igroup_initiator("g", name)
+        assert not array.add_igroup_initiator("g", name)
+        (group,) = array.get_igroups("g", "none")
+        assert (group.name, group.protocol, group.initiators) == ("g", "iscsi", (name.lower(),))
+        assert array.get_igroups_of([name, "iqn.1993-08.org.debian:01:none"]) == [group]
+        assert array.get_igroups_of([]) == array.get_igroups() == []
+        assert array.remove_igroup_initiator("g", name)
+        assert not array.remove_igroup_initiator("g", name)
+
+    def test_an_initiator_of_a_group_with_maps_stays(self, scene: Scene, array: RestClient) -> None:
+        scene.group("g", "iqn.1993-08.org.debian:01:a")
+        array.map_lun(scene.make(), "g", 1)
+        with pytest.raises(Refusal, match="code 1254213"):
+            array.remove_igroup_initiator("g", "iqn.1993-08.org.debian:01:a")
+
+    def test_who_is_logged_in(self, scene: Scene, array: RestClient) -> None:
+        here, there = "iqn.1993-08.org.debian:01:here", "20:00:00:25:b5:00:00:01"
+        provision.add_session(scene.filer.state, "svm1", here)
+        provision.add_session(scene.filer.state, "svm1", there)
+        assert array.logged_in([here.upper(), "iqn.1993-08.org.debian:01:none"], "iscsi") == {here}
+        assert array.logged_in([there.upper()], "fc") == {there}
+        assert array.logged_in([], "iscsi") == set()
+
+
+class TestLists:
+    def test_all_pages(self, scene: Scene) -> None:
+        scene.filer.rest = Rest(scene.filer, scene.clock, records=2)
+        names = {scene.make(f"v{number}").path for number in range(5)}
+        assert {lun.path for lun in scene.client().get_lun_list()} == names
+        assert scene.wire.requests == ["GET luns"] * 3
+
+    def test_a_first_page_that_is_empty(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        scene.wire.trouble["GET luns"] = Trouble(first_page_is_empty=True)
+        assert array.get_luns(lun) == [lun]
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ({}, "announces another number of records"),
+            ({"records": [], "num_records": 1}, "announces another number of records"),
+            ({"records": [{"uuid": "u"}], "num_records": 1}, "without a name|no usable"),
+            (
+                {"records": [{"uuid": "u", "name": "/vol/vol1/other", "space": {"size": 1}}], "num_records": 1},
+                "not asked for",
+            ),
+            (b"<html>", "is not ONTAP's JSON; is HOSTNAME an ONTAP filer"),
+            (b"[" * 100000, "is not ONTAP's JSON"),
+            ([], "is not ONTAP's JSON"),
+        ],
+    )
+    def test_answers_that_make_no_sense(
+        self, scene: Scene, array: RestClient, content: object, message: str
+    ) -> None:
+        scene.answer("GET luns", 200, content)
+        with pytest.raises(OntapError, match=message):
+            array.get_luns(array.place("vol1", "v"))
+
+    def test_a_record_twice(self, scene: Scene, array: RestClient) -> None:
+        record = {"uuid": "u", "name": "/vol/vol1/v", "space": {"size": 1}}
+        scene.answer("GET luns", 200, {"records": [record, record], "num_records": 2})
+        with pytest.raises(OntapError, match="lists /vol/vol1/v u twice; is CLUSTER_MODE_VSERVER set"):
+            array.get_luns(array.place("vol1", "v"))
+
+    @pytest.mark.parametrize("pages", ["the same", "ever new"])
+    def test_pages_without_an_end(self, scene: Scene, array: RestClient, pages: str) -> None:
+        for number in range(MOST_EMPTY_PAGES + 2):
+            link = f"/api/storage/luns?start={number if pages == 'ever new' else 0}"
+            scene.answer("GET luns", 200, {"records": [], "num_records": 0, "_links": {"next": {"href": link}}})
+        with pytest.raises(OntapError, match="have no end"):
+            array.get_lun_list()
+
+    def test_a_next_page_elsewhere(self, scene: Scene, array: RestClient) -> None:
+        link = {"next": {"href": "/api/security/accounts?x=1"}}
+        scene.answer("GET luns", 200, {"records": [], "num_records": 0, "_links": link})
+        with pytest.raises(OntapError, match="the next page of GET /storage/luns is at another path"):
+            array.get_lun_list()
+
+    @pytest.mark.parametrize("name", ["a|b", "a..b", "v*", "!v", "a,b", "<1", "a=b"])
+    def test_operators_in_names(self, scene: Scene, array: RestClient, name: str) -> None:
+        assert array.get_luns(array.place("vol1", name)) == []
+        (url,) = scene.wire.urls
+        assert f'name="/vol/vol1/{name}"' in unquote(url)
+
+    def test_an_svm_that_does_not_exist(self, scene: Scene) -> None:
+        array = scene.client(svm="other")
+        assert array.get_lun_list() == []
+        with pytest.raises(OntapError, match="the filer has no SVM 'other'; see CLUSTER_MODE_VSERVER"):
+            array.require_svm()
+
+    def test_an_svm_that_exists(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        array.get_luns(lun)
+        array.require_svm()
+        assert scene.wire.requests == ["GET luns"], "a LUN proves its SVM"
+        scene.client().require_svm()
+        assert scene.wire.requests == ["GET luns", "GET svms"]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("status", [403, 404, 405])
+    def test_no_rest_there(self, scene: Scene, array: RestClient, status: int) -> None:
+        scene.answer("GET luns", status, b"<html>not here</html>")
+        with pytest.raises(ApiOff, match=rf"has no REST API \(HTTP status {status}\)") as caught:
+            array.get_lun_list()
+        assert caught.value.status == status
+
+    def test_a_wrong_password(self, scene: Scene, array: RestClient) -> None:
+        scene.refuse("GET luns", "6691623", "User is not authorized.", 401)
+        with pytest.raises(TransportError, match="does not accept LOGIN 'admin' with this PASSWORD"):
+            array.get_lun_list()
+        assert len(scene.wire.requests) == 1, "refused logins lock an account"
+
+    def test_a_right_that_is_missing(self, scene: Scene, array: RestClient) -> None:
+        scene.refuse("GET luns", "6", "not authorized for that command", 403)
+        with pytest.raises(NotAllowed, match="verify credentials tells what LOGIN lacks"):
+            array.get_lun_list()
+
+    @pytest.mark.parametrize(
+        ("status", "content"),
+        [(503, b""), (429, b"busy"), (500, b'{"error": {"code": "2", "message": "internal"}}')],
+    )
+    def test_a_filer_that_is_too_busy(self, scene: Scene, array: RestClient, status: int, content: bytes) -> None:
+        scene.answer("GET luns", status, content)
+        assert array.get_lun_list() == []
+        assert scene.clock.now > 0
+
+    def test_an_svm_that_is_locked(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        for _ in range(3):
+            scene.refuse("PATCH luns", "2621573", "Vserver temporarily locked")
+        array.set_lun_comment(lun, "c")
+        assert scene.wire.requests == ["PATCH luns"] * 4
+
+    def test_a_busy_clone(self, scene: Scene, array: RestClient) -> None:
+        source = scene.make()
+        scene.refuse("POST luns", "13565952", "LUN clone failed: Device busy")
+        assert array.clone_lun(source, array.place("vol1", "c"))
+        scene.refuse("POST luns", "13565952", "LUN clone failed: no licence")
+        with pytest.raises(Refusal, match="no licence"):
+            array.clone_lun(source, array.place("vol1", "d"))
+
+    def test_a_message_is_one_line(self, scene: Scene, array: RestClient) -> None:
+        scene.refuse("GET luns", "4711", "two\nlines \x1b[31m" + "x" * 500)
+        with pytest.raises(Refusal) as caught:
+            array.get_lun_list()
+        assert str(caught.value).startswith("GET luns failed: two lines ?[31mx")
+        assert len(str(caught.value)) < 200
+
+
+class TestJobs:
+    @pytest.fixture
+    def slow(self, scene: Scene) -> Scene:
+        scene.filer.rest = Rest(scene.filer, scene.clock, job_seconds=40)
+        return scene
+
+    def test_a_life_by_jobs(self, slow: Scene) -> None:
+        array = slow.client(seconds=1000)
+        made = array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+        assert made is not None and made.serial and made.size == 64 * MIB
+        array.set_lun_comment(made, "c")
+        assert array.do_direct_resize(made, 128 * MIB) == 128 * MIB
+        assert array.clone_lun(made, array.place("vol1", "c"))
+        assert array.destroy_lun(made)
+        assert [lun.path for lun in array.get_lun_list()] == ["/vol/vol1/c"]
+
+    def test_a_job_that_fails(self, scene: Scene, array: RestClient) -> None:
+        scene.wire.trouble["POST luns"] = Trouble(job_seconds=40, job_problem=Problem("5374242", "it exists"))
+        with pytest.raises(LunExists, match=r"POST luns failed: it exists \(code 5374242\)"):
+            array.create_lun(array.place("vol1", "v"), MIB, SPEC)
+
+    def test_a_job_that_does_not_end(self, slow: Scene) -> None:
+        array = slow.client(seconds=20)
+        with pytest.raises(DeadlineError, match="waiting for the filer's job of POST luns"):
+            array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+
+    @pytest.mark.parametrize(("code", "status"), [("6", 403), ("4", 404)])
+    def test_a_job_that_the_account_may_not_read(self, slow: Scene, code: str, status: int) -> None:
+        """Then the object tells."""
+        slow.filer.rest = Rest(slow.filer, slow.clock, job_seconds=20)
+        array = slow.client(seconds=1000)
+
+        def hide() -> None:
+            slow.refuse("GET jobs", code, "not authorized for that command", status)
+
+        hide()
+        made = array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+        assert made is not None and made.serial
+        hide()
+        array.set_lun_comment(made, "c")
+        assert array.get_luns(made)[0].comment == "c"
+        hide()
+        assert array.do_direct_resize(made, 128 * MIB) == 128 * MIB
+        hide()
+        assert array.destroy_lun(made)
+        assert array.get_lun_list() == []
+
+    def test_a_hidden_job_that_failed(self, scene: Scene, array: RestClient) -> None:
+        scene.wire.trouble["POST luns"] = Trouble(job_seconds=40, job_problem=Problem("5440509", "no space"))
+        scene.refuse("GET jobs", "6", "not authorized for that command", 403)
+        with pytest.raises(TransportError, match="LOGIN may not read the job of POST luns"):
+            array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+        assert scene.clock.now >= STALE_SECONDS, "one absent proves nothing"
+
+
+class TestStaleLists:
+    def test_a_new_lun_that_lists_lack(self, scene: Scene, array: RestClient) -> None:
+        scene.wire.trouble["POST luns"] = Trouble(stale_seconds=12)
+        lun = array.place("vol1", "v")
+        array.create_lun(lun, MIB, SPEC)
+        assert [one.path for one in array.get_luns(lun)] == ["/vol/vol1/v"]
+        assert 12 <= scene.clock.now < 20
+
+    def test_a_lun_of_another_process(self, scene: Scene) -> None:
+        """It is believed to be absent, unless a verb says that it was just made."""
+        scene.wire.trouble["POST luns"] = Trouble(stale_seconds=12)
+        lun = scene.client().place("vol1", "v")
+        scene.client().create_lun(lun, MIB, SPEC)
+        assert scene.client().get_luns(lun) == []
+        array = scene.client()
+        array.expect(lun)
+        assert [one.name for one in array.get_luns_called("v")] == ["v"]
+
+    def test_it_does_not_wait_for_ever(self, scene: Scene, array: RestClient) -> None:
+        array.expect(array.place("vol1", "v"))
+        assert array.get_luns(array.place("vol1", "v")) == []
+        assert STALE_SECONDS <= scene.clock.now < STALE_SECONDS + 5
+
+    def test_other_questions_do_not_wait(self, scene: Scene, array: RestClient) -> None:
+        array.expect(array.place("vol1", "v"))
+        assert array.get_luns(array.place("vol1", "w")) == array.get_luns_called("x") == []
+        assert scene.clock.now == 0
+
+    def test_the_deadline_ends_it(self, scene: Scene) -> None:
+        array = scene.client(seconds=3)
+        array.expect(array.place("vol1", "v"))
+        with pytest.raises(DeadlineError, match="until the filer's lists show the last change"):
+            array.get_luns(array.place("vol1", "v"))
+
+    def test_own_maps(self, scene: Scene, array: RestClient) -> None:
+        scene.group("g", "iqn.1993-08.org.debian:01:a")
+        lun = scene.make()
+        scene.wire.trouble["POST lun-maps"] = Trouble(stale_seconds=5)
+        array.map_lun(lun, "g", 3)
+        assert [one.lun_id for one in array.get_lun_map(lun)] == [3]
+        scene.wire.trouble["DELETE lun-maps"] = Trouble(stale_seconds=5)
+        array.unmap_lun(lun, "g")
+        assert array.get_igroup_maps("g") == []
+
+    def test_a_change_of_another_machine_is_seen_at_once(self, scene: Scene, array: RestClient) -> None:
+        scene.group("g", "iqn.1993-08.org.debian:01:a")
+        lun = scene.make()
+        array.map_lun(lun, "g", 3)
+        assert array.get_lun_map(lun)
+        other = client(RestWire(scene.filer), Memory(), scene.clock)
+        other.unmap_lun(lun, "g")
+        assert array.get_lun_map(lun) == []
+        assert scene.clock.now == 0
+
+    def test_own_igroups_and_members(self, scene: Scene, array: RestClient) -> None:
+        scene.wire.trouble["POST igroups"] = Trouble(stale_seconds=5)
+        array.create_igroup("g", "iscsi", "linux")
+        assert [one.name for one in array.get_igroups("g")] == ["g"]
+        scene.wire.trouble["POST initiators"] = Trouble(stale_seconds=5)
+        array.add_igroup_initiator("g", "iqn.1993-08.org.debian:01:A")
+        assert array.get_igroups("g")[0].initiators == ("iqn.1993-08.org.debian:01:a",)
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_a_creation_whose_answer_was_lost(self, scene: Scene, array: RestClient, after: bool) -> None:
+        """One "absent" proves nothing, but a few seconds are enough: a repeated creation gets a true answer."""
+        lun = array.place("vol1", "v")
+        scene.wire.lost["POST luns"] = after
+        with pytest.raises(TransportError):
+            array.create_lun(lun, MIB, SPEC)
+        assert len(array.get_luns(lun)) == after
+        assert (scene.clock.now >= DOUBT_SECONDS) == (not after)
+
+    def test_a_repeated_creation_that_exists(self, scene: Scene, array: RestClient) -> None:
+        lun = array.place("vol1", "v")
+        scene.wire.trouble["POST luns"] = Trouble(stale_seconds=15)
+        scene.wire.lost["POST luns"] = True
+        with pytest.raises(TransportError):
+            array.create_lun(lun, MIB, SPEC)
+        with pytest.raises(LunExists):
+            array.create_lun(lun, MIB, SPEC)
+        assert len(array.get_luns(lun)) == 1
+
+    @pytest.mark.parametrize("code", ["5374863", "5374886"])
+    def test_a_creation_that_failed_and_was_made(self, scene: Scene, array: RestClient, code: str) -> None:
+        lun = scene.make()
+        scene.refuse("POST luns", code, "some properties could not be set")
+        assert array.create_lun(lun, MIB, SPEC) == lun
+
+    def test_a_map_of_a_lun_that_the_filer_does_not_find_yet(self, scene: Scene, array: RestClient) -> None:
+        lun = array.place("vol1", "v")
+        array.create_lun(lun, MIB, SPEC)
+        scene.refuse("POST lun-maps", "5374875", "The specified LUN was not found.", 404)
+        with pytest.raises(NoSuchLun) as caught:
+            array.map_lun(lun, "g", 1, once=True)
+        assert caught.value.transient
+
+
+class TestSvm:
+    def test_the_only_svm_of_an_account(self, scene: Scene) -> None:
+        array = scene.client(svm=None)
+        assert (array.svm, scene.client(svm=None).svm) == ("svm1", "svm1")
+        assert scene.wire.requests == ["GET svms"], "it is cached"
+        assert not array.is_whole_cluster()
+
+    def test_several_svms(self, scene: Scene) -> None:
+        provision.add_vserver(scene.filer.state, "svm2")
+        array = scene.client(svm=None)
+        assert array.is_whole_cluster()
+        with pytest.raises(OntapError, match="LOGIN sees 2 SVMs; CLUSTER_MODE_VSERVER must name the SVM"):
+            array.get_lun_list()
+
+    def test_pools_and_target(self, array: RestClient) -> None:
+        (pool,) = array.get_pools(["vol1", "none"])
+        assert (pool.name, pool.type, pool.is_clone, pool.state) == ("vol1", "rw", False, "online")
+        assert pool.size and pool.available
+        assert (array.get_iscsi_service_details() or "").startswith("iqn.1992-08.com.netapp:sn.")
+        assert {(portal.port, portal.tag, portal.enabled) for portal in array.get_iscsi_target_details()} == {
+            (3260, None, True)
+        }
+
+    @pytest.mark.parametrize(
+        ("kind", "message"),
+        [
+            ({}, ""),
+            ({"san_optimized": True}, ""),
+            ({"san_optimized": True, "disaggregated": True}, "the filer is an ASA r2"),
+            ({"disaggregated": True}, "the filer is an AFX, which has no LUNs"),
+        ],
+    )
+    def test_the_kind_of_filer(self, scene: Scene, kind: dict[str, bool], message: str) -> None:
+        scene.answer("GET cluster", 200, {"version": {"full": "NetApp Release 9.18.1"}, **kind})
+        for _ in range(2):
+            array = scene.client()
+            if message:
+                with pytest.raises(OntapError, match=message):
+                    array.prepare()
+            else:
+                array.prepare()
+        assert scene.wire.requests == ["GET cluster"], "it is cached"
+
+    def test_a_kind_that_the_account_may_not_ask_for(self, scene: Scene, array: RestClient) -> None:
+        scene.refuse("GET cluster", "6", "not authorized for that command", 403)
+        array.prepare()
+        array.prepare()
+        assert scene.wire.requests == ["GET cluster"]
+
+    def test_a_release_that_knows_no_unknown_fields(self, scene: Scene, array: RestClient) -> None:
+        scene.refuse("GET cluster", "262179", 'Unexpected argument "ignore_unknown_fields".', 400)
+        array.prepare()
+        assert scene.wire.requests == ["GET cluster", "GET cluster"]
