@@ -240,6 +240,15 @@ class TestMaps:
         with pytest.raises(MapConflict if code == "1254193" else Refusal, match=f"code {code}"):
             array.map_lun(lun, "g1", 8)
 
+    def test_a_map_that_lists_lack_still(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        """The refusal is newer than the list."""
+        scene.wire.trouble["POST lun-maps"] = Trouble(stale_seconds=5)
+        scene.wire.lost["POST lun-maps"] = True
+        with pytest.raises(TransportError):
+            array.map_lun(lun, "g1", 7, once=True)
+        assert not array.map_lun(lun, "g1", 7, once=True)
+        assert [one.lun_id for one in array.get_lun_map(lun)] == [7]
+
     def test_a_mapped_lun_stays(self, scene: Scene, array: RestClient, lun: Lun) -> None:
         array.map_lun(lun, "g1", 7)
         with pytest.raises(LunMapped):

@@ -56,9 +56,8 @@ def _pages(server: RestServer, path: str, query: Query) -> Iterator[list[Record]
     """The records of one page after the other."""
     begun = server.received
     content = server.get(path, {**query, "max_records": str(PAGE)})
-    links: set[str] = set()
     empty = 0
-    while True:
+    for _ in range(MOST_PAGES):
         page = list(records(content))
         if optional_number(content, "num_records") != len(page):
             raise OntapError(f"the answer to GET {path} announces another number of records than it has")
@@ -67,11 +66,11 @@ def _pages(server: RestServer, path: str, query: Query) -> Iterator[list[Record]
         if not link:
             return
         empty = 0 if page else empty + 1
-        if link in links or empty > MOST_EMPTY_PAGES or len(links) >= MOST_PAGES:
-            raise OntapError(f"the pages of GET {path} have no end")
+        if empty > MOST_EMPTY_PAGES:
+            break
         if server.received - begun > MOST_BYTES:
             raise OntapError(f"the pages of GET {path} have more than {MOST_BYTES >> 20} MiB")
         if not link.startswith(f"/api{path}?"):
             raise OntapError(f"the next page of GET {path} is at another path: {shown(link)}")
-        links.add(link)
         content = server.follow(link)
+    raise OntapError(f"the pages of GET {path} have no end")
