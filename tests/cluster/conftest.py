@@ -25,6 +25,8 @@ _FAILED = pytest.StashKey[bool]()
 _NUMBERS = itertools.count(1)
 # Each form of IGROUP on one of them: Ganeti calls the scripts alike in both.
 _IGROUPS = {"bookworm": PER_NODE, "trixie": FIXED}
+# And each API of the filer.
+_APIS = {"bookworm": "rest", "trixie": "zapi"}
 _RELEASES = [pytest.param(name, id=GANETI[name], marks=pytest.mark.xdist_group(name)) for name in GANETI]
 
 
@@ -34,7 +36,9 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     directory = tmp_path_factory.mktemp(request.param)
     with (
         image(directory, request.param) as layers,
-        Cluster(directory, layers, ganeti=GANETI[request.param], igroup=_IGROUPS[request.param]) as cluster,
+        Cluster(
+            directory, layers, GANETI[request.param], _IGROUPS[request.param], _APIS[request.param]
+        ) as cluster,
     ):
         enable(cluster)
         yield cluster

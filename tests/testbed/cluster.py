@@ -73,6 +73,7 @@ class Node(Machine):
         self.port = f"node{number}"
         self.initiator = f"iqn.1993-08.org.debian:01:node{number}"
         self.igroup = FIXED
+        self.api = "zapi"
 
     def prepare(self, hosts: str) -> None:
         """Write what its admin writes; the provider's configuration is ``configure``'s."""
@@ -92,6 +93,7 @@ class Node(Machine):
         fabric = (PYTHON, f"{REPOSITORY}/tests/simulator/fabric.py")
         links = ("--links", LINKS, "--hostname", FILER)
         settings = {
+            "API": self.api,
             "HOSTNAME": FILER,
             "CA_FILE": f"{STATE}/ca.pem",
             "LOGIN": "admin",
@@ -123,10 +125,12 @@ class Node(Machine):
 class Cluster:
     """Three nodes over ``layers``, which have the package and this version of Ganeti; a context manager.
 
-    The first node is the master. ``igroup`` is IGROUP on all of them; the fixed group is there in any case.
+    The first node is the master. ``igroup`` is IGROUP on all of them, ``api`` the filer's API that they speak; the
+    fixed group is there in any case.
     """
 
-    def __init__(self, directory: Path, layers: Sequence[Path], *, ganeti: str, igroup: str) -> None:
+    def __init__(self, directory: Path, layers: Sequence[Path], ganeti: str, igroup: str, api: str) -> None:
+        self.api = api
         self.ganeti = ganeti
         self.is_per_node = igroup != FIXED
         self._stack = ExitStack()
@@ -136,7 +140,7 @@ class Cluster:
         self.control = Control(self.state)
         self.nodes = [Node(directory, number, layers, self.state) for number in (1, 2, 3)]
         for node in self.nodes:
-            node.igroup = igroup
+            node.igroup, node.api = igroup, api
         self.simulator: Simulator
 
     def __enter__(self) -> Cluster:

@@ -31,7 +31,7 @@ class Boot:
     """One scenario: a module of ``scenarios``, or of its folder ``nodes`` where there are guests beside its own,
     which are named ``nodes``; and its seconds at most.
 
-    ``release`` is Debian's in the guests, this machine's if it is "".
+    ``release`` is Debian's in the guests, this machine's if it is "". The nodes speak ``api`` to the filer.
     """
 
     module: str
@@ -39,6 +39,7 @@ class Boot:
     limit: float = 1200
     alone: bool = False  # because it measures, or has so much to do at once
     release: str = ""
+    api: str = "rest"
 
     @property
     def name(self) -> str:
@@ -57,7 +58,7 @@ BOOTS = (
     Boot("nodes", ("node1", "node2"), limit=3600, alone=True),
     Boot("hazards"),
     Boot("life"),
-    Boot("life", release="trixie"),
+    Boot("life", release="trixie", api="zapi"),
     Boot("paths"),
     Boot("figures", limit=2400, alone=True),
 )
@@ -95,7 +96,8 @@ class Run:
 
     def _boot(self, boot: Boot, output: BinaryIO) -> int:
         options = ["-v", "-s", "--tb=short", "-p", "no:cacheprovider", "-o", "junit_family=xunit1"]
-        command = ["python3", "-m", "pytest", *options, "-k", self._only, "--junitxml=/out/report.xml", boot.tests]
+        options += ["--api", boot.api, "-k", self._only]
+        command = ["python3", "-m", "pytest", *options, "--junitxml=/out/report.xml", boot.tests]
         links = [(self._link(boot, name, "filer"), address) for name, address in zip(boot.nodes, FILER_ADDRESSES)]
         name = "filer" if boot.nodes else "node1"
         cpus = AT_A_TIME if boot.alone else 1

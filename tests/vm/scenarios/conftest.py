@@ -54,11 +54,12 @@ def admin(simulator: Simulator) -> Iterator[CmodeClient]:
 
 
 @pytest.fixture(scope="session")
-def configured(simulator: Simulator, admin: CmodeClient) -> Machine:
+def configured(simulator: Simulator, admin: CmodeClient, request: pytest.FixtureRequest) -> Machine:
     """This guest as a node of the filer's, its initiator in the one group."""
     node = machine.here()
     filer.make_igroup(admin, IGROUP, node.initiator)
     node.configure(
+        API=request.config.getoption("--api"),
         HOSTNAME="127.0.0.1",
         PORT=simulator.port,
         CA_FILE=str(simulator.ca),

@@ -42,7 +42,7 @@ def admin(simulator: Simulator) -> Iterator[CmodeClient]:
 
 
 @pytest.fixture(scope="module")
-def pair(admin: CmodeClient) -> tuple[Machine, Machine]:
+def pair(admin: CmodeClient, request: pytest.FixtureRequest) -> tuple[Machine, Machine]:
     """Both nodes, configured."""
     node1, node2 = (machine.there(name, address) for name, address in ADDRESSES.items())
     filer.make_igroup(admin, IGROUP, node1.initiator, node2.initiator)
@@ -50,6 +50,7 @@ def pair(admin: CmodeClient) -> tuple[Machine, Machine]:
         boot(node)
         reach_both(node)
         node.configure(
+            API=request.config.getoption("--api"),
             HOSTNAME=PORTALS[node.name],
             PORT=PORT,
             VERIFY_CERT=False,
