@@ -14,7 +14,7 @@ from dataontap.host.identity import Proof
 from dataontap.host.lun import Answer, Wanted, kernel_numbers
 from dataontap.host.node import Node
 from dataontap.host.sysfs import RUNNING, Nexus
-from dataontap.host.take_down import Going
+from dataontap.host.take_down import TearDown
 from dataontap.host.udev import Events
 
 LOG = logging.getLogger(__name__)
@@ -24,17 +24,17 @@ _REMEDY = "has its igroup this node's initiator? see lun igroup show"
 _NOT_SERVED = "no multipath map came up: multipathd does not run; start it"
 
 
-class Coming:
+class BringUp:
     """Bring a LUN up: take down stale devices in its place, scan for it, and prove the new device's identity."""
 
-    def __init__(self, node: Node, proof: Proof, going: Going) -> None:
+    def __init__(self, node: Node, proof: Proof, teardown: TearDown) -> None:
         self._node = node
         self._sysfs = node.sysfs
         self._multipath = node.multipath
         self._names = node.names
         self._limits = node.limits
         self._proof = proof
-        self._going = going
+        self._teardown = teardown
 
     def scan(
         self, wanted: Wanted, lun_ids: Sequence[int], nexuses: Sequence[Nexus], known: Sequence[Nexus] = ()
@@ -99,7 +99,7 @@ class Coming:
         for path in paths:
             if not self._is_in_place(path, answers[path], wanted):
                 LOG.warning("%s is a stale path: it answers %s %s", path, answers[path].kind, answers[path].told)
-                self._going.drop(path)
+                self._teardown.drop(path)
             elif answers[path].naa not in {None, *wanted.naas}:
                 LOG.warning(
                     "%s at this LUN's address is a healthy path to LUN 3%s; it is left alone",

@@ -19,7 +19,7 @@ _WAY_OUT = "end that, then detach"
 _MULTIPATHD = "multipathd"
 
 
-class Going:
+class TearDown:
     """Take a LUN's devices down: check for holders, flush the map, delete the paths, then forget WWID and name."""
 
     def __init__(self, node: Node) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import DeadlineError, DeviceError, HostError
-from dataontap.host.bring_up import Coming
+from dataontap.host.bring_up import BringUp
 from dataontap.host.commands import Commands
 from dataontap.host.identity import Proof
 from dataontap.host.lun import Wanted, lun_ids
-from dataontap.host.take_down import Going
+from dataontap.host.take_down import TearDown
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -39,7 +39,7 @@ _UNLINK_SECONDS = 5.0
 class Devices:
     """The volumes' devices on ``node``, whose paths lead to ``target``. ``run`` starts the configured commands.
 
-    ``proof`` and ``going`` work on the device of any volume.
+    ``proof`` and ``teardown`` work on the device of any volume.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Devices:
         self._settings = settings
         self.node = node
         self.proof = Proof(node)
-        self.going = Going(node)
-        self._coming = Coming(node, self.proof, self.going)
+        self.teardown = TearDown(node)
+        self._bring_up = BringUp(node, self.proof, self.teardown)
         self.target = target
         self._locks = locks
         self._commands = Commands(node, run)
@@ -156,7 +156,7 @@ class Devices:
         self._clear_dead(name, wanted.naas)
         is_new = not self._is_here(name, wanted.naas)
         if self._attach_commands is None:
-            return self._coming.scan(wanted, numbers, nexuses, self.target.known()), is_new
+            return self._bring_up.scan(wanted, numbers, nexuses, self.target.known()), is_new
         return self._commands.run_all(self._attach_commands, **self._words(name)), is_new
 
     # Call these without the scan lock: they wait, or take it themselves
@@ -208,7 +208,7 @@ class Devices:
 
     def _settle(self, name: str, wanted: Wanted, failed: list[str]) -> str:
         if self.are_ours:
-            return self._coming.settle(wanted, failed)
+            return self._bring_up.settle(wanted, failed)
         option = "FC_ATTACH_COMMANDS" if self._settings.storage_protocol == "fc" else "ISCSI_ATTACH_COMMANDS"
         remedy = f"is this node's initiator in its igroup? see lun igroup show, {option}"
         device = self._commands.await_device(lambda: self.find(name), name, failed, remedy)
@@ -252,7 +252,7 @@ class Devices:
         return self._locks.scan() if self._settings.detach_commands else contextlib.nullcontext()
 
     def _await_release(self, device: str) -> None:
-        """Wait until the device is released. A LUN's device is waited for, without opening it, by ``going``."""
+        """Wait until the device is released. A LUN's device is waited for, without opening it, by ``teardown``."""
         if self._settings.detach_commands is not None or not self.node.identities(device):
             self._commands.await_release(device)
 
@@ -260,7 +260,7 @@ class Devices:
         known = sorted({*naas, *(self.node.identities(device) if device else ())})
         commands = self._settings.detach_commands
         if known and (commands is None or device is None):
-            self.going.take_down(known)
+            self.teardown.take_down(known)
             self._await_no_name(name)
         elif device is not None and commands:
             failed = self._commands.run_all(commands, **self._words(name, device))

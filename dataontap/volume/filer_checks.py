@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable
 from dataontap.errors import NotAllowed, TransportError
 from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
 from dataontap.volume.orphans import Orphans
-from dataontap.volume.targets import told
+from dataontap.volume.targets import target_of
 
 LOG = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class FilerChecks:
         if self._settings.attach_commands is not None:
             yield unchecked("portals", "LUNs come by configured commands")
             return
-        portals = self._reach(told(self._array()))
+        portals = self._reach(target_of(self._array()))
         lost = {place: why for place, why in portals.items() if why}
         if lost:
             what = "the portals " if len(lost) > 1 else "the portal "

@@ -56,7 +56,7 @@ class IscsiTarget:
         return self._iscsi.known(cached) if cached is not None else []
 
 
-def told(svm: Svm) -> Target:
+def target_of(svm: Svm) -> Target:
     """The target as the filer describes it; OntapError if it has no usable target."""
     name = svm.get_iscsi_service_details()
     if name is None:

@@ -16,14 +16,14 @@ from typing import Any
 from dataontap import inquiry
 from dataontap.deadline import Deadline
 from dataontap.errors import CommandError
-from dataontap.host.bring_up import Coming
+from dataontap.host.bring_up import BringUp
 from dataontap.host.identity import Proof
 from dataontap.host.lun import Answer
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Limits, Node
 from dataontap.host.run import brief
 from dataontap.host.sysfs import SECTOR, Kernel, Nexus, Sysfs
-from dataontap.host.take_down import Going
+from dataontap.host.take_down import TearDown
 from dataontap.host.udev import Names
 from tests.unit.clock import Clock, QuietEvents
 
@@ -334,9 +334,9 @@ class FakeNode:
         return Proof(self.node)
 
     @property
-    def going(self) -> Going:
-        return Going(self.node)
+    def teardown(self) -> TearDown:
+        return TearDown(self.node)
 
     @property
-    def coming(self) -> Coming:
-        return Coming(self.node, self.proof, self.going)
+    def bring_up(self) -> BringUp:
+        return BringUp(self.node, self.proof, self.teardown)

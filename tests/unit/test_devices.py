@@ -31,8 +31,8 @@ def node(tmp_path: Path) -> FakeNode:
     node.limits = Limits(map=0.2, hint=0.1, other_paths=0.2, release=0.2, gone=0.5)
     node.show(5, NAA, 64 * MIB)
     wanted = Wanted((NAA,), 64 * MIB, f"{node.dev}/disk/filer/vol1/v")
-    node.coming.scan(wanted, [5], NEXUSES)
-    node.coming.settle(wanted)
+    node.bring_up.scan(wanted, [5], NEXUSES)
+    node.bring_up.settle(wanted)
     return node
 
 

@@ -31,8 +31,8 @@ def wanted(node: FakeNode, naa: str = NAA, size: int = 64 * MIB) -> Wanted:
 
 def attach(node: FakeNode, lun: int = 5, naa: str = NAA, size: int = 64 * MIB) -> str:
     one = wanted(node, naa, size)
-    node.coming.scan(one, [lun], NEXUSES)
-    return node.coming.settle(one)
+    node.bring_up.scan(one, [lun], NEXUSES)
+    return node.bring_up.settle(one)
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ class TestWriteProtected:
         node.wants_maps = False
         node.show(5, NAA, 64 * MIB)
         node.protect(5, True)
-        node.coming.scan(wanted(node), [5], NEXUSES)
+        node.bring_up.scan(wanted(node), [5], NEXUSES)
         node.protect(5, still)
         if still:
             with pytest.raises(DeviceError, match=self.REFUSED):
@@ -277,13 +277,13 @@ class TestWithoutMaps:
     def test_one_disk_comes(self, node: FakeNode) -> None:
         node.show(5, NAA, 64 * MIB)
         for _ in range(2):
-            node.coming.scan(wanted(node), [5], NEXUSES)
+            node.bring_up.scan(wanted(node), [5], NEXUSES)
         assert node.happened("scanned") == ["2:0:0:5"]
         assert node.devices() == ["sdc5"]
 
     def test_another_path_is_tried_when_the_first_has_nothing(self, node: FakeNode) -> None:
         node.show(5, NAA, 64 * MIB, hosts=HOSTS[1:])
-        node.coming.scan(wanted(node), [5], NEXUSES)
+        node.bring_up.scan(wanted(node), [5], NEXUSES)
         assert node.happened("scanned") == ["2:0:0:5", "3:0:0:5"]
         assert node.devices() == ["sdd5"]
 
@@ -331,8 +331,8 @@ class TestAnotherLunCameToItsPlace:
         attach(swapped, naa=OTHER)
         swapped.show(6, NAA, 64 * MIB)
         one = wanted(swapped)
-        swapped.coming.scan(one, [5, 6], NEXUSES)
-        assert swapped.coming.settle(one) == one.path
+        swapped.bring_up.scan(one, [5, 6], NEXUSES)
+        assert swapped.bring_up.settle(one) == one.path
 
     def test_a_single_stale_path_goes_alone(self, attached: FakeNode) -> None:
         attached.show(5, OTHER, 64 * MIB, hosts=HOSTS[1:])
@@ -344,15 +344,15 @@ class TestAnotherLunCameToItsPlace:
 
 class TestTakeDown:
     def test_map_paths_name_and_permission_go(self, attached: FakeNode) -> None:
-        attached.going.take_down([NAA])
+        attached.teardown.take_down([NAA])
         assert attached.devices() == []
         assert list((attached.directory / "udev").iterdir()) == []
         assert attached.happened("ran")[-1] == f"multipath -f 3{NAA}"
-        attached.going.take_down([NAA])
+        attached.teardown.take_down([NAA])
 
     def test_a_dead_one_stops_queueing_first(self, attached: FakeNode) -> None:
         attached.hide(5)
-        attached.going.take_down([NAA])
+        attached.teardown.take_down([NAA])
         ran = attached.happened("ran")
         assert ran[-3:] == [
             f"multipathd disablequeueing map 3{NAA}",
@@ -370,7 +370,7 @@ class TestTakeDown:
         (attached.sysfs / "block/dm-0/in-use").touch()
         attached.limits = HASTY
         with pytest.raises(DeviceError, match=r"in use by the kernel \(a mount, .*; end that.*map in use"):
-            attached.going.take_down([NAA])
+            attached.teardown.take_down([NAA])
         assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
 
     @pytest.mark.parametrize("dead", [True, False])
@@ -383,13 +383,13 @@ class TestTakeDown:
         if dead:
             attached.hide(5)
         with pytest.raises(DeviceError, match="is in use by dm-7; end that, then detach$"):
-            attached.going.take_down([NAA])
+            attached.teardown.take_down([NAA])
         assert (f"kill -9 the holder, and then run: multipathd disablequeueing map 3{NAA}" in caplog.text) == dead
 
     def test_others_stay(self, attached: FakeNode) -> None:
         attached.show(6, OTHER, 64 * MIB)
         attach(attached, lun=6, naa=OTHER)
-        attached.going.take_down([NAA])
+        attached.teardown.take_down([NAA])
         assert attached.devices() == ["dm-1", "sdc6", "sdd6"]
 
 
@@ -402,16 +402,16 @@ class TestQueueing:
         attached.no_path_retry = configured
         attached.queued = queued
         for _ in range(2):
-            attached.going.queue("/dev/dm-0", False)
+            attached.teardown.queue("/dev/dm-0", False)
             assert not attached.queues
-            attached.going.queue("/dev/dm-0", True)
+            attached.teardown.queue("/dev/dm-0", True)
             assert attached.queues == (configured != "off")
 
     def test_without_multipathd_it_can_be_stopped(self, attached: FakeNode) -> None:
         attached.served = False
-        attached.going.queue("/dev/dm-0", False)
+        attached.teardown.queue("/dev/dm-0", False)
         assert not attached.queues
-        attached.going.queue("/dev/dm-0", True)
+        attached.teardown.queue("/dev/dm-0", True)
         assert not attached.queues
 
 
@@ -435,7 +435,7 @@ class TestAPathThatCannotBeAsked:
 
         attached.ask = ask  # type: ignore[method-assign]
         with pytest.raises(RuntimeError, match="^in a child: ZeroDivisionError"):
-            attached.coming.scan(wanted(attached), [5], NEXUSES)
+            attached.bring_up.scan(wanted(attached), [5], NEXUSES)
         assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
         assert attached.happened("deleted") == []
 
@@ -450,12 +450,12 @@ class TestWhatAChildReports:
         node.limits = HASTY
         node.broken = {f"scan {nexus}" for nexus in NEXUSES}
         one = wanted(node)
-        failed = node.coming.scan(one, [5], NEXUSES)
+        failed = node.bring_up.scan(one, [5], NEXUSES)
         assert len(failed) == 2
         with pytest.raises(
             DeviceError, match=f"^no device came up: the scan for LUN 5 at 2:0:0 failed: {self.WHY}$"
         ):
-            node.coming.settle(one, failed)
+            node.bring_up.settle(one, failed)
 
     def test_one_scan_is_enough(self, node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
         node.show(5, NAA, 64 * MIB)
@@ -467,7 +467,7 @@ class TestWhatAChildReports:
         attached.limits = HASTY
         attached.broken = {"delete sdd5"}
         with pytest.raises(DeviceError, match=f"^sdd5 cannot be deleted: {self.WHY}$"):
-            attached.going.take_down([NAA])
+            attached.teardown.take_down([NAA])
         assert attached.devices() == ["sdd5"]
 
     def test_a_size_that_cannot_be_read(self, attached: FakeNode) -> None:
@@ -495,6 +495,6 @@ class TestWhatAChildReports:
         """That is why its map stops queueing."""
         for name in ("sdc5", "sdd5"):
             (attached.sysfs / "block" / name).resolve().parents[1].joinpath("state").write_text("blocked\n")
-        attached.going.take_down([NAA])
+        attached.teardown.take_down([NAA])
         assert f"multipathd disablequeueing map 3{NAA}" in attached.happened("ran")
         assert caplog.messages[:2] == ["sdc5 does not answer: blocked", "sdd5 does not answer: blocked"]

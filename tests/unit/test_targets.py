@@ -20,7 +20,7 @@ from dataontap.host.sysfs import Nexus
 from dataontap.state.cache import Cache
 from dataontap.volume.site import Site
 from dataontap.volume.targets import IscsiTarget
-from dataontap.volume.verbs.showing import reach
+from dataontap.volume.verbs.device import reach
 from tests.unit.stage import Stage
 
 

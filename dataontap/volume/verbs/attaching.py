@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from dataontap.errors import DataOntapError, DeadlineError, DeviceError, OntapError, VolumeError
 from dataontap.volume.luns import NotInUse
 from dataontap.volume.verbs.creation import in_the_making
+from dataontap.volume.verbs.device import bring_up
 from dataontap.volume.verbs.finding import existing, noted, online
-from dataontap.volume.verbs.showing import bring_up
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun

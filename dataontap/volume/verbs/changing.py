@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from dataontap.errors import VolumeError
 from dataontap.volume import tag
 from dataontap.volume.verbs.creation import in_the_making
+from dataontap.volume.verbs.device import wanted
 from dataontap.volume.verbs.finding import existing, noted
-from dataontap.volume.verbs.showing import wanted
 
 if TYPE_CHECKING:
     from dataontap.volume.requests import Growth, Metadata

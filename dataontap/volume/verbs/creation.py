@@ -12,8 +12,8 @@ from dataontap.errors import VolumeError
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.tag import Tag
+from dataontap.volume.verbs.device import map_and_scan, take_down, wanted
 from dataontap.volume.verbs.finding import noted
-from dataontap.volume.verbs.showing import show, take_down, wanted
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -39,7 +39,7 @@ def create(site: Site, volume: Creation) -> None:
         made = _make(site, volume, place, comment)
         expected = wanted(site, made) if made else Wanted((), 0, site.devices.path(volume.name))
         with site.making.rolled_back(place, partial(take_down, site, volume.name, expected.naas)):
-            failed, _ = show(site, expected, site.masking.place_new(place))
+            failed, _ = map_and_scan(site, expected, site.masking.place_new(place))
             device = site.devices.settle(volume.name, expected, failed, is_new=True)
             if made is not None:
                 site.records.keep(volume.name, device, noted(made))

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from dataontap.errors import DataOntapError, NoSuchLun, VolumeError
+from dataontap.volume.verbs.device import WITHDRAWAL_SECONDS
+from dataontap.volume.verbs.device import take_down as take_down_device
 from dataontap.volume.verbs.finding import expect_new, recalled
-from dataontap.volume.verbs.showing import WITHDRAWAL_SECONDS
-from dataontap.volume.verbs.showing import take_down as take_down_device
 
 if TYPE_CHECKING:
     from dataontap.client.array import LunRef

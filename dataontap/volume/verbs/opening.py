@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dataontap.volume.verbs.creation import in_the_making
+from dataontap.volume.verbs.device import bring_up
 from dataontap.volume.verbs.finding import existing, noted, online, recalled
-from dataontap.volume.verbs.showing import bring_up
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun
@@ -65,7 +65,7 @@ def _open_fully(site: Site, volume: Opening, *, move: bool) -> Lun:
 def _reopen(site: Site, name: str, device: str) -> None:
     """Undo what ``close`` did."""
     if site.records.is_closed(name):
-        site.devices.going.queue(device, True)
+        site.devices.teardown.queue(device, True)
         site.records.reopen(name)
 
 
@@ -77,4 +77,4 @@ def close(site: Site, volume: Volume) -> None:
         device = site.devices.find(volume.name)
         if device is not None:
             site.records.close(volume.name)
-            site.devices.going.queue(device, False)
+            site.devices.teardown.queue(device, False)

@@ -11,7 +11,7 @@ from dataontap.volume import tag
 from dataontap.volume.candidates import is_copy, serial_of
 from dataontap.volume.tag import Tag
 from dataontap.volume.verbs.creation import clear_stale
-from dataontap.volume.verbs.showing import mapped, take_down
+from dataontap.volume.verbs.device import mapped, take_down
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun, LunRef

@@ -12,7 +12,7 @@ from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.moving import is_to_move
 from dataontap.volume.placement import Placement
-from dataontap.volume.targets import told
+from dataontap.volume.targets import target_of
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun
@@ -66,7 +66,7 @@ def _placement(site: Site, lun: Lun, *, is_here: bool, of_tag: bool, move: bool)
 
 def _come(site: Site, expected: Wanted, placement: Placement) -> str:
     try:
-        failed, is_new = show(site, expected, placement)
+        failed, is_new = map_and_scan(site, expected, placement)
         return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new)
     except DataOntapError:
         _take_back(site, placement)
@@ -87,12 +87,12 @@ def reach(site: Site) -> Sequence[Nexus]:
             return target.connect(cached)
         except DeviceError as error:
             LOG.warning("%s; asking the filer for its current portals", error)
-    fresh = told(site.array)
+    fresh = target_of(site.array)
     target.keep(fresh)
     return target.connect(fresh)
 
 
-def show(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
+def map_and_scan(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
     """Map the LUN if necessary, and let this node see it.
 
     Returns what went wrong in the scan, as sentences, and whether the volume had no device here before.
