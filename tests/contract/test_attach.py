@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from dataontap import paths
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.client.zapi.luns import lun_at
 from dataontap.state import hotpath
-from tests.simulator.loopdevice import losetup
+from tests.simulator import loopdevice
 from tests.simulator.process import Simulator
 from tests.testbed.node import Node, Outcome
 
@@ -147,12 +148,12 @@ def give_the_number_anew(node: Node, admin: CmodeClient, other: Path) -> tuple[s
         kept, loop = record(node).read_text(), node.device(DEVICE)
         node.script("detach", **VOLUME)
         admin.unmap_lun(lun_at("/vol/vol1/v"), "ganeti")
-        if complaint := losetup(loop, str(other)):
-            admin.map_lun(lun_at("/vol/vol1/v"), "ganeti")
-            assert node.script("attach", **VOLUME).status == 0
-        else:
+        with contextlib.suppress(OSError):
+            loopdevice.set_up(loop, str(other))
             return loop, kept
-    raise AssertionError(complaint)
+        admin.map_lun(lun_at("/vol/vol1/v"), "ganeti")
+        assert node.script("attach", **VOLUME).status == 0
+    raise AssertionError(f"{loop} is always in use")
 
 
 def test_a_device_number_that_was_given_to_another_device(
@@ -173,7 +174,7 @@ def test_a_device_number_that_was_given_to_another_device(
         assert not quick(attached.script("attach", **VOLUME))
         attached.path(DEVICE).unlink()
     finally:
-        assert losetup("--detach", loop) == ""
+        loopdevice.take_down(loop)
 
 
 def test_a_device_that_is_another_one_while_the_filer_is_away(attached: Node, simulator: Simulator) -> None:
@@ -211,7 +212,7 @@ class TestWriteProtected:
     def protected(self, attached: Node, simulator: Simulator) -> Node:
         """A node that has only seen the LUN when nothing could be written to it, and has no device of it now."""
         assert attached.script("detach", **VOLUME).status == 0
-        # losetup makes a device read-only where it may only read the file; blockdev's flag would stay with the
+        # A loop device is read-only where its file may only be read; blockdev's flag would stay with the
         # number for the next device.
         self.mount(attached, "--bind", str(simulator.state), str(simulator.state))
         self.mount(attached, "-o", "remount,bind,ro", str(simulator.state))

@@ -230,3 +230,22 @@ def test_attaches_at_the_same_time_do_not_meet(filer: Filer, nodes: tuple[Node, 
     assert len(set(devices)) == 4
     in_use = [path.read_text() for path in Path("/sys/block").glob("loop*/loop/backing_file")]
     assert sum(text.rstrip("\n") == str(content(filer, "a")) for text in in_use) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["look", "--links", "/nowhere"],
+        ["clear"],
+        ["clear", "--links"],
+        ["clear", "--links", "/nowhere", "--links", "/nowhere"],
+        ["detach", "--links", "/nowhere", "--hostname", "filer"],
+        ["attach", "--links", "/nowhere", "--hostname", "filer", "--state", "/nowhere"],
+    ],
+)
+def test_other_arguments_are_refused(arguments: list[str]) -> None:
+    command = [PYTHON, "-S", str(FABRIC), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"fabric: {' '.join(arguments)}: unknown arguments\n")

@@ -2,7 +2,7 @@
 
 A request is one line written by one ``write``, so a killed simulator either did all of it or nothing; a torn
 last line belongs to a request that was never answered, and is ignored.  Reading is apart from writing
-(``read``), so that another process can look at a running simulator's state.  Standard library only.
+(``read``), so that another process can look at a running simulator's state.
 """
 
 from __future__ import annotations
@@ -14,32 +14,25 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.simulator.model import KINDS, Key, Record, from_json, to_json
+from tests.simulator.replay import NAME, replay
 
-NAME = "journal.jsonl"
+__all__ = ["NAME", "Journal", "Tables", "read"]
+
 Tables = dict[str, dict[Key, Record]]
 
 
 def read(state: Path) -> Tables:
     """Every record of the state directory, by kind and key; empty tables when there is no journal yet."""
     tables: Tables = {kind: {} for kind in KINDS}
-    try:
-        text = (state / NAME).read_bytes()
-    except FileNotFoundError:
-        return tables
-    for line in text.split(b"\n")[:-1]:
-        change = json.loads(line)
-        for kind, key in change["gone"]:
-            tables[kind].pop(tuple(key), None)
-        for kind, fields in change["put"]:
-            record = from_json(kind, fields)
-            tables[kind][record.key] = record
+    for kind, records in replay(state).items():
+        tables[kind] = {key: from_json(kind, fields) for key, fields in records.items()}
     return tables
 
 
 def _line(put: Iterable[Record], gone: Iterable[Record]) -> bytes:
     change = {
         "gone": [[record.kind, list(record.key)] for record in gone],
-        "put": [[record.kind, to_json(record)] for record in put],
+        "put": [[record.kind, list(record.key), to_json(record)] for record in put],
     }
     return json.dumps(change, separators=(",", ":")).encode() + b"\n"
 

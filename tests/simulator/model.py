@@ -1,8 +1,4 @@
-"""What the simulated filer remembers: one frozen record per vserver, volume, LUN, igroup and so on.
-
-Only the standard library is used here, because the fabric reads these records without the simulator's
-dependencies.
-"""
+"""What the simulated filer remembers: one frozen record per vserver, volume, LUN, igroup and so on."""
 
 from __future__ import annotations
 

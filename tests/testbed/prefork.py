@@ -23,7 +23,7 @@ from typing import IO, Any, NoReturn
 LIBRARIES = ("http.client", "ssl", "subprocess", "lxml.etree", "six", "oslo_config.cfg", "oslo_log.log")
 MORE = ("oslo_log.handlers", "oslo_utils.excutils", "oslo_utils.strutils", "threading", "glob", "queue", "difflib")
 # The fabric's, which is run at every attach and detach of the test-bed.
-FABRIC = ("argparse", "tests.simulator.journal", "tests.simulator.loopdevice")
+FABRIC = ("tests.simulator.links", "tests.simulator.replay")
 REPOSITORY = str(pathlib.Path(__file__).resolve().parents[2])
 
 
