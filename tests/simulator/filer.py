@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tests.simulator import api as handlers
 from tests.simulator import documents, rights
@@ -32,6 +33,7 @@ LICENCES = frozenset({"base", "iscsi", "fcp", "flexclone", "snaprestore", "snapm
 # Real ones take some hundreds, by model; programs that keep thousands in a volume shall be tried, too.
 LUNS_PER_VOLUME = 100_000
 ARGUMENTS_SHOWN = 200
+ZAPI = ("on", "off", "suspended")
 # The status of a call that a fault kept from the filer.
 NOT_CARRIED_OUT = "not carried out"
 
@@ -48,6 +50,12 @@ class Serving:
     zapi: str = "on"
     job_seconds: float = 0.0
     records: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.zapi not in ZAPI:
+            raise ValueError(f"zapi {self.zapi!r}: there are {', '.join(ZAPI)}")
+        if not isinstance(self.rest, bool) or not self.job_seconds >= 0 or self.records < 1:
+            raise ValueError("rest is true or false, job_seconds are not negative, a page has records")
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Filer:
         self.begun: set[int] = set()  # consistency groups that are not committed
         self._one_at_a_time = threading.Lock()
         provision(self.state, seed)
-        self.rest = Rest(self, job_seconds=self.serving.job_seconds, records=self.serving.records)
+        self.rest = Rest(self)
 
     @property
     def vservers(self) -> Mapping[Key, Vserver]:
@@ -184,6 +192,13 @@ class Filer:
         """No other request is carried out meanwhile."""
         with self._one_at_a_time:
             yield
+
+    def serve(self, **changes: Any) -> None:
+        """Serve otherwise from the next request on; a ValueError says what cannot be."""
+        try:
+            self.serving = replace(self.serving, **changes)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
 
     def log_in(self, vserver: str, initiator: str) -> None:
         """An initiator logs in to a vserver, also while requests are answered."""
