@@ -3,13 +3,15 @@
     python3 -m tests.simulator.control --state DIR arm --kind reset --api lun-map --after
     python3 -m tests.simulator.control --state DIR list | clear | kinds
     python3 -m tests.simulator.control --state DIR login | logout VSERVER INITIATOR
+    python3 -m tests.simulator.control --state DIR switchover | switchback
     python3 -m tests.simulator.control --state DIR serve zapi=suspended rest=false job_seconds=2
 
 STATE/control is a unix socket. A request is a line of JSON, and so is its answer. There are {"do": "arm", "kind":
 ...} with the fields of faults.Fault, {"do": "list"} and {"do": "clear"}. An answer is {"faults": [{"fault": {...},
 "struck": N}, ...]}, where N is how often that one did; or {"error": TEXT}. {"do": "login", "vserver": ...,
 "initiator": ...} and "logout" say who is logged in, because no SAN tells this filer. {"do": "serve", ...} changes
-fields of filer.Serving.
+fields of filer.Serving; "switchover" and "switchback" are MetroCluster's. These two, and a takeover or a giveback
+(``taken_over``), reset every connection.
 """
 
 from __future__ import annotations
@@ -70,6 +72,10 @@ class Control:
     def serve(self, **changes: Any) -> None:
         """The filer serves otherwise from now on: see filer.Serving."""
         self._ask({"do": "serve", **changes})
+
+    def switch_over(self, *, back: bool = False) -> None:
+        """MetroCluster's switchover, or switchback."""
+        self._ask({"do": "switchback" if back else "switchover"})
 
     @contextlib.contextmanager
     def armed_with(self, *faults: Fault) -> Iterator[None]:
@@ -135,10 +141,22 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         elif do in {"login", "logout"}:
             self._change_session(do, request)
         elif do == "serve":
-            self._filer.filer.serve(**request)
+            self._serve(request)
+        elif do in {"switchover", "switchback"}:
+            self._filer.filer.switch_over(back=do == "switchback")
+            self._filer.outage.begin(0.0)
         elif do != "list":
-            raise ValueError(f"do {do!r}: there are arm, list, clear, login, logout, serve")
+            raise ValueError(
+                f"do {do!r}: there are arm, list, clear, login, logout, serve, switchover, switchback"
+            )
         return self._filer.faults.armed()
+
+    def _serve(self, changes: dict[str, Any]) -> None:
+        filer = self._filer.filer
+        before = filer.serving.taken_over
+        filer.serve(**changes)
+        if filer.serving.taken_over != before:
+            self._filer.outage.begin(0.0)
 
     def _change_session(self, do: str, request: dict[str, Any]) -> None:
         vserver, initiator = str(request.get("vserver", "")), str(request.get("initiator", ""))
@@ -184,6 +202,8 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
         session = verbs.add_parser(name, help=about)
         session.add_argument("vserver", metavar="VSERVER")
         session.add_argument("initiator", metavar="INITIATOR")
+    verbs.add_parser("switchover", help="MetroCluster's: vservers are called NAME-mc")
+    verbs.add_parser("switchback", help="and back")
     serve = verbs.add_parser("serve", help="what the filer serves from now on; VALUE is JSON, or a text")
     serve.add_argument("changes", nargs="+", type=_change, metavar="FIELD=VALUE")
     arm = verbs.add_parser("arm", help="from the next call on")
@@ -209,6 +229,9 @@ def main(arguments: list[str] | None = None) -> None:
         if do in {"login", "logout"}:
             change = control.log_in if do == "login" else control.log_out
             change(options["vserver"], options["initiator"])
+            return
+        if do in {"switchover", "switchback"}:
+            control.switch_over(back=do == "switchback")
             return
         if do == "serve":
             control.serve(**dict(options["changes"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulator import api as handlers
-from tests.simulator import documents, rights
+from tests.simulator import documents, metrocluster, rights
 from tests.simulator.call import APIS, Call
 from tests.simulator.errnos import (
     API_AUTHENTICATION,
@@ -23,6 +23,7 @@ from tests.simulator.errnos import (
 )
 from tests.simulator.identity import object_uuid, serial
 from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
+from tests.simulator.nodes import NODES
 from tests.simulator.provision import add_session, provision, remove_session
 from tests.simulator.rest.service import Rest
 from tests.simulator.state import State
@@ -43,17 +44,21 @@ class Serving:
     """What the filer serves, and how REST does.
 
     ``zapi`` is "on", "off" or "suspended", which every call is refused by. Changes of LUNs over REST are jobs of
-    ``job_seconds``, if there are any; a page has at most ``records`` records.
+    ``job_seconds``, if there are any; a page has at most ``records`` records. The partner of the node
+    ``taken_over``, if there is one, does its work.
     """
 
     rest: bool = True
     zapi: str = "on"
     job_seconds: float = 0.0
     records: int = 10_000
+    taken_over: str = ""
 
     def __post_init__(self) -> None:
         if self.zapi not in ZAPI:
             raise ValueError(f"zapi {self.zapi!r}: there are {', '.join(ZAPI)}")
+        if self.taken_over not in {"", *NODES}:
+            raise ValueError(f"taken_over {self.taken_over!r}: there are {', '.join(NODES)}")
         if not isinstance(self.rest, bool) or not self.job_seconds >= 0 or self.records < 1:
             raise ValueError("rest is true or false, job_seconds are not negative, a page has records")
 
@@ -112,6 +117,7 @@ class Filer:
         self.state = State(state)
         self.begun: set[int] = set()  # consistency groups that are not committed
         self._one_at_a_time = threading.Lock()
+        metrocluster.rename(self.state, back=True)
         provision(self.state, seed)
         self.rest = Rest(self)
 
@@ -199,6 +205,12 @@ class Filer:
             self.serving = replace(self.serving, **changes)
         except TypeError as error:
             raise ValueError(str(error)) from None
+
+    def switch_over(self, *, back: bool = False) -> None:
+        """MetroCluster's switchover or switchback: jobs and what collections lag behind with are forgotten."""
+        with self._one_at_a_time:
+            metrocluster.rename(self.state, back=back)
+            self.rest = Rest(self)
 
     def log_in(self, vserver: str, initiator: str) -> None:
         """An initiator logs in to a vserver, also while requests are answered."""

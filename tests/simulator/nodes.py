@@ -12,6 +12,12 @@ NODES = ("cluster1-01", "cluster1-02")
 MODEL = "FAS2750"
 
 
+def partner(node: str) -> str:
+    """The other one."""
+    return NODES[1 - NODES.index(node)]
+
+
 def node_of(filer: Filer, volume: Volume) -> str:
-    """The node whose aggregate a volume is on: it owns the LUNs there, the best paths lead to it."""
-    return filer.state.aggregates[volume.aggregate,].node
+    """The node that has the volume's aggregate, perhaps by takeover: the best paths to its LUNs lead there."""
+    owner = filer.state.aggregates[volume.aggregate,].node
+    return partner(owner) if owner == filer.serving.taken_over else owner

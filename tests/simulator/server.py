@@ -20,6 +20,7 @@ from tests.simulator import chunks, documents, malice
 from tests.simulator.faults import Fault, Faults
 from tests.simulator.filer import NOT_CARRIED_OUT, Answer, Filer
 from tests.simulator.limits import Limit
+from tests.simulator.metrocluster import plain
 from tests.simulator.model import Account
 from tests.simulator.requestlog import Logged, RequestLog
 from tests.simulator.rest import malice as rest_malice
@@ -45,7 +46,7 @@ class Place:
 
     def lets_in(self, account: Account) -> bool:
         """An account of an SVM has no business at the cluster's address, nor at another SVM's."""
-        return self.svm is None or self.svm == (account.vserver or "")
+        return self.svm is None or self.svm == plain(account.vserver or "")
 
 
 class Server(ThreadingHTTPServer):

@@ -61,7 +61,7 @@ def _nodes(call: Call) -> Iterator[Row]:
                 uuid=node_uuid(call.filer, name),
                 model=MODEL,
                 membership="member",
-                state="up",
+                state="taken_over" if name == call.filer.serving.taken_over else "up",
                 serial_number=f"70000000000{number}",
                 system_id=f"053700000{number}",
                 uptime=1_000_000,
