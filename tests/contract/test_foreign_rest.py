@@ -186,7 +186,7 @@ def test_sizes(filer: Simulator) -> None:
     for size, refusal in (("1PB", "5374125"), (1, "5374124"), (-1, "5374123")):
         assert code(new("b", space={"size": size}).post) == refusal
     lun = made("c")
-    for size, refusal in ((10 * MIB, "1254226"), (5 * MIB, "5374892"), (1, "5374124"), (1 << 45, "5374125")):
+    for size, refusal in ((10 * MIB, "1254226"), (5 * MIB, "5374892"), (1, "5374124"), (1 << 48, "5374125")):
         changed = Lun(uuid=lun.uuid)
         changed.space = {"size": size}
         assert code(changed.patch) == refusal

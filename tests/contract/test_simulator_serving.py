@@ -49,6 +49,15 @@ def test_each_api_goes_and_comes_in_mid_life(filer: Simulator, client: Client) -
     assert statuses()[:2] == (200, 200)
 
 
+def test_a_kind_of_filer_without_zapi(tmp_path: Path) -> None:
+    with Simulator(tmp_path / "filer", "--kind", "asa-r2", "--release", "9.16.1") as filer:
+        filer.control.serve(zapi="on")
+        client = Client(filer)
+        assert client.zapi(VERSION).status == 404
+        assert client("GET", "/api/cluster?fields=san_optimized").content["san_optimized"] is True
+        client.close()
+
+
 def test_changes_of_luns_become_jobs(filer: Simulator, client: Client) -> None:
     place = client("POST", LUNS, NEW).headers["Location"]
     filer.control.serve(job_seconds=0.05)

@@ -21,7 +21,9 @@ from tests.simulator.errnos import (
     VSERVER_NOT_FOUND,
     Refusal,
 )
+from tests.simulator.geometry import largest
 from tests.simulator.identity import object_uuid, serial
+from tests.simulator.kinds import KINDS, Kind
 from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
 from tests.simulator.nodes import NODES
 from tests.simulator.provision import add_session, provision, remove_session
@@ -103,8 +105,14 @@ class Filer:
         strict: bool = False,
         lists_offline: bool = True,
         serving: Serving | None = None,
+        kind: Kind = KINDS["unified"],
     ) -> None:
+        if ontapi < kind.introduced:
+            raise ValueError(
+                f"ONTAPI 1.{ontapi} is too old for this kind of filer: it began with 1.{kind.introduced}"
+            )
         handlers.load()
+        self.kind = kind
         self.ontapi = ontapi
         self.clones_keep_comment = clones_keep_comment
         self.portals = portals
@@ -120,6 +128,16 @@ class Filer:
         metrocluster.rename(self.state, back=True)
         provision(self.state, seed)
         self.rest = Rest(self)
+
+    @property
+    def zapi(self) -> str:
+        """Whether there is ZAPI: "on", "off" or "suspended"."""
+        return self.serving.zapi if self.kind.has_zapi else "off"
+
+    @property
+    def largest_lun(self) -> int:
+        """In bytes."""
+        return largest(self.ontapi, san_optimized=self.kind.san_optimized)
 
     @property
     def vservers(self) -> Mapping[Key, Vserver]:
@@ -230,7 +248,7 @@ class Filer:
         login = self.state.accounts.get((account,)) if account is not None else None
         if login is None:
             raise Refusal(API_AUTHENTICATION, "Authorization failed")
-        if self.serving.zapi == "suspended":
+        if self.zapi == "suspended":
             raise Refusal(API_SUSPENDED, "ONTAPI is suspended")
         scope = self._scope(request.vfiler, login)
         api = APIS.get(request.call.name)

@@ -196,7 +196,7 @@ class Connection(BaseHTTPRequestHandler):
         self._rest()
 
     def _is_zapi(self) -> bool:
-        return self.path == URL and self.server.filer.serving.zapi != "off"
+        return self.path == URL and self.server.filer.zapi != "off"
 
     def _is_rest(self) -> bool:
         return self.path.lstrip("/").partition("?")[0].split("/")[0] == API.strip("/")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.simulator.filer import Filer
 
 Wait = Callable[[float], bool]
+SAN = ("/storage/luns", "/protocols/san/", "/network/fc/")
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,15 @@ class Rest:
 
     def _match(self, request: Request) -> Match:
         match = self._routes.find(request.path)
-        if match is None or self._filer.ontapi < match.resource.introduced:
+        if match is None or self._filer.ontapi < match.resource.introduced or self._is_for_others(match):
             raise Problem(API_NOT_FOUND, "API not found")
         if request.method not in match.resource.methods(match.one):
             raise Problem(API_NOT_FOUND, "API not found")
         return match
+
+    def _is_for_others(self, match: Match) -> bool:
+        """Whether this kind of filer has no such thing."""
+        return not self._filer.kind.has_san and match.template.startswith(SAN)
 
     def _call(self, request: Request, login: Account, match: Match) -> Call:
         extra = match.resource.extra.get(request.method, frozenset())

@@ -7,7 +7,7 @@ from tests.simulator.documents import Tree
 from tests.simulator.filer import Filer
 from tests.simulator.identity import object_uuid
 from tests.simulator.iterator import ITERATOR, trees
-from tests.simulator.nodes import MODEL, NODES
+from tests.simulator.nodes import NODES
 
 
 @api("cluster-identity-get", optional=("desired-attributes",), cluster_only=True)
@@ -44,7 +44,7 @@ def _node(filer: Filer, number: int, name: str) -> Tree:
         "node": name,
         "node-asset-tag": "",
         "node-location": "",
-        "node-model": MODEL,
+        "node-model": filer.kind.model,
         "node-owner": "",
         "node-serial-number": serial_number(number),
         "node-system-id": f"{537000000 + number}",

@@ -44,7 +44,7 @@ def uuid_of(filer: Filer, interface: Interface) -> str:
 
 
 def _interfaces(call: Call, protocol: str) -> Iterator[Interface]:
-    svms = call.narrowed()
+    svms = call.narrowed() if call.filer.kind.has_san else []
     for found in call.filer.state.interfaces.values():
         if found.vserver in svms and found.protocol == protocol:
             yield found

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 
 from tests.simulator.filer import Filer
-from tests.simulator.nodes import NODES, partner
+from tests.simulator.nodes import NODES, in_charge
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.fields import Document
 from tests.simulator.rest.resources.common import node, node_uuid, svm
@@ -31,7 +31,7 @@ def interfaces(call: Call) -> Iterator[Document]:
 
 def _interface(filer: Filer, name: str, number: int, *, home: str = NODES[0], moves: bool = False) -> Document:
     is_away = home == filer.serving.taken_over
-    here = partner(home) if is_away and moves else home
+    here = in_charge(filer, home) if moves else home
     return {
         "uuid": str(uuid.uuid5(uuid.UUID(filer.cluster.uuid), name)),
         "name": name,

@@ -75,7 +75,7 @@ def describe(call: Call, found: Volume) -> Document:
 
 
 def _volumes(call: Call) -> Iterator[Row]:
-    svms = call.narrowed()
+    svms = call.narrowed() if call.filer.kind.has_pools else []
     for found in call.filer.volumes.values():
         if found.vserver in svms:
             yield Row(describe(call, found), found)
