@@ -78,7 +78,7 @@ def test_the_default_protocol_is_mixed(filer: Filer) -> None:
         ({"svm.name": "none"}, "2621462"),
         ({"initiators": [{"name": IQN}, {"name": IQN}]}, "5374917"),
         ({"portset": {"name": "none"}}, "5374911"),
-        ({"igroups": [{"name": "g"}]}, "262179"),
+        ({"igroups": [{"name": "none"}]}, "5374878"),
         ({"lun_maps": [{"logical_unit_number": 1}]}, "262196"),
     ],
 )
