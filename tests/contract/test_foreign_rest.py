@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from netapp_ontap import HostConnection, NetAppRestError, config
+from netapp_ontap import NetAppRestError, config
 from netapp_ontap.resources import (
     Aggregate,
     Cluster,
@@ -15,6 +16,7 @@ from netapp_ontap.resources import (
     FcpService,
     Igroup,
     IgroupInitiator,
+    IgroupNested,
     IpInterface,
     IscsiService,
     IscsiSession,
@@ -31,13 +33,24 @@ from netapp_ontap.resources import (
     Volume,
 )
 
+from tests.contract.netapp_rest import (
+    IQN,
+    MIB,
+    OTHER,
+    WWPN,
+    code,
+    connection,
+    group,
+    made,
+    mapping,
+    names,
+    new,
+)
 from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
 
 # Made for an older marshmallow, which it also asks for.
 pytestmark = pytest.mark.filterwarnings("ignore::marshmallow.warnings.ChangedInMarshmallow4Warning")
-MIB = 1 << 20
-IQN, OTHER, WWPN = "iqn.1993-08.org.debian:01:node1", "iqn.1993-08.org.debian:01:node2", "21:00:00:0e:1e:0a:0b:0c"
 
 
 @pytest.fixture(scope="module")
@@ -67,60 +80,6 @@ def filer(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sim
         yield simulator
         Lun.delete_collection(name="*", allow_delete_while_mapped=True)
         Igroup.delete_collection(name="*", allow_delete_while_mapped=True)
-
-
-def connection(simulator: Simulator, *, user: str = "admin", password: str = "secret") -> HostConnection:
-    """As programs make it; it verifies the filer's certificate, and asks for a job often."""
-    return HostConnection(
-        "127.0.0.1",
-        username=user,
-        password=password,
-        verify=str(simulator.ca),
-        port=simulator.port,
-        poll_interval=0.05,
-        poll_timeout=20,
-    )
-
-
-def code(call: Any, /, *arguments: Any, **options: Any) -> str:
-    """The code that a call is refused with."""
-    with pytest.raises(NetAppRestError) as caught:
-        call(*arguments, **options)
-    response = caught.value.http_err_response
-    return str(response.http_response.json()["error"]["code"]) if response else str(caught.value)
-
-
-def new(name: str = "a", size: int | str = 10 * MIB, /, **more: Any) -> Lun:
-    """A LUN that is not made yet."""
-    body = {"svm": {"name": "svm1"}, "name": f"/vol/vol1/{name}", "os_type": "linux", "space": {"size": size}}
-    return Lun.from_dict({**body, **more})
-
-
-def made(name: str = "a", /, **more: Any) -> Lun:
-    """A LUN, as the answer to its POST shows it."""
-    lun = new(name, **more)
-    lun.post(hydrate=True)
-    return lun
-
-
-def group(name: str, *initiators: str, os_type: str = "linux", protocol: str = "iscsi") -> Igroup:
-    """An igroup with these initiators, made in one call."""
-    body = {"svm": {"name": "svm1"}, "name": name, "os_type": os_type, "protocol": protocol}
-    igroup = Igroup.from_dict({**body, "initiators": [{"name": each} for each in initiators]})
-    igroup.post(hydrate=True)
-    return igroup
-
-
-def mapping(lun: Lun, igroup: Igroup, /, **more: Any) -> LunMap:
-    """A map that is not made yet."""
-    return LunMap.from_dict(
-        {"svm": {"name": "svm1"}, "lun": {"uuid": lun.uuid}, "igroup": {"uuid": igroup.uuid}, **more}
-    )
-
-
-def names(found: Any) -> list[str]:
-    """The last parts of LUNs' names."""
-    return sorted(lun.name.rpartition("/")[2] for lun in found)
 
 
 def test_what_the_filer_is(filer: Simulator) -> None:
@@ -186,7 +145,7 @@ def test_sizes(filer: Simulator) -> None:
     for size, refusal in (("1PB", "5374125"), (1, "5374124"), (-1, "5374123")):
         assert code(new("b", space={"size": size}).post) == refusal
     lun = made("c")
-    for size, refusal in ((10 * MIB, "1254226"), (5 * MIB, "5374892"), (1, "5374124"), (1 << 45, "5374125")):
+    for size, refusal in ((10 * MIB, "1254226"), (5 * MIB, "5374892"), (1, "5374124"), (1 << 48, "5374125")):
         changed = Lun(uuid=lun.uuid)
         changed.space = {"size": size}
         assert code(changed.patch) == refusal
@@ -319,6 +278,74 @@ def test_maps(filer: Simulator) -> None:
     lun.delete()
     Lun(uuid=other.uuid).delete(allow_delete_while_mapped=True)
     assert names(Lun.get_collection()) == ["c"]
+
+
+def test_nested_igroups(filer: Simulator) -> None:
+    first, second = group("first", IQN), group("second", OTHER)
+    body = {"svm": {"name": "svm1"}, "name": "both", "os_type": "linux", "protocol": "iscsi"}
+    both = Igroup.from_dict({**body, "igroups": [{"name": "first"}]})
+    both.post(hydrate=True)
+    IgroupNested(both.uuid, name="second").post()
+    both.get(fields="igroups,initiators,supports_igroups")
+    assert [each.name for each in both.igroups] == ["first", "second"]
+    assert [each.igroup.name for each in both.initiators] == ["first", "second"]
+    first.get(fields="parent_igroups")
+    assert [each.name for each in first.parent_igroups] == ["both"]
+    assert code(IgroupInitiator(both.uuid, name=IQN).delete) == "5374041"
+    assert code(IgroupInitiator(both.uuid, name=WWPN).post) == "5374040"
+    assert code(IgroupNested(both.uuid, name="none").post) == "5374878"
+    assert code(IgroupNested(both.uuid, name="both").post) == "5374745"
+    mapping(made("a"), both).post()
+    nested = IgroupNested(both.uuid, uuid=second.uuid)
+    assert code(nested.delete) == "1254213"
+    nested.delete(allow_delete_while_mapped=True)
+    assert code(nested.delete, allow_delete_while_mapped=True) == "5374738"
+    assert [each.name for each in IgroupNested.get_collection(both.uuid)] == ["first"]
+
+
+def test_a_volume_is_changed(filer: Simulator) -> None:
+    volume = Volume.find(name="vol2", **{"svm.name": "svm1"})
+    volume.size, volume.comment, volume.state = 2 << 40, "larger", "offline"
+    volume.patch()
+    volume.get(fields="size,comment,state")
+    assert (volume.size, volume.comment, volume.state) == (2 << 40, "larger", "offline")
+    assert code(new("a", name="/vol/vol2/a").post) == "5374866"
+    volume.size, volume.state = 1 << 40, "online"
+    volume.patch()
+    volume.size = 1
+    assert code(volume.patch) == "262197"
+
+
+def test_takeover_and_switchover(filer: Simulator) -> None:
+    """The library's connections are reset; it makes others by itself."""
+    lun = made("a")
+    filer.control.serve(taken_over="cluster1-01")
+    assert sorted(node.state for node in Node.get_collection(fields="state")) == ["taken_over", "up"]
+    lun.get(fields="location")
+    assert lun.location.node.name == "cluster1-02"
+    filer.control.serve(taken_over="")
+    filer.control.switch_over()
+    svm = Svm.find(name="svm1-mc", fields="subtype")
+    assert (svm.subtype, Svm.find(name="svm1")) == ("sync_destination", None)
+    lun.get(fields="svm")
+    assert (lun.svm.name, lun.svm.uuid) == ("svm1-mc", svm.uuid)
+    assert code(new("b").post) == "2621462"
+    filer.control.switch_over(back=True)
+    assert Svm.find(name="svm1").uuid == svm.uuid
+
+
+def test_an_asa_r2(tmp_path: Path, trust: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "ENABLE_VALIDATIONS", False)
+    with Simulator(tmp_path / "filer", "--kind", "asa-r2", "--release", "9.16.1") as simulator:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(simulator.ca))
+        with connection(simulator):
+            cluster = Cluster()
+            cluster.get(fields="san_optimized,disaggregated")
+            assert (cluster.san_optimized, cluster.disaggregated) == (True, True)
+            assert code(new("a").post) == "5374127"
+            assert (
+                code(new("a", name="a", space={"size": MIB, "guarantee": {"requested": True}}).post) == "5376469"
+            )
 
 
 def test_attributes(filer: Simulator) -> None:

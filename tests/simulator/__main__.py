@@ -19,6 +19,7 @@ from tests.simulator import certificates, lio, provision, typed
 from tests.simulator.api.system import RELEASES
 from tests.simulator.control import ControlServer
 from tests.simulator.filer import LICENCES, LUNS_PER_VOLUME, NEWEST, Filer, Serving
+from tests.simulator.kinds import KINDS, Kind
 from tests.simulator.limits import Limit
 from tests.simulator.requestlog import RequestLog
 from tests.simulator.server import Place, Server
@@ -51,6 +52,12 @@ def _release(text: str) -> int:
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(RELEASES.values())}")
     return found[0]
+
+
+def _kind(text: str) -> Kind:
+    if text not in KINDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}")
+    return KINDS[text]
 
 
 def _names(form: str) -> Callable[[str], tuple[str, ...]]:
@@ -123,6 +130,9 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         default=argparse.SUPPRESS,
         metavar="9.N",
         help="the release instead, such as 9.14.1",
+    )
+    parser.add_argument(
+        "--kind", type=_kind, default=KINDS["unified"], metavar="KIND", help=f"the filer is {', '.join(KINDS)}"
     )
     parser.add_argument("--no-rest", action="store_true", help="serve ZAPI only")
     parser.add_argument(
@@ -238,6 +248,7 @@ def main(arguments: list[str]) -> None:
         strict=options.strict,
         lists_offline=not options.offline_volumes_unlisted,
         serving=Serving(not options.no_rest, options.zapi, options.job_seconds, options.records_per_page),
+        kind=options.kind,
     )
     _provision(filer, options)
     if options.iscsi:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 CHUNK = 64 << 20
+# Of ext4's files. Larger LUNs have their data up to here only.
+LARGEST_FILE = (16 << 40) - 4096
 
 
 class Contents:
@@ -32,17 +34,17 @@ class Contents:
     def create(self, uuid: str, size: int) -> None:
         """An empty LUN: a file that is one hole."""
         with self.path(uuid).open("wb") as file:
-            file.truncate(size)
+            file.truncate(_held(size))
 
     def resize(self, uuid: str, size: int) -> None:
         """Longer by a hole, or shorter by what is cut off."""
-        os.truncate(self.path(uuid), size)
+        os.truncate(self.path(uuid), _held(size))
 
     def copy(self, source: str, target: str, size: int) -> None:
         """The data of ``source`` as a LUN of its own; holes stay holes."""
         with self.path(source).open("rb") as old, self.path(target).open("wb") as new:
-            new.truncate(size)
-            for start, end in _data(old.fileno(), size):
+            new.truncate(_held(size))
+            for start, end in _data(old.fileno(), _held(size)):
                 _copy_range(old.fileno(), new.fileno(), start, end)
 
     def copy_range(self, source: str, target: str, start: int, to: int, length: int) -> None:
@@ -68,8 +70,13 @@ class Contents:
             file = self.path(uuid)
             if not file.exists():
                 self.create(uuid, size)
-            elif file.stat().st_size != size:
+            elif file.stat().st_size != _held(size):
                 self.resize(uuid, size)
+
+
+def _held(size: int) -> int:
+    """How long the file of a LUN of that size is."""
+    return min(size, LARGEST_FILE)
 
 
 def _data(descriptor: int, size: int) -> Iterator[tuple[int, int]]:

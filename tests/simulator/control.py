@@ -3,11 +3,15 @@
     python3 -m tests.simulator.control --state DIR arm --kind reset --api lun-map --after
     python3 -m tests.simulator.control --state DIR list | clear | kinds
     python3 -m tests.simulator.control --state DIR login | logout VSERVER INITIATOR
+    python3 -m tests.simulator.control --state DIR switchover | switchback
+    python3 -m tests.simulator.control --state DIR serve zapi=suspended rest=false job_seconds=2
 
 STATE/control is a unix socket. A request is a line of JSON, and so is its answer. There are {"do": "arm", "kind":
 ...} with the fields of faults.Fault, {"do": "list"} and {"do": "clear"}. An answer is {"faults": [{"fault": {...},
 "struck": N}, ...]}, where N is how often that one did; or {"error": TEXT}. {"do": "login", "vserver": ...,
-"initiator": ...} and "logout" say who is logged in, because no SAN tells this filer.
+"initiator": ...} and "logout" say who is logged in, because no SAN tells this filer. {"do": "serve", ...} changes
+fields of filer.Serving; "switchover" and "switchback" are MetroCluster's. These two, and a takeover or a giveback
+(``taken_over``), reset every connection.
 """
 
 from __future__ import annotations
@@ -64,6 +68,14 @@ class Control:
     def log_out(self, vserver: str, initiator: str) -> None:
         """It is not any more."""
         self._ask({"do": "logout", "vserver": vserver, "initiator": initiator})
+
+    def serve(self, **changes: Any) -> None:
+        """The filer serves otherwise from now on: see filer.Serving."""
+        self._ask({"do": "serve", **changes})
+
+    def switch_over(self, *, back: bool = False) -> None:
+        """MetroCluster's switchover, or switchback."""
+        self._ask({"do": "switchback" if back else "switchover"})
 
     @contextlib.contextmanager
     def armed_with(self, *faults: Fault) -> Iterator[None]:
@@ -128,9 +140,23 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
             return self._filer.faults.clear()
         elif do in {"login", "logout"}:
             self._change_session(do, request)
+        elif do == "serve":
+            self._serve(request)
+        elif do in {"switchover", "switchback"}:
+            self._filer.filer.switch_over(back=do == "switchback")
+            self._filer.outage.begin(0.0)
         elif do != "list":
-            raise ValueError(f"do {do!r}: there are arm, list, clear, login, logout")
+            raise ValueError(
+                f"do {do!r}: there are arm, list, clear, login, logout, serve, switchover, switchback"
+            )
         return self._filer.faults.armed()
+
+    def _serve(self, changes: dict[str, Any]) -> None:
+        filer = self._filer.filer
+        before = filer.serving.taken_over
+        filer.serve(**changes)
+        if filer.serving.taken_over != before:
+            self._filer.outage.begin(0.0)
 
     def _change_session(self, do: str, request: dict[str, Any]) -> None:
         vserver, initiator = str(request.get("vserver", "")), str(request.get("initiator", ""))
@@ -155,6 +181,16 @@ def _short(state: Path) -> Iterator[str]:
         os.close(directory)
 
 
+def _change(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tests.simulator.control", description="Arm faults.")
     parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="the simulator's")
@@ -166,6 +202,10 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
         session = verbs.add_parser(name, help=about)
         session.add_argument("vserver", metavar="VSERVER")
         session.add_argument("initiator", metavar="INITIATOR")
+    verbs.add_parser("switchover", help="MetroCluster's: vservers are called NAME-mc")
+    verbs.add_parser("switchback", help="and back")
+    serve = verbs.add_parser("serve", help="what the filer serves from now on; VALUE is JSON, or a text")
+    serve.add_argument("changes", nargs="+", type=_change, metavar="FIELD=VALUE")
     arm = verbs.add_parser("arm", help="from the next call on")
     arm.add_argument("--kind", required=True, choices=list(KINDS))
     arm.add_argument("--api", help="any, unless given")
@@ -189,6 +229,12 @@ def main(arguments: list[str] | None = None) -> None:
         if do in {"login", "logout"}:
             change = control.log_in if do == "login" else control.log_out
             change(options["vserver"], options["initiator"])
+            return
+        if do in {"switchover", "switchback"}:
+            control.switch_over(back=do == "switchback")
+            return
+        if do == "serve":
+            control.serve(**dict(options["changes"]))
             return
         if do == "arm":
             options["times"] = options["times"] or None

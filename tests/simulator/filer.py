@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tests.simulator import api as handlers
-from tests.simulator import documents, rights
+from tests.simulator import documents, metrocluster, rights
 from tests.simulator.call import APIS, Call
 from tests.simulator.errnos import (
     API_AUTHENTICATION,
@@ -20,8 +21,11 @@ from tests.simulator.errnos import (
     VSERVER_NOT_FOUND,
     Refusal,
 )
+from tests.simulator.geometry import largest
 from tests.simulator.identity import object_uuid, serial
+from tests.simulator.kinds import KINDS, Kind
 from tests.simulator.model import Account, Cluster, Igroup, Key, Lun, Volume, Vserver
+from tests.simulator.nodes import NODES
 from tests.simulator.provision import add_session, provision, remove_session
 from tests.simulator.rest.service import Rest
 from tests.simulator.state import State
@@ -32,6 +36,7 @@ LICENCES = frozenset({"base", "iscsi", "fcp", "flexclone", "snaprestore", "snapm
 # Real ones take some hundreds, by model; programs that keep thousands in a volume shall be tried, too.
 LUNS_PER_VOLUME = 100_000
 ARGUMENTS_SHOWN = 200
+ZAPI = ("on", "off", "suspended")
 # The status of a call that a fault kept from the filer.
 NOT_CARRIED_OUT = "not carried out"
 
@@ -41,13 +46,23 @@ class Serving:
     """What the filer serves, and how REST does.
 
     ``zapi`` is "on", "off" or "suspended", which every call is refused by. Changes of LUNs over REST are jobs of
-    ``job_seconds``, if there are any; a page has at most ``records`` records.
+    ``job_seconds``, if there are any; a page has at most ``records`` records. The partner of the node
+    ``taken_over``, if there is one, does its work.
     """
 
     rest: bool = True
     zapi: str = "on"
     job_seconds: float = 0.0
     records: int = 10_000
+    taken_over: str = ""
+
+    def __post_init__(self) -> None:
+        if self.zapi not in ZAPI:
+            raise ValueError(f"zapi {self.zapi!r}: there are {', '.join(ZAPI)}")
+        if self.taken_over not in {"", *NODES}:
+            raise ValueError(f"taken_over {self.taken_over!r}: there are {', '.join(NODES)}")
+        if not isinstance(self.rest, bool) or not self.job_seconds >= 0 or self.records < 1:
+            raise ValueError("rest is true or false, job_seconds are not negative, a page has records")
 
 
 @dataclass(frozen=True)
@@ -90,8 +105,14 @@ class Filer:
         strict: bool = False,
         lists_offline: bool = True,
         serving: Serving | None = None,
+        kind: Kind = KINDS["unified"],
     ) -> None:
+        if ontapi < kind.introduced:
+            raise ValueError(
+                f"ONTAPI 1.{ontapi} is too old for this kind of filer: it began with 1.{kind.introduced}"
+            )
         handlers.load()
+        self.kind = kind
         self.ontapi = ontapi
         self.clones_keep_comment = clones_keep_comment
         self.portals = portals
@@ -104,8 +125,19 @@ class Filer:
         self.state = State(state)
         self.begun: set[int] = set()  # consistency groups that are not committed
         self._one_at_a_time = threading.Lock()
+        metrocluster.rename(self.state, back=True)
         provision(self.state, seed)
-        self.rest = Rest(self, job_seconds=self.serving.job_seconds, records=self.serving.records)
+        self.rest = Rest(self)
+
+    @property
+    def zapi(self) -> str:
+        """Whether there is ZAPI: "on", "off" or "suspended"."""
+        return self.serving.zapi if self.kind.has_zapi else "off"
+
+    @property
+    def largest_lun(self) -> int:
+        """In bytes."""
+        return largest(self.ontapi, san_optimized=self.kind.san_optimized)
 
     @property
     def vservers(self) -> Mapping[Key, Vserver]:
@@ -185,6 +217,19 @@ class Filer:
         with self._one_at_a_time:
             yield
 
+    def serve(self, **changes: Any) -> None:
+        """Serve otherwise from the next request on; a ValueError says what cannot be."""
+        try:
+            self.serving = replace(self.serving, **changes)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+    def switch_over(self, *, back: bool = False) -> None:
+        """MetroCluster's switchover or switchback: jobs and what collections lag behind with are forgotten."""
+        with self._one_at_a_time:
+            metrocluster.rename(self.state, back=back)
+            self.rest = Rest(self)
+
     def log_in(self, vserver: str, initiator: str) -> None:
         """An initiator logs in to a vserver, also while requests are answered."""
         with self._one_at_a_time:
@@ -203,7 +248,7 @@ class Filer:
         login = self.state.accounts.get((account,)) if account is not None else None
         if login is None:
             raise Refusal(API_AUTHENTICATION, "Authorization failed")
-        if self.serving.zapi == "suspended":
+        if self.zapi == "suspended":
             raise Refusal(API_SUSPENDED, "ONTAPI is suspended")
         scope = self._scope(request.vfiler, login)
         api = APIS.get(request.call.name)

@@ -13,9 +13,11 @@ from tests.simulator.model import MIB, TIB
 
 SECTOR = 512
 CYLINDERS = 65536
-# No source says more than "4 MiB" (a 7-Mode stub); 16 TiB is the classic maximum.
+# No source says more than "4 MiB" (a 7-Mode stub).
 SMALLEST = 4 * MIB
-LARGEST = 16 * TIB
+# "128 TB", and "just under 16 TB": so many bytes in the documentation of NVMe namespaces.
+LARGEST = 128 * TIB
+LARGEST_BEFORE = 17_557_557_870_592
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,13 @@ def round_up(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
-def largest_growth(cylinder: int, ontapi: int) -> int:
+def largest(ontapi: int, *, san_optimized: bool) -> int:
+    """How large LUNs may be: 128 TB on an ASA from 9.8 on, on others from 9.12.1P2 on, which is 9.13.1 here."""
+    return LARGEST if ontapi >= (180 if san_optimized else 230) else LARGEST_BEFORE
+
+
+def largest_growth(cylinder: int, ontapi: int, most: int) -> int:
     """How far a LUN may grow: by its geometry before 9.5 (ONTAPI 1.150), to the maximum from then on
     (Cinder).
     """
-    return LARGEST if ontapi >= 150 else min(cylinder * CYLINDERS, LARGEST)
+    return most if ontapi >= 150 else min(cylinder * CYLINDERS, most)

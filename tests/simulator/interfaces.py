@@ -35,6 +35,11 @@ def address(filer: Filer, interface: Interface) -> str:
     return interface.address
 
 
+def is_up(filer: Filer, interface: Interface) -> bool:
+    """Whether hosts reach it: an interface for SAN stays on its node, also when that is taken over."""
+    return interface.is_up and interface.node != filer.serving.taken_over
+
+
 def port_of(interface: Interface) -> str:
     """The node's port that it is on: e0c, e0d ... or 0b, 0c ..."""
     if interface.protocol == "iscsi":

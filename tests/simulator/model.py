@@ -279,7 +279,10 @@ class Lun:
 
 @dataclass(frozen=True)
 class Igroup:
-    """An initiator group."""
+    """An initiator group.
+
+    ``children`` has the UUIDs of groups that are nested in it; then ``initiators`` are theirs: see ``nesting``.
+    """
 
     kind: ClassVar[str] = "igroup"
     vserver: str
@@ -294,6 +297,7 @@ class Igroup:
     throttle_reserve: int = 0
     throttle_borrow: bool = False
     comment: str = ""
+    children: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

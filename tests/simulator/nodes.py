@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     from tests.simulator.model import Volume
 
 NODES = ("cluster1-01", "cluster1-02")
-MODEL = "FAS2750"
+
+
+def partner(node: str) -> str:
+    """The other one."""
+    return NODES[1 - NODES.index(node)]
+
+
+def in_charge(filer: Filer, node: str) -> str:
+    """The node that does the work of this one: its partner during a takeover."""
+    return partner(node) if node == filer.serving.taken_over else node
 
 
 def node_of(filer: Filer, volume: Volume) -> str:
-    """The node whose aggregate a volume is on: it owns the LUNs there, the best paths lead to it."""
-    return filer.state.aggregates[volume.aggregate,].node
+    """The node that has the volume's aggregate: the best paths to its LUNs lead there."""
+    return in_charge(filer, filer.state.aggregates[volume.aggregate,].node)

@@ -20,6 +20,7 @@ from tests.simulator import chunks, documents, malice
 from tests.simulator.faults import Fault, Faults
 from tests.simulator.filer import NOT_CARRIED_OUT, Answer, Filer
 from tests.simulator.limits import Limit
+from tests.simulator.metrocluster import plain
 from tests.simulator.model import Account
 from tests.simulator.requestlog import Logged, RequestLog
 from tests.simulator.rest import malice as rest_malice
@@ -45,7 +46,7 @@ class Place:
 
     def lets_in(self, account: Account) -> bool:
         """An account of an SVM has no business at the cluster's address, nor at another SVM's."""
-        return self.svm is None or self.svm == (account.vserver or "")
+        return self.svm is None or self.svm == plain(account.vserver or "")
 
 
 class Server(ThreadingHTTPServer):
@@ -195,7 +196,7 @@ class Connection(BaseHTTPRequestHandler):
         self._rest()
 
     def _is_zapi(self) -> bool:
-        return self.path == URL and self.server.filer.serving.zapi != "off"
+        return self.path == URL and self.server.filer.zapi != "off"
 
     def _is_rest(self) -> bool:
         return self.path.lstrip("/").partition("?")[0].split("/")[0] == API.strip("/")

@@ -78,6 +78,11 @@ class State:
         """The cluster, or None in a state directory that was never used."""
         return cast("Cluster | None", self._tables[Cluster.kind].get(()))
 
+    @property
+    def records(self) -> list[Record]:
+        """All there is."""
+        return [record for table in self._tables.values() for record in table.values()]
+
     def commit(self, *put: Record, gone: Iterable[Record] = ()) -> None:
         """Make these changes, all or none: first on disk, then in memory."""
         dropped = tuple(gone)

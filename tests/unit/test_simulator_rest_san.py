@@ -78,7 +78,7 @@ def test_the_default_protocol_is_mixed(filer: Filer) -> None:
         ({"svm.name": "none"}, "2621462"),
         ({"initiators": [{"name": IQN}, {"name": IQN}]}, "5374917"),
         ({"portset": {"name": "none"}}, "5374911"),
-        ({"igroups": [{"name": "g"}]}, "262179"),
+        ({"igroups": [{"name": "none"}]}, "5374878"),
         ({"lun_maps": [{"logical_unit_number": 1}]}, "262196"),
     ],
 )
@@ -282,6 +282,30 @@ def test_who_is_logged_in(filer: Filer) -> None:
     filer.log_in("svm1", WWPN)
     logins = records(filer, "/network/fc/logins", initiator_wwpn=WWPN, protocol="fcp")
     assert {each["interface"]["name"] for each in logins} == {"svm1_fc_1", "svm1_fc_2"}
+
+
+def test_a_volume_is_changed(filer: Filer) -> None:
+    (volume,) = records(filer, "/storage/volumes", name="vol1", svm_name="svm1")
+    place, size = f"/storage/volumes/{volume['uuid']}", 20 << 30
+    ask(filer, "PATCH", place, {"size": "20GB", "comment": "x"})
+    changed = ask(filer, "GET", place)
+    assert (changed["size"], changed["space"]["available"], changed["comment"]) == (size, size, "x")
+    lun = {"svm.name": "svm1", "name": "/vol/vol1/t", "os_type": "linux"}
+    space = {"size": size // 2, "guarantee": {"requested": True}}
+    make(filer, LUNS, {**lun, "space": space})
+    for body, refusal in (
+        ({"size": size // 2 - MIB}, "262197"),
+        ({"size": 1 << 60}, "262197"),
+        ({"state": "gone"}, "262197"),
+        ({"name": "other"}, "262196"),
+        ({"colour": "red"}, "262179"),
+    ):
+        assert code(filer, "PATCH", place, {"comment": "y", **body}) == refusal, body
+    assert ask(filer, "GET", place)["comment"] == "x", "all or nothing"
+    ask(filer, "PATCH", place, {"state": "offline"})
+    assert code(filer, "POST", LUNS, {**lun, "name": "/vol/vol1/u", "space": space}) == "5374866"
+    ask(filer, "PATCH", place, {"state": "online"})
+    assert ask(filer, "GET", place)["state"] == "online"
 
 
 def test_volumes(filer: Filer) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from tests.simulator import nesting
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import (
@@ -96,17 +97,18 @@ def _canonical(igroup: Igroup, initiator: str) -> str:
 def igroup_add(call: Call) -> Tree:
     """One more initiator; it must not get a LUN, or a LUN id, that it has by another igroup already."""
     igroup = call.igroup()
+    _refuse_nested(igroup)
     call.flag("force")
     initiator = _canonical(igroup, call.text("initiator"))
     if initiator in igroup.initiators:
         raise Refusal(INITIATOR_ALREADY_IN_IGROUP, "Initiator group already contains this initiator")
-    joined = replace(igroup, initiators=(*igroup.initiators, initiator))
-    own = call.filer.maps.get(igroup.key, {})
-    for other in related(call.filer, replace(igroup, initiators=(initiator,))):
-        theirs = call.filer.maps.get(other.key, {})
-        if own.keys() & theirs.keys() or set(own.values()) & set(theirs.values()):
-            raise Refusal(LUN_MAPPING_CONFLICT, f"LUN maps conflict with those of {other.name}")
-    call.filer.state.commit(joined)
+    for group in (igroup, *nesting.above(call.filer.igroups, igroup)):
+        own = call.filer.maps.get(group.key, {})
+        for other in related(call.filer, replace(group, initiators=(initiator,))):
+            theirs = call.filer.maps.get(other.key, {})
+            if own.keys() & theirs.keys() or set(own.values()) & set(theirs.values()):
+                raise Refusal(LUN_MAPPING_CONFLICT, f"LUN maps conflict with those of {other.name}")
+    _keep(call.filer, igroup, [*igroup.initiators, initiator])
     return {}
 
 
@@ -114,15 +116,23 @@ def igroup_add(call: Call) -> Tree:
 def igroup_remove(call: Call) -> Tree:
     """One initiator less; with LUNs mapped to the igroup only by force."""
     igroup = call.igroup()
+    _refuse_nested(igroup)
     initiator = _canonical(igroup, call.text("initiator"))
     force = call.flag("force")
     if initiator not in igroup.initiators:
         raise Refusal(INITIATOR_NOT_IN_IGROUP, "Initiator group does not contain this initiator")
     _refuse_with_maps(call, igroup, force)
-    call.filer.state.commit(
-        replace(igroup, initiators=tuple(each for each in igroup.initiators if each != initiator))
-    )
+    _keep(call.filer, igroup, [each for each in igroup.initiators if each != initiator])
     return {}
+
+
+def _keep(filer: Filer, igroup: Igroup, initiators: list[str]) -> None:
+    filer.state.commit(*nesting.with_initiators(filer.igroups, igroup, initiators))
+
+
+def _refuse_nested(igroup: Igroup) -> None:
+    if igroup.children:
+        raise Refusal(API_ERROR, f"Initiator group {igroup.name} has nested initiator groups")
 
 
 @api("igroup-destroy", "initiator-group-name", optional=("force",))
@@ -135,9 +145,16 @@ def igroup_destroy(call: Call) -> Tree:
 
 
 def destroy(filer: Filer, igroup: Igroup) -> None:
-    """The igroup is gone, and so are its maps."""
-    paths = filer.maps.get(igroup.key, {}).values()
-    filer.state.commit(*(_without(filer.luns[igroup.vserver, path], igroup) for path in paths), gone=[igroup])
+    """The igroup is gone, and so are its maps; a group that it was nested in is without it."""
+    luns = [_without(filer.luns[igroup.vserver, path], igroup) for path in filer.maps.get(igroup.key, {}).values()]
+    groups = [
+        changed
+        for parent in nesting.parents(filer.igroups, igroup)
+        for changed in nesting.with_children(
+            filer.igroups, parent, [each for each in nesting.children(filer.igroups, parent) if each != igroup]
+        )
+    ]
+    filer.state.commit(*luns, *groups, gone=[igroup])
 
 
 def _without(lun: Lun, igroup: Igroup) -> Lun:
@@ -146,8 +163,13 @@ def _without(lun: Lun, igroup: Igroup) -> Lun:
 
 
 def _refuse_with_maps(call: Call, igroup: Igroup, force: bool) -> None:
-    if call.filer.maps.get(igroup.key) and not force:
+    if is_mapped(call.filer, igroup) and not force:
         raise Refusal(IGROUP_MAPS_EXIST, "LUN maps for this initiator group exist")
+
+
+def is_mapped(filer: Filer, igroup: Igroup) -> bool:
+    """Whether its initiators see LUNs by it, or by a group that it is nested in."""
+    return any(filer.maps.get(each.key) for each in (igroup, *nesting.above(filer.igroups, igroup)))
 
 
 @api("igroup-rename", "initiator-group-name", "initiator-group-new-name")

@@ -11,6 +11,7 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INITIATOR_NOT_FOUND, Refusal
 from tests.simulator.identity import PORTAL_GROUP
+from tests.simulator.interfaces import is_up
 from tests.simulator.iterator import ITERATOR, Fields, fields, trees
 from tests.simulator.model import Session
 
@@ -28,7 +29,7 @@ def _sessions(call: Call, *, iscsi: bool) -> list[Session]:
 
 def _is_served(call: Call, session: Session) -> bool:
     interface = call.filer.state.interfaces[session.vserver, session.interface]
-    return interface.is_up and interface.protocol not in call.filer.vservers[session.vserver,].stopped
+    return is_up(call.filer, interface) and interface.protocol not in call.filer.vservers[session.vserver,].stopped
 
 
 def _groups(call: Call, session: Session) -> Tree:

@@ -21,7 +21,7 @@ from tests.simulator.errnos import (
     SIZE_UNCHANGED,
     Refusal,
 )
-from tests.simulator.geometry import LARGEST, SECTOR, SMALLEST, cylinder_for, largest_growth, round_up
+from tests.simulator.geometry import SECTOR, SMALLEST, cylinder_for, largest_growth, round_up
 from tests.simulator.model import Lun
 from tests.simulator.paths import place_for
 
@@ -80,10 +80,10 @@ def comment_of(call: Call) -> str:
     return comment
 
 
-def _real_size(size: int, exact: bool) -> int:
+def _real_size(size: int, most: int, exact: bool) -> int:
     if size < SMALLEST:
         raise Refusal(SIZE_TOO_SMALL, "LUN size too small")
-    if size > LARGEST:
+    if size > most:
         raise Refusal(SIZE_TOO_LARGE, "LUN size too large")
     return round_up(size, SECTOR if exact else cylinder_for(size))
 
@@ -96,7 +96,7 @@ def lun_create_by_size(call: Call) -> Tree:
     # ``type`` is the old name of ``ostype``.
     ostype = call.choice("ostype", OSTYPES, call.choice("type", OSTYPES, "image"))
     volume = place_for(call, path)
-    size = _real_size(call.number("size"), exact)
+    size = _real_size(call.number("size"), call.filer.largest_lun, exact)
     if call.number("prefix-size") % SECTOR:
         raise Refusal(INVALID_INPUT, "Invalid value for prefix-size")
     keep = call.flag("space-reservation-enabled", True)
@@ -153,7 +153,7 @@ def lun_resize(call: Call) -> Tree:
     size = round_up(wanted, SECTOR if lun.exact else lun.cylinder)
     if size == lun.size:
         raise Refusal(SIZE_UNCHANGED, "LUN size unchanged")
-    if size > largest_growth(lun.cylinder, call.filer.ontapi):
+    if size > largest_growth(lun.cylinder, call.filer.ontapi, call.filer.largest_lun):
         raise Refusal(RESIZE_TOO_LARGE, "New LUN size exceeds its geometry")
     if size < lun.size and not force:
         raise Refusal(FORCE_REQUIRED, "The force option is required to reduce a LUN's size")

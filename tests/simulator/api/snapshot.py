@@ -26,12 +26,12 @@ def find_snapshot(call: Call, volume: Volume, name: str) -> Snapshot:
 
 
 def luns_in(snapshot: Snapshot) -> dict[str, Lun]:
-    """The LUNs as they were, by the names of their content files. Their paths have the volume's name of now."""
+    """The LUNs as they were, by the names of their content files; vserver and volume have their names of now."""
     found = {}
     for content, record in snapshot.luns.items():
         lun = from_json(Lun.kind, record)
         if isinstance(lun, Lun):
-            found[content] = replace(lun, path=lun.path_in(snapshot.volume))
+            found[content] = replace(lun, vserver=snapshot.vserver, path=lun.path_in(snapshot.volume))
     return found
 
 

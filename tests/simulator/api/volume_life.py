@@ -22,6 +22,7 @@ from tests.simulator.errnos import (
     VOLUME_OFFLINE,
     Refusal,
 )
+from tests.simulator.filer import Filer
 from tests.simulator.model import MIB, Mirror, Volume
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,202}")
@@ -69,11 +70,11 @@ def _bytes(text: str, now: int = 0) -> int:
     return now + size if sign == "+" else now - size if sign == "-" else size
 
 
-def require_room(call: Call, volume: Volume, more: int) -> None:
+def require_room(filer: Filer, volume: Volume, more: int) -> None:
     """Refuse a volume, or ``more`` of it, that its aggregate cannot keep space for."""
     if volume.guarantee != "volume" or more <= 0:
         return
-    if more > space.aggregate_available(call.filer, call.filer.state.aggregates[volume.aggregate,]):
+    if more > space.aggregate_available(filer, filer.state.aggregates[volume.aggregate,]):
         raise Refusal(NO_SPACE_FOR_GUARANTEE, f"Not enough space in aggregate {volume.aggregate}")
 
 
@@ -126,7 +127,7 @@ def volume_create(call: Call) -> Tree:
         comment=call.text("volume-comment"),
         qos_policy_group=policy_group(call, "qos-policy-group-name"),
     )
-    require_room(call, volume, size)
+    require_room(call.filer, volume, size)
     call.filer.state.commit(volume, counted)
     return {}
 
@@ -177,7 +178,7 @@ def volume_size(call: Call) -> Tree:
     """How large it is, or another size: 10g, +1g ..."""
     volume = find(call)
     if call.text("new-size"):
-        volume = _resized(call, volume, _bytes(call.text("new-size"), volume.size))
+        volume = resized(call.filer, volume, _bytes(call.text("new-size"), volume.size))
         call.filer.state.commit(volume)
     return {
         "is-fixed-size-flex-volume": False,
@@ -187,12 +188,13 @@ def volume_size(call: Call) -> Tree:
     }
 
 
-def _resized(call: Call, volume: Volume, size: int) -> Volume:
-    resized = replace(volume, size=size)
-    if size < SMALLEST or space.usable(resized) < space.used(call.filer, volume):
+def resized(filer: Filer, volume: Volume, size: int) -> Volume:
+    """The volume with another size, unless its contents or its aggregate leave no room for that."""
+    wanted = replace(volume, size=size)
+    if size < SMALLEST or space.usable(wanted) < space.used(filer, volume):
         raise Refusal(INVALID_INPUT, f"Volume {volume.name} cannot be made that small: {size}")
-    require_room(call, volume, size - volume.size)
-    return resized
+    require_room(filer, volume, size - volume.size)
+    return wanted
 
 
 @api("volume-rename", "volume", "new-volume-name")
@@ -263,7 +265,7 @@ def volume_modify_iter(call: Call) -> Tree:
 def _modified(call: Call, volume: Volume, attributes: Node | None) -> Volume:
     changes = {way[-1]: text for way, text in attributes.leaves() if text} if attributes else {}
     if "size" in changes:
-        volume = _resized(call, volume, _bytes(changes["size"], volume.size))
+        volume = resized(call.filer, volume, _bytes(changes["size"], volume.size))
     if changes.get("space-guarantee", "none") not in GUARANTEES:
         raise Refusal(INVALID_INPUT, f"Invalid value for space-guarantee: {changes['space-guarantee']!r}")
     reserve = changes.get("percentage-snapshot-reserve", str(volume.reserve))

@@ -15,7 +15,7 @@ from tests.simulator.rest.codes import API_NOT_FOUND, SVM_NOT_FOUND, Problem
 from tests.simulator.rest.fields import Document
 from tests.simulator.rest.jobs import FAILURE, Job, Jobs
 from tests.simulator.rest.links import self_link
-from tests.simulator.rest.parameters import MOST_RECORDS, Reader
+from tests.simulator.rest.parameters import Reader
 from tests.simulator.rest.resource import Match, Routes
 from tests.simulator.rest.sight import Sight
 from tests.simulator.rest.wire import Request, Response, refused
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.simulator.filer import Filer
 
 Wait = Callable[[float], bool]
+SAN = ("/storage/luns", "/protocols/san/", "/network/fc/")
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,10 @@ class Started:
 
 
 class Rest:
-    """Answers requests. ``clock`` times jobs and stale collections.
+    """Answers requests as the filer's ``serving`` says. ``clock`` times jobs and stale collections."""
 
-    Changes of LUNs are jobs of ``job_seconds``, if there are any; a page has at most ``records`` records.
-    """
-
-    def __init__(
-        self,
-        filer: Filer,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        job_seconds: float = 0.0,
-        records: int = MOST_RECORDS,
-    ) -> None:
-        self._filer, self._job_seconds, self._records = filer, job_seconds, records
+    def __init__(self, filer: Filer, clock: Callable[[], float] = time.monotonic) -> None:
+        self._filer = filer
         self._routes = Routes(resources.load())
         self._clock = clock
         self.jobs = Jobs(clock)
@@ -118,15 +109,20 @@ class Rest:
             return self._change(call, match, request, trouble)
         if match.one:
             return showing.one(call, resource, request)
-        return showing.several(call, resource, request, self._records, first_is_empty=trouble.first_page_is_empty)
+        most = self._filer.serving.records
+        return showing.several(call, resource, request, most, first_is_empty=trouble.first_page_is_empty)
 
     def _match(self, request: Request) -> Match:
         match = self._routes.find(request.path)
-        if match is None or self._filer.ontapi < match.resource.introduced:
+        if match is None or self._filer.ontapi < match.resource.introduced or self._is_for_others(match):
             raise Problem(API_NOT_FOUND, "API not found")
         if request.method not in match.resource.methods(match.one):
             raise Problem(API_NOT_FOUND, "API not found")
         return match
+
+    def _is_for_others(self, match: Match) -> bool:
+        """Whether this kind of filer has no such thing."""
+        return not self._filer.kind.has_san and match.template.startswith(SAN)
 
     def _call(self, request: Request, login: Account, match: Match) -> Call:
         extra = match.resource.extra.get(request.method, frozenset())
@@ -158,7 +154,7 @@ class Rest:
             else:
                 results.append(act())
 
-        seconds = trouble.job_seconds or (self._job_seconds if match.resource.slow else 0.0)
+        seconds = trouble.job_seconds or (self._filer.serving.job_seconds if match.resource.slow else 0.0)
         if not seconds:
             make()
             return results[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
+from tests.simulator.filer import Filer
 from tests.simulator.identity import object_uuid
 from tests.simulator.iterator import ITERATOR, trees
-from tests.simulator.nodes import MODEL, NODES
+from tests.simulator.nodes import NODES
 
 
 @api("cluster-identity-get", optional=("desired-attributes",), cluster_only=True)
@@ -32,18 +33,18 @@ def serial_number(number: int) -> str:
     return f"1-80-{number:06}"
 
 
-def _node(number: int, name: str) -> Tree:
+def _node(filer: Filer, number: int, name: str) -> Tree:
     return {
         "cpu-busytime": 1,
         "is-all-flash-optimized": False,
         "is-all-flash-select-optimized": False,
         "is-node-cluster-eligible": True,
-        "is-node-healthy": True,
+        "is-node-healthy": name != filer.serving.taken_over,
         "is-epsilon-node": number == 1,
         "node": name,
         "node-asset-tag": "",
         "node-location": "",
-        "node-model": MODEL,
+        "node-model": filer.kind.model,
         "node-owner": "",
         "node-serial-number": serial_number(number),
         "node-system-id": f"{537000000 + number}",
@@ -58,7 +59,9 @@ NODE_INFO = trees("node-details-info", ("node",))
 @api("system-node-get-iter", optional=ITERATOR, cluster_only=True)
 def system_node_get_iter(call: Call) -> Tree:
     """The nodes; a vserver's login is refused, which Cinder takes for "no cluster credentials"."""
-    return NODE_INFO.answer(call, {(name,): _node(number, name) for number, name in enumerate(NODES, 1)})
+    return NODE_INFO.answer(
+        call, {(name,): _node(call.filer, number, name) for number, name in enumerate(NODES, 1)}
+    )
 
 
 MEMBERS = trees("cluster-node-info", ("node-name",))
@@ -71,7 +74,7 @@ def cluster_node_get_iter(call: Call) -> Tree:
         (name,): {
             "is-node-eligible": True,
             "is-node-epsilon": number == 0,
-            "is-node-healthy": True,
+            "is-node-healthy": name != call.filer.serving.taken_over,
             "node-name": name,
             "node-uuid": object_uuid(call.filer.cluster.uuid, -200 - number),
         }

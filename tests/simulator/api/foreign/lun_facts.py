@@ -10,7 +10,7 @@ from tests.simulator.api.lun import OSTYPES
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import INVALID_INPUT, LUN_ALREADY_ONLINE, LUN_EXISTS, NO_SUCH_LUN, Refusal
-from tests.simulator.geometry import LARGEST, SECTOR, SMALLEST, Geometry, largest_growth
+from tests.simulator.geometry import SECTOR, SMALLEST, Geometry, largest_growth
 from tests.simulator.identity import ALPHABET, LENGTH
 from tests.simulator.model import Lun
 
@@ -56,7 +56,7 @@ def lun_get_geometry(call: Call) -> Tree:
     return {
         "bytes-per-sector": SECTOR,
         "cylinders": geometry.cylinders,
-        "max-resize-size": largest_growth(lun.cylinder, call.filer.ontapi),
+        "max-resize-size": largest_growth(lun.cylinder, call.filer.ontapi, call.filer.largest_lun),
         "sectors-per-track": geometry.sectors_per_track,
         "size": lun.size,
         "tracks-per-cylinder": geometry.tracks_per_cylinder,
@@ -87,7 +87,7 @@ def lun_get_maxsize(call: Call) -> Tree:
     volume = call.filer.volumes.get((call.vserver, *name)) if name else None
     if volume is None:
         raise Refusal(NO_SUCH_LUN, f"No such path: {call.text('path')}")
-    left = min(space.available(call.filer, volume), LARGEST)
+    left = min(space.available(call.filer, volume), call.filer.largest_lun)
     return {
         "with-complete-snapshot-reserve": left // 2,
         "with-snapshot-reserve": left,

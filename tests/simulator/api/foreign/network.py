@@ -9,7 +9,7 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import DUPLICATE_ENTRY, INVALID_INPUT, OBJECT_NOT_FOUND, Refusal
 from tests.simulator.filer import Filer
-from tests.simulator.interfaces import address, by_name, port_of, seen, wwpn_of
+from tests.simulator.interfaces import address, by_name, is_up, port_of, seen, wwpn_of
 from tests.simulator.iterator import ITERATOR, fields, trees
 from tests.simulator.model import Interface
 from tests.simulator.nodes import NODES
@@ -29,9 +29,8 @@ IP_INTERFACES = trees(
 
 
 def _describe(filer: Filer, interface: Interface) -> Tree:
-    state = "up" if interface.is_up else "down"
     tree: dict[str, str | int | bool | Tree] = {
-        "administrative-status": state,
+        "administrative-status": "up" if interface.is_up else "down",
         "current-node": interface.node,
         "current-port": port_of(interface),
         "data-protocols": {"data-protocol": [interface.protocol]},
@@ -39,7 +38,7 @@ def _describe(filer: Filer, interface: Interface) -> Tree:
         "home-port": port_of(interface),
         "interface-name": interface.name,
         "is-home": True,
-        "operational-status": state,
+        "operational-status": "up" if is_up(filer, interface) else "down",
         "role": "data",
         "vserver": interface.vserver,
     }

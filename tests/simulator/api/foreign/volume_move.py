@@ -28,7 +28,7 @@ def volume_move_start(call: Call) -> Tree:
     if volume.state != "online":
         raise Refusal(VOLUME_OFFLINE, f"Volume {volume.name} is not online")
     moved = replace(volume, aggregate=aggregate.name)
-    require_room(call, moved, volume.size)
+    require_room(call.filer, moved, volume.size)
     if call.flag("perform-validation-only"):
         return {}
     uuid, _, counted = call.filer.identity()

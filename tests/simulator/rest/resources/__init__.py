@@ -11,11 +11,8 @@ SUBJECTS = (
     "cluster",
     "jobs",
     "svms",
-    "aggregates",
     "volumes",
-    "snapshots",
     "luns",
-    "attributes",
     "maps",
     "reporting",
     "igroups",
@@ -24,9 +21,13 @@ SUBJECTS = (
     "interfaces",
     "sessions",
     "security",
-    "qos",
-    "counters",
-    "support",
+    "foreign.aggregates",
+    "foreign.attributes",
+    "foreign.counters",
+    "foreign.nested",
+    "foreign.qos",
+    "foreign.snapshots",
+    "foreign.support",
 )
 
 

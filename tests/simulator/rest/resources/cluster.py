@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.simulator.api.system import BUILT, release
 from tests.simulator.identity import object_uuid
-from tests.simulator.nodes import MODEL, NODES
+from tests.simulator.nodes import NODES
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.fields import Schema
 from tests.simulator.rest.resource import Resource, Row
@@ -33,10 +33,10 @@ def _cluster(call: Call) -> Iterator[Row]:
         "major": major,
         "minor": minor,
     }
-    kind = {"san_optimized": False, "disaggregated": False}
-    cluster = call.filer.cluster
+    cluster, kind = call.filer.cluster, call.filer.kind
+    kinds = {"san_optimized": kind.san_optimized, "disaggregated": kind.disaggregated}
     yield Row(
-        {"name": cluster.name, "uuid": cluster.uuid, "version": version, "timezone": {"name": "Etc/UTC"}, **kind}
+        {"name": cluster.name, "uuid": cluster.uuid, "version": version, "timezone": {"name": "Etc/UTC"}, **kinds}
     )
 
 
@@ -59,9 +59,9 @@ def _nodes(call: Call) -> Iterator[Row]:
             told(
                 name=name,
                 uuid=node_uuid(call.filer, name),
-                model=MODEL,
+                model=call.filer.kind.model,
                 membership="member",
-                state="up",
+                state="taken_over" if name == call.filer.serving.taken_over else "up",
                 serial_number=f"70000000000{number}",
                 system_id=f"053700000{number}",
                 uptime=1_000_000,

@@ -1,33 +1,35 @@
-"""Igroups. Nested ones are not there."""
+"""Igroups."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.simulator.api.igroup import NAME, OSTYPES, PROTOCOLS, destroy, rename
-from tests.simulator.model import Igroup
+from tests.simulator import nesting
+from tests.simulator.api.igroup import NAME, OSTYPES, PROTOCOLS, destroy, is_mapped, rename
+from tests.simulator.model import Igroup, Record
 from tests.simulator.rest import codes
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.codes import Problem, invalid
 from tests.simulator.rest.fields import Document, Schema
 from tests.simulator.rest.resource import Resource, Row
-from tests.simulator.rest.resources import common
+from tests.simulator.rest.resources import common, hierarchy
 from tests.simulator.rest.resources.initiator_names import canonical, require_one_os
 from tests.simulator.rest.resources.lun_making import choice
 
 IGROUP = Schema(
     "uuid",
     "name svm.name svm.uuid",
-    "protocol os_type comment delete_on_unmap:b initiators[].name initiators[].comment portset.name portset.uuid"
+    "protocol os_type comment delete_on_unmap:b initiators[].name initiators[].comment"
+    " initiators[].igroup.name initiators[].igroup.uuid portset.name portset.uuid"
     " supports_igroups:b replication:*",
-    "connectivity_tracking:* igroups:* lun_maps[].logical_unit_number:n lun_maps[].lun.name lun_maps[].lun.uuid"
-    " lun_maps[].lun.node.name lun_maps[].lun.node.uuid parent_igroups:* target.firmware_revision"
-    " target.product_id"
-    " target.vendor_id",
+    "connectivity_tracking:* igroups[].name igroups[].uuid parent_igroups[].name parent_igroups[].uuid"
+    " lun_maps[].logical_unit_number:n lun_maps[].lun.name lun_maps[].lun.uuid lun_maps[].lun.node.name"
+    " lun_maps[].lun.node.uuid target.firmware_revision target.product_id target.vendor_id",
     since={
         "comment": common.V9_9_1,
         "initiators.comment": common.V9_9_1,
+        "initiators.igroup": common.V9_9_1,
         "igroups": common.V9_9_1,
         "parent_igroups": common.V9_9_1,
         "supports_igroups": common.V9_9_1,
@@ -36,7 +38,10 @@ IGROUP = Schema(
     },
 )
 POSTABLE = frozenset(
-    ["svm.name", "svm.uuid", "name", "protocol", "os_type", "comment", "initiators.name", "portset.name"]
+    [
+        *("svm.name", "svm.uuid", "name", "protocol", "os_type", "comment", "initiators.name", "portset.name"),
+        *("igroups.name", "igroups.uuid"),
+    ]
 )
 REST_OSTYPES = OSTYPES - {"default"}
 
@@ -52,12 +57,26 @@ def describe(call: Call, found: Igroup) -> Document:
         os_type=found.ostype,
         comment=found.comment,
         delete_on_unmap=False,
-        initiators=[{"name": name} for name in found.initiators] or None,
+        igroups=lambda: _references(nesting.children(call.filer.igroups, found)),
+        initiators=_initiators(call, found) or None,
         lun_maps=lambda: _maps(call, found),
+        parent_igroups=lambda: _references(nesting.parents(call.filer.igroups, found)),
         portset={"name": portset.name, "uuid": portset.uuid} if portset else None,
-        supports_igroups=False,
+        supports_igroups=bool(found.children) or not found.initiators,
         target={"vendor_id": "NETAPP", "product_id": "LUN C-Mode", "firmware_revision": "9800"},
     )
+
+
+def _references(groups: list[Igroup]) -> list[Document] | None:
+    return [common.igroup(each) for each in groups] or None
+
+
+def _initiators(call: Call, found: Igroup) -> list[Document]:
+    """Its own, and those of nested groups with the group that has them itself."""
+    if not found.children:
+        return [{"name": name} for name in found.initiators]
+    owners = [each for each in nesting.below(call.filer.igroups, found) if not each.children]
+    return [{"name": name, "igroup": common.igroup(each)} for each in owners for name in each.initiators]
 
 
 def _maps(call: Call, found: Igroup) -> list[Document]:
@@ -94,12 +113,24 @@ def _create(call: Call) -> list[dict[str, str]]:
     protocol = choice(body, "protocol", PROTOCOLS) if "protocol" in body else "mixed"
     uuid, _, counted = call.filer.identity()
     new = Igroup(svm, name, uuid, protocol, choice(body, "os_type", REST_OSTYPES), portset, comment=_comment(call))
+    if body.items("igroups"):
+        _create_nested(call, new, counted)
+        return [{"uuid": uuid}]
     given = [canonical(new, item.get("initiators.name", "")) for item in body.items("initiators")]
     if len(set(given)) != len(given):
         raise Problem(codes.INITIATOR_TWICE, "Initiators are given twice.", target="initiators")
     require_one_os(call.filer, new, given, codes.INITIATOR_OTHER_OS_CREATE)
     call.filer.state.commit(replace(new, initiators=tuple(given)), counted)
     return [{"uuid": uuid}]
+
+
+def _create_nested(call: Call, new: Igroup, counted: Record) -> None:
+    if call.body.items("initiators"):
+        raise Problem(codes.NESTED_AND_INITIATORS, "Initiators and child initiator groups were both supplied.")
+    for item in call.body.items("igroups"):
+        name, uuid = item.get("igroups.name", ""), item.get("igroups.uuid", "")
+        (new, *_) = hierarchy.joined(call.filer, new, hierarchy.child(call.filer, new, name, uuid))
+    call.filer.state.commit(new, counted)
 
 
 def _name(call: Call) -> str:
@@ -135,7 +166,7 @@ def _change(call: Call, row: Row) -> None:
 
 def _remove(call: Call, row: Row) -> None:
     found: Igroup = row.record
-    if call.filer.maps.get(found.key) and not call.parameters.says("allow_delete_while_mapped"):
+    if is_mapped(call.filer, found) and not call.parameters.says("allow_delete_while_mapped"):
         raise Problem(codes.IGROUP_MAPPED, "The initiator group is mapped to one or more LUNs.")
     destroy(call.filer, found)
 

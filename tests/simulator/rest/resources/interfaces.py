@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from tests.simulator.filer import Filer
 from tests.simulator.identity import wwpn
-from tests.simulator.interfaces import address, port_of, wwpn_of
+from tests.simulator.interfaces import address, is_up, port_of, wwpn_of
 from tests.simulator.model import Interface
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.fields import Document, Schema
 from tests.simulator.rest.resource import Resource, Row
+from tests.simulator.rest.resources import management
 from tests.simulator.rest.resources.common import node, node_uuid, svm
 
 PLACES = " ".join(
@@ -43,7 +44,7 @@ def uuid_of(filer: Filer, interface: Interface) -> str:
 
 
 def _interfaces(call: Call, protocol: str) -> Iterator[Interface]:
-    svms = call.narrowed()
+    svms = call.narrowed() if call.filer.kind.has_san else []
     for found in call.filer.state.interfaces.values():
         if found.vserver in svms and found.protocol == protocol:
             yield found
@@ -58,7 +59,7 @@ def _common(filer: Filer, found: Interface) -> Document:
         "name": found.name,
         "enabled": found.is_up,
         "location": {"is_home": True, "node": place, "home_node": place, "port": port, "home_port": port},
-        "state": "up" if found.is_up else "down",
+        "state": "up" if is_up(filer, found) else "down",
         "svm": svm(filer, found.vserver),
     }
 
@@ -84,6 +85,8 @@ def _ip(call: Call) -> Iterator[Row]:
             },
             found,
         )
+    for document in management.interfaces(call):
+        yield Row(document)
 
 
 def _fc(call: Call) -> Iterator[Row]:

@@ -81,7 +81,7 @@ def _resized(call: Call, found: Lun) -> Lun:
     size = round_up(wanted, SECTOR if found.exact else found.cylinder)
     if wanted < SMALLEST:
         raise Problem(codes.LUN_SIZE_SMALL, "The specified LUN size is too small.", target="space.size")
-    if size > largest_growth(found.cylinder, call.ontapi):
+    if size > largest_growth(found.cylinder, call.ontapi, call.filer.largest_lun):
         raise Problem(codes.LUN_SIZE_LARGE, "The specified LUN size is too large.", target="space.size")
     if size < found.size:
         raise Problem(codes.LUN_SHRINK, "An attempt was made to reduce the size of a LUN.", target="space.size")

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from tests.simulator import errnos, space
 from tests.simulator.api.lun import COMMENT_LENGTH, OSTYPES
-from tests.simulator.geometry import LARGEST, cylinder_for, round_up
+from tests.simulator.geometry import cylinder_for, round_up
 from tests.simulator.model import Lun, Vserver
 from tests.simulator.rest import codes
 from tests.simulator.rest.bodies import Body
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.codes import Problem, invalid
+from tests.simulator.rest.resources import asa_r2
 from tests.simulator.rest.resources.common import refusals
 from tests.simulator.rest.resources.lun_place import free_place, path_of
 from tests.simulator.rest.resources.lun_source import source
@@ -51,6 +52,8 @@ SPACES: Mapping[int, str] = {errnos.NO_SPACE: codes.LUN_SIZE_LARGE}
 def create(call: Call) -> list[dict[str, str]]:
     """A LUN; its key."""
     svm = call.svm()
+    if not call.filer.kind.has_pools:
+        raise asa_r2.refusal(call.body)
     path = path_of(call, svm)
     make = _clone if any(name in call.body for name in SOURCE) else _new
     return [{"uuid": make(call, svm, path).uuid}]
@@ -63,7 +66,7 @@ def _new(call: Call, svm: Vserver, path: str) -> Lun:
             raise Problem(codes.LUN_REQUIRED, f"The property {name} is required.", target=name)
     ostype = choice(body, "os_type", OSTYPES - {"image"})
     volume = free_place(call, svm.name, path)
-    size = _real_size(body.number("space.size") or 0)
+    size = _real_size(body.number("space.size") or 0, filer.largest_lun)
     reserved = body.flag("space.guarantee.requested")
     if reserved:
         with refusals(SPACES):
@@ -92,13 +95,13 @@ def _new(call: Call, svm: Vserver, path: str) -> Lun:
     return made
 
 
-def _real_size(wanted: int) -> int:
+def _real_size(wanted: int, most: int) -> int:
     """Rounded up to whole cylinders: REST has no exact sizes."""
     if wanted < 0:
         raise Problem(codes.LUN_SIZE_NEGATIVE, "A negative size was provided for the LUN.", target="space.size")
     if wanted < SMALLEST:
         raise Problem(codes.LUN_SIZE_SMALL, "The specified size is too small for the LUN.", target="space.size")
-    if wanted > LARGEST:
+    if wanted > most:
         raise Problem(codes.LUN_SIZE_LARGE, "The specified size is too large for the LUN.", target="space.size")
     return round_up(wanted, cylinder_for(wanted))
 

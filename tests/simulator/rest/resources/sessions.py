@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.simulator.api.igroup import IQN
 from tests.simulator.identity import PORTAL_GROUP
-from tests.simulator.interfaces import address, wwpn_of
+from tests.simulator.interfaces import address, is_up, wwpn_of
 from tests.simulator.model import Interface, Session
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.fields import Document, Schema
@@ -35,7 +35,10 @@ def _sessions(call: Call, *, iscsi: bool) -> Iterator[tuple[Session, Interface]]
     svms = call.narrowed()
     for _, session in sorted(call.filer.state.sessions.items()):
         interface = call.filer.state.interfaces[session.vserver, session.interface]
-        is_served = interface.is_up and interface.protocol not in call.filer.vservers[session.vserver,].stopped
+        is_served = (
+            is_up(call.filer, interface)
+            and interface.protocol not in call.filer.vservers[session.vserver,].stopped
+        )
         if session.vserver in svms and is_served and bool(IQN.fullmatch(session.initiator)) == iscsi:
             yield session, interface
 

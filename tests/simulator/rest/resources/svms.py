@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.simulator.api.vserver import PROTOCOLS
+from tests.simulator.metrocluster import plain
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.codes import SVM_NOT_FOUND, Problem
 from tests.simulator.rest.fields import Schema
@@ -35,7 +36,7 @@ def _svms(call: Call) -> Iterator[Row]:
             "ipspace": {"name": "Default"},
             "language": "c.utf_8",
             "state": "running",
-            "subtype": "default",
+            "subtype": "default" if plain(name) == name else "sync_destination",
             **services,
             **others,
         }

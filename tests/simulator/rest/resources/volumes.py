@@ -1,4 +1,4 @@
-"""Volumes, which are only looked at: who wants to change them uses ZAPI."""
+"""Volumes: what there is to know of them. They are made and destroyed over ZAPI only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.simulator.rest.codes import VOLUME_UUID_NOT_FOUND, Problem
 from tests.simulator.rest.fields import Document, Schema
 from tests.simulator.rest.resource import Resource, Row
 from tests.simulator.rest.resources.common import moment, svm, told
+from tests.simulator.rest.resources.foreign.volume_changing import PATCHABLE, change
 
 OPAQUE = (
     "activity_tracking consistency_group flexgroup snapmirror tiering snapshot_policy"
@@ -75,7 +76,7 @@ def describe(call: Call, found: Volume) -> Document:
 
 
 def _volumes(call: Call) -> Iterator[Row]:
-    svms = call.narrowed()
+    svms = call.narrowed() if call.filer.kind.has_pools else []
     for found in call.filer.volumes.values():
         if found.vserver in svms:
             yield Row(describe(call, found), found)
@@ -85,4 +86,6 @@ def _absent(_: Call) -> Problem:
     return Problem(VOLUME_UUID_NOT_FOUND, "A volume with the specified UUID was not found.", target="uuid")
 
 
-RESOURCES = (Resource("/storage/volumes", VOLUME, _volumes, absent=_absent),)
+RESOURCES = (
+    Resource("/storage/volumes", VOLUME, _volumes, change=change, patchable=PATCHABLE, absent=_absent, slow=True),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.simulator import space
+from tests.simulator.nodes import in_charge
 from tests.simulator.rest.call import Call
 from tests.simulator.rest.fields import Schema
 from tests.simulator.rest.resource import Resource, Row
@@ -21,16 +22,15 @@ AGGREGATE = Schema(
 
 
 def _aggregates(call: Call) -> Iterator[Row]:
-    for found in call.filer.state.aggregates.values():
+    for found in call.filer.state.aggregates.values() if call.filer.kind.has_pools else ():
         available = space.aggregate_available(call.filer, found)
         storage = {"size": found.size, "available": available, "used": found.size - available}
-        owner = node(call.filer, found.node)
         yield Row(
             {
                 "name": found.name,
                 "uuid": found.uuid,
-                "node": owner,
-                "home_node": owner,
+                "node": node(call.filer, in_charge(call.filer, found.node)),
+                "home_node": node(call.filer, found.node),
                 "state": "online",
                 "space": {"block_storage": storage},
                 "volume-count": sum(each.aggregate == found.name for each in call.filer.volumes.values()),
