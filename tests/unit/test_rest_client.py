@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -294,7 +295,7 @@ class TestIgroups:
 
 class TestLists:
     def test_all_pages(self, scene: Scene) -> None:
-        scene.filer.rest = Rest(scene.filer, scene.clock, records=2)
+        scene.filer.serving = replace(scene.filer.serving, records=2)
         names = {scene.make(f"v{number}").path for number in range(5)}
         assert {lun.path for lun in scene.client().get_lun_list()} == names
         assert scene.wire.requests == ["GET luns"] * 3
@@ -421,7 +422,7 @@ class TestRefusals:
 class TestJobs:
     @pytest.fixture
     def slow(self, scene: Scene) -> Scene:
-        scene.filer.rest = Rest(scene.filer, scene.clock, job_seconds=40)
+        scene.filer.serving = replace(scene.filer.serving, job_seconds=40)
         return scene
 
     def test_a_life_by_jobs(self, slow: Scene) -> None:
@@ -447,7 +448,7 @@ class TestJobs:
     @pytest.mark.parametrize(("code", "status"), [("6", 403), ("4", 404)])
     def test_a_job_that_the_account_may_not_read(self, slow: Scene, code: str, status: int) -> None:
         """Then the object tells."""
-        slow.filer.rest = Rest(slow.filer, slow.clock, job_seconds=20)
+        slow.filer.serving = replace(slow.filer.serving, job_seconds=20)
         array = slow.client(seconds=1000)
 
         def hide() -> None:
