@@ -80,7 +80,10 @@ class FilerChecks:
 
     def credentials(self) -> Iterator[Finding]:
         """The filer knows the account, the account has every right that it needs, and the SVM is clear."""
-        yield from self._rights()
+        lacking = [*self._rights()]
+        yield from lacking
+        if any(finding.is_failure for finding in lacking):
+            return  # the questions below may fail for the same reason
         self._array().check_connection()
         if self._settings.cluster_mode_vserver is None and self._array().is_whole_cluster():
             what = "LOGIN is an account of the whole cluster: CLUSTER_MODE_VSERVER must name the SVM"

@@ -32,7 +32,8 @@ class Cluster:
 class Account:
     """A login: of the whole cluster, or of one vserver.  Without a ``role`` it is one of their admins.
 
-    ``applications`` are the APIs that it may log in to: "ontapi" is ZAPI, "http" REST.
+    ``applications`` are the APIs that it may log in to: "ontapi" is ZAPI, "http" REST.  Over REST it may have a
+    role of its own, ``rest_role``.
     """
 
     kind: ClassVar[str] = "account"
@@ -41,6 +42,7 @@ class Account:
     vserver: str | None = None
     role: str = ""
     applications: tuple[str, ...] = ("http", "ontapi")
+    rest_role: str = ""
 
     @property
     def key(self) -> Key:

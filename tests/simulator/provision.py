@@ -66,11 +66,15 @@ def add_account(state: State, name: str, password: str, vserver: str | None = No
 
 
 def add_login(state: State, account: Account, application: str) -> None:
-    """An account for one application, "http" or "ontapi"; one that is there may log in to this one, too."""
+    """An account for one application, "http" or "ontapi"; one that is there may log in to this one, too.
+
+    Each application has its own role (``security login modify -role``).
+    """
     if account.vserver is not None:
         add_vserver(state, account.vserver)
     before = state.accounts.get(account.key, replace(account, applications=()))
-    state.commit(replace(before, applications=tuple(sorted({*before.applications, application}))))
+    roles = {"rest_role": account.role} if application == "http" else {"role": account.role}
+    state.commit(replace(before, applications=tuple(sorted({*before.applications, application})), **roles))
 
 
 def add_session(state: State, vserver: str, initiator: str) -> None:

@@ -1,8 +1,7 @@
 """All rights that this provider needs of a filer that it speaks REST to: paths and methods.
 
 A test compares the list with the requests that the verbs make. etc/ontap-account-rest.txt has the filer's
-commands that give an account these rights. Two more are useful, and a role of an SVM may not have them [?]: GET
-/api/cluster tells the kind of filer, GET /api/cluster/jobs the outcome of jobs.
+commands that give an account these rights, and the man page's table is made from the list.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 
 # No object has this uuid.
 _NOTHING = "00000000-0000-0000-0000-000000000000"
+# The levels of access that include less than all methods. The second came with ONTAP 9.11.1.
+_LEVELS = {("GET",): "readonly", ("GET", "POST"): "read_create"}
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,13 @@ class Right:
 
     @property
     def access(self) -> str:
-        """The level of access, as in ``security login rest-role create -access``."""
-        return "readonly" if self.methods == ("GET",) else "all"
+        """The lowest sufficient level, as in ``security login rest-role create -access``."""
+        return _LEVELS.get(self.methods, "all")
 
 
 _SAN = "/api/protocols/san"
 ALWAYS = (
-    Right(
-        "/api/storage/luns", ("GET", "POST", "PATCH", "DELETE"), "find, create, clone, grow, tag and remove LUNs"
-    ),
+    Right("/api/storage/luns", ("GET", "POST", "PATCH", "DELETE"), "find, create, clone, grow and remove LUNs"),
     Right(f"{_SAN}/lun-maps", ("GET", "POST", "DELETE"), "map and unmap LUNs"),
     Right("/api/storage/volumes", ("GET",), "see the pools"),
     Right("/api/svm/svms", ("GET",), "find the SVM's name"),
@@ -54,8 +53,8 @@ PER_NODE = (
     Right(f"{_SAN}/igroups/initiators", ("POST", "DELETE"), "put a node's initiators into its group"),
 )
 SESSIONS = {
-    "iscsi": (Right(f"{_SAN}/iscsi/sessions", ("GET",), "see whether a strange node is logged in"),),
-    "fc": (Right("/api/network/fc/logins", ("GET",), "see whether a strange node is logged in"),),
+    "iscsi": (Right(f"{_SAN}/iscsi/sessions", ("GET",), "see whether another group's node is logged in"),),
+    "fc": (Right("/api/network/fc/logins", ("GET",), "see whether another group's node is logged in"),),
 }
 TARGETS = {
     "iscsi": (
@@ -64,6 +63,11 @@ TARGETS = {
     ),
     "fc": (),
 }
+# Whether a role of an SVM may have these is not known [?]. Without them all verbs work.
+OPTIONAL = (
+    Right("/api/cluster", ("GET",), "tell the kind of filer"),
+    Right("/api/cluster/jobs", ("GET",), "learn the outcome of jobs"),
+)
 
 
 def needed(protocol: str, *, per_node: bool) -> tuple[Right, ...]:

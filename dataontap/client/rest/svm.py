@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from dataontap.client.array import IscsiPortal, Pool
 from dataontap.client.rest import rights
-from dataontap.client.rest.api import any_of
+from dataontap.client.rest.api import JobHidden, any_of
 from dataontap.client.rest.fields import Record, flag, optional_number, text
 from dataontap.client.rest.kinds import Kinds
 from dataontap.errors import NotAllowed, Refusal
@@ -74,12 +74,11 @@ class SvmCalls(Kinds):
 
         The filer compares the account's role with the request before it looks for the object [?].
         """
-        return [
-            f"{method} {right.path}"
+        refused = [
+            (right.path, [method for method in right.methods if not self._may(method, right)])
             for right in rights.needed(protocol, per_node=per_node)
-            for method in right.methods
-            if not self._may(method, right)
         ]
+        return [f"{path} ({', '.join(methods)})" for path, methods in refused if methods]
 
     def _may(self, method: str, right: rights.Right) -> bool:
         """Whether the account may send such a request. POST of an empty object is refused by every filer."""
@@ -92,7 +91,7 @@ class SvmCalls(Kinds):
                 self.server.send(method, right.record, None, {} if method == "PATCH" else None, once=True)
         except NotAllowed:
             return False
-        except Refusal:
+        except (Refusal, JobHidden):
             return True
         return True
 

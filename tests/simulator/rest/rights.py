@@ -40,7 +40,7 @@ def plain(path: str) -> str:
 
 def entries(login: Account, roles: Mapping[Key, Role]) -> Mapping[str, str]:
     """Path -> level, as the login's role has them; a role of commands alone gives nothing here."""
-    name = login.role or ("vsadmin" if login.vserver else "admin")
+    name = login.rest_role or login.role or ("vsadmin" if login.vserver else "admin")
     role = roles.get((login.vserver or "", name))
     if role is None:
         return BUILT_IN.get(name, {})
