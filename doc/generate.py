@@ -1,4 +1,4 @@
-"""Writes the files that are generated from the options' texts: ``python -m doc.generate``.
+"""Writes what is generated: ``python -m doc.generate``. It is made from the options' texts and the list of rights.
 
 A unit test fails where a file in the tree differs from what this writes.
 """
@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dataontap.client.rest import rights
 from dataontap.volume.requests import PARAMETERS
 from doc.options import TEXTS, Block, Option, Section, sections, sentences
 
@@ -21,13 +22,15 @@ _ROFF = {"\\": r"\e", "-": r"\-", '"': r"\[dq]", "'": r"\[aq]", "^": r"\[ha]", "
 
 
 def files(texts: str, root: Path = ROOT) -> dict[Path, str]:
-    """The files that are generated from ``texts``, with their contents. Parts written by hand are kept."""
+    """The files that are generated, with their contents. Parts written by hand are kept."""
     found = sections(texts)
+    overview = root / "doc/ganeti-extstorage-dataontap.7"
     shipped = root / "etc/extstorage-dataontap.conf"
     manual = root / "doc/extstorage-dataontap.conf.5"
     return {
         shipped: _replaced(shipped, r"^# --- .*\Z", configuration(found)),
         manual: _replaced(manual, r"(?<=^\.SH OPTIONS\n).*?(?=^\.SH )", page(found)),
+        overview: _replaced(overview, r"(?<=rest/rights\.py\.\n).*?(?=^\.\\\" End of)", rights_over_rest()),
         root / "scripts/parameters.list": parameters(found),
     }
 
@@ -36,7 +39,7 @@ def _replaced(file: Path, pattern: str, new: str) -> str:
     """The text of ``file`` with ``new`` in the place of what ``pattern`` matches."""
     text, count = re.subn(pattern, lambda _: new, file.read_text(encoding="ascii"), flags=re.M | re.S)
     if count != 1:
-        raise ValueError(f"{file}: the place for the options is not in it")
+        raise ValueError(f"{file}: the place for what is generated is not in it")
     return text
 
 
@@ -139,6 +142,24 @@ def _marked(sentence: str) -> str:
 
 def _escaped(text: str) -> str:
     return "".join(_ROFF.get(character, character) for character in text)
+
+
+def rights_over_rest() -> str:
+    """The manual's list of rights: each path, its level of access, and what for."""
+    parts = (
+        ("Always", (*rights.ALWAYS, *rights.SHARED)),
+        ("With iSCSI", rights.TARGETS["iscsi"]),
+        ("With an igroup per node", rights.PER_NODE),
+        ("With an igroup per node and iSCSI", rights.SESSIONS["iscsi"]),
+        ("With an igroup per node and Fibre Channel", rights.SESSIONS["fc"]),
+        ("Optional", rights.OPTIONAL),
+    )
+    lines = []
+    for title, found in parts:
+        lines += [".PP", f"{title}:"]
+        for right in found:
+            lines += [".TP", f'.BR {_escaped(right.path)} " ({right.access})"', _escaped(right.purpose)]
+    return "\n".join(lines) + "\n"
 
 
 def parameters(found: Sequence[Section]) -> str:

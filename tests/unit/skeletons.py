@@ -23,7 +23,10 @@ TABLES = frozenset({"_REASONS", "HINTS", "_DISTRUST", "_FAILURES"})
 # What ends a message: the text of ``error.add(...)``, as these functions return it; and reasons within others.
 REMARKS = ("_left", "reason")
 # Messages that no error class makes, by the file that has them.
-ELSEWHERE = {"ganeti/script.py": "internal error, please report the traceback above"}
+ELSEWHERE = {
+    "ganeti/script.py": "internal error, please report the traceback above",
+    "client/rest/api.py": "failed: {reason} (code {code})",
+}
 # A form with fewer letters carries another message, which is found where it is made; so do these.
 LETTERS = 8
 CARRIERS = frozenset({f"{GAP}'s certificate {GAP}"})

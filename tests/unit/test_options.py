@@ -42,7 +42,7 @@ def with_port(texts: str, text: str) -> str:
 
 def test_the_files_are_those_that_the_texts_make(texts: str) -> None:
     made = generate.files(texts)
-    assert len(made) == 3
+    assert len(made) == 4
     stale = [file.name for file, text in made.items() if file.read_text(encoding="ascii") != text]
     assert stale == [], "run python -m doc.generate"
 
@@ -51,7 +51,7 @@ def test_a_change_of_a_text_is_in_both_files_and_nothing_else_changes(texts: str
     before, after = (generate.files(with_port(texts, text)) for text in ("Before.", "After."))
     for file, text in after.items():
         new = [line for line in text.split("\n") if line not in before[file].split("\n")]
-        assert new == {".conf": ["# After."], ".5": ["After."], ".list": []}[file.suffix]
+        assert new == {".conf": ["# After."], ".5": ["After."], ".7": [], ".list": []}[file.suffix]
 
 
 def test_what_people_wrote_into_the_files_stays(texts: str, tmp_path: Path) -> None:
@@ -60,13 +60,19 @@ def test_what_people_wrote_into_the_files_stays(texts: str, tmp_path: Path) -> N
     shipped, manual = tmp_path / "etc/extstorage-dataontap.conf", tmp_path / "doc/extstorage-dataontap.conf.5"
     shipped.write_text("# Head\n\n# --- Zyzzyva ---\n#ZYZZYVA = 1\n")
     manual.write_text(".SH NAME\nx\n.SH OPTIONS\nZyzzyva\n.SS ZYZZYVA\n.SH FILES\ny\n")
+    overview = tmp_path / "doc/ganeti-extstorage-dataontap.7"
+    marks = '.\\" Written from rest/rights.py.\n', '.\\" End of it.\n'
+    overview.write_text(f".SH RIGHTS\n{marks[0]}Zyzzyva\n{marks[1]}.SH FILES\ny\n")
     made = generate.files(texts, tmp_path)
+    assert made[overview].startswith(f".SH RIGHTS\n{marks[0]}.PP\nAlways:\n")
+    assert made[overview].endswith(f"outcome of jobs\n{marks[1]}.SH FILES\ny\n")
+    assert "Zyzzyva" not in made[overview]
     assert made[shipped].startswith("# Head\n\n# --- A first installation ---\n")
     assert made[manual].startswith(".SH NAME\nx\n.SH OPTIONS\n")
     assert made[manual].endswith("\n.SH FILES\ny\n")
     assert "zyzzyva" not in (made[shipped] + made[manual]).lower()
     manual.write_text(".SH NAME\nx\n")
-    with pytest.raises(ValueError, match="the place for the options is not in it"):
+    with pytest.raises(ValueError, match="the place for what is generated is not in it"):
         generate.files(texts, tmp_path)
 
 
