@@ -1,3 +1,3 @@
 """Ganeti external storage on NetApp Data ONTAP LUNs."""
 
-__version__ = "1.0.0.dev1"
+__version__ = "1.0.0.dev2"

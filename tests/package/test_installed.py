@@ -17,7 +17,7 @@ from tests.simulator.process import Simulator
 from tests.testbed.product import ROOT
 
 HOST = "filer.example.org"
-ACCOUNT = ROOT / "etc/ontap-account-zapi.txt"
+ACCOUNT = ROOT / "etc/ontap-account-rest.txt"
 CONF = "/etc/ganeti/extstorage-dataontap.conf"
 PROVIDER = "/usr/share/ganeti/extstorage/dataontap"
 HOOKS = "/usr/share/ganeti-extstorage-dataontap/hooks"

@@ -14,6 +14,7 @@ INSTALL = readme.blocks("1. The package", "sh")[1]
 ROLL_BACK = readme.block("Upgrade, roll back, uninstall", "sh", "apt-get install")
 UNINSTALL = readme.block("Upgrade, roll back, uninstall", "sh", "apt-get purge")
 NAME = "ganeti-extstorage-dataontap"
+API = "/var/lib/ganeti-extstorage-dataontap/api"
 
 
 @pytest.fixture
@@ -52,6 +53,10 @@ class TestFromTheFirstVersion:
         old.run(INSTALL, cwd="/root", stdin="\n")
         other = "/etc/ganeti/hooks/instance-remove-post.d/somebody-elses"
         assert old.facts("/etc/ganeti/hooks/*/*") == {**LINKS, other: "/bin/true"}
+
+    def test_the_node_goes_on_with_zapi(self, old: Root) -> None:
+        old.run(INSTALL, cwd="/root", stdin="\n")
+        assert old.run(f"cat {API}") == "zapi\n"
 
     def test_nothing_else_of_it_is_left(self, old: Root) -> None:
         old.run(INSTALL, cwd="/root", stdin="\n")
@@ -127,6 +132,16 @@ def test_rolling_back_as_readme_says_keeps_the_configuration(root: Root, built_e
     assert built_earlier.name == f"{NAME}_{version}_all.deb"
     assert 'HOSTNAME = "f"' in root.run(f"cat {CONF}")
     assert root.facts(*LINKS) == LINKS
+
+
+def test_what_is_noted_of_the_filers_apis_stays(root: Root, built_earlier: Path) -> None:
+    """A new installation notes nothing; an upgrade from a version without REST keeps to what is noted already."""
+    assert root.facts(API) == {}
+    root.run(f"echo rest 0123 >{API}; cp /root/*.deb /tmp")
+    root.bring(built_earlier, "/root")
+    root.run(ROLL_BACK, cwd="/root", stdin="\n")
+    root.run("dpkg --install /tmp/*.deb", stdin="\n")
+    assert root.run(f"cat {API}") == "rest 0123\n"
 
 
 def use(root: Root) -> None:
