@@ -114,6 +114,7 @@ VALUES = {
     "client/rest/api.py:call": "DELETE initiators",
     "one_line(uuid, 40)": 40 * "x",
     "len(names)": "12",
+    "self.svm": "svm1",
     "str(value(record, name))[:40]": 40 * "x",
     "_NOT_SERVED[kind]": "the filer is an ASA r2, whose LUNs are in no volume; this version does not support it",
     "client/rest/listing.py:path": "/protocols/san/igroups",
