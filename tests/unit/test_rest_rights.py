@@ -72,7 +72,7 @@ def rest(tmp_path: Path) -> RestStage:
     return RestStage(Stage(tmp_path))
 
 
-def live(stage: Stage) -> None:
+def live(stage: Stage, checks: tuple[str, ...] = Verification.usual) -> None:
     """Each verb and hook, one after the other."""
     stage.provider.create(CREATION)
     stage.provider.attach(VOLUME)
@@ -80,7 +80,7 @@ def live(stage: Stage) -> None:
     stage.provider.setinfo(METADATA)
     stage.provider.grow(growth(64, 96))
     stage.provider.snapshot(Snapshot({}, "v", None, "v.snap", 128 * MIB))
-    stage.provider.verify(Verification({}, Verification.usual))
+    stage.provider.verify(Verification({}, checks))
     stage.provider.close(VOLUME)
     stage.provider.detach(VOLUME)
     call = HookCall({}, "instance-migrate", "pre", "node1", "node1", (InstanceDisk(0, "v", "u-1"),))
@@ -131,7 +131,8 @@ def test_the_list_is_what_the_verbs_send(rest: RestStage) -> None:
     stage = rest.stage
     stage.filer.rest = Rest(stage.filer, clock=stage.clock, job_seconds=20)
     stage.options["IGROUP"] = "g-{node}"
-    live(stage)
+    # The check of credentials sends what the list has, whatever that is.
+    live(stage, tuple(check for check in Verification.usual if check != "credentials"))
     commands = stage.options.pop("ISCSI_ATTACH_COMMANDS"), stage.options.pop("ISCSI_DETACH_COMMANDS")
     stage.provider.verify(Verification({}, ("portals",)))
     stage.options["ISCSI_ATTACH_COMMANDS"], stage.options["ISCSI_DETACH_COMMANDS"] = commands
