@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,8 @@ def test_a_right_has_the_lowest_level_that_is_enough() -> None:
 def test_the_list_is_what_the_verbs_send(rest: RestStage) -> None:
     """With the account that has it, so that all of it is also enough."""
     stage = rest.stage
-    stage.filer.rest = Rest(stage.filer, clock=stage.clock, job_seconds=20)
+    stage.filer.rest = Rest(stage.filer, stage.clock)
+    stage.filer.serving = replace(stage.filer.serving, job_seconds=20)
     stage.options["IGROUP"] = "g-{node}"
     # The check of credentials sends what the list has, whatever that is.
     live(stage, tuple(check for check in Verification.usual if check != "credentials"))
@@ -151,7 +153,8 @@ def test_a_life_without_what_is_optional(rest: RestStage, igroup: str, job_secon
     """Where a role of an SVM may not have it: the outcome of jobs is seen at the LUNs themselves."""
     stage = rest.stage
     stage.options["IGROUP"] = igroup
-    stage.filer.rest = Rest(stage.filer, clock=stage.clock, job_seconds=job_seconds)
+    stage.filer.rest = Rest(stage.filer, stage.clock)
+    stage.filer.serving = replace(stage.filer.serving, job_seconds=job_seconds)
     granted = {path: level for path, level in GRANTED.items() if path not in OPTIONAL}
     if igroup == "ganeti":
         granted |= {right.path: right.access for right in rights.SHARED}
