@@ -16,7 +16,7 @@ from tests.testbed import filer
 from tests.testbed.product import ROOT
 
 SHIPPED = ROOT / "etc/ontap-account-zapi.txt"
-ACCOUNT = {"LOGIN": "ganeti", "PASSWORD": "secret", "CLUSTER_MODE_VSERVER": None}
+ACCOUNT = {"API": "zapi", "LOGIN": "ganeti", "PASSWORD": "secret", "CLUSTER_MODE_VSERVER": None}
 VARIABLES = {
     "VOL_NAME": "v",
     "VOL_UUID": "u-1",
@@ -69,7 +69,7 @@ def test_readmes_set_up_is_enough(tmp_path: Path, make_node: MakeNode) -> None:
     with start(tmp_path, commands + SHIPPED.read_text(encoding="utf-8")) as simulator:
         node = make_node(filer=simulator)
         scan = node.fabric_command("attach", igroup="ganeti-node1")
-        node.configure(**options, ISCSI_ATTACH_COMMANDS=(scan,))
+        node.configure(**{"API": "zapi", **options}, ISCSI_ATTACH_COMMANDS=(scan,))
         for verb in LIFE:
             outcome = node.script(verb, **(VARIABLES if verb != "verify" else {}))
             assert outcome.status == 0, outcome.stderr
