@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.simulator.faults import is_rest
 from tests.sweep import choice, table
 from tests.sweep.judge import Verdict
 from tests.sweep.labs import Labs
@@ -106,7 +107,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         _save(options.json, verdicts)
     wrong = sum(1 for verdict in verdicts if verdict.problems)
-    print(f"\n{table.matrix(verdicts)}\n\n{table.counts(verdicts)}\n")
+    print(f"\n{table.matrix(verdicts)}\n")
+    for api in APIS:
+        over = [verdict for verdict in verdicts if is_rest(verdict.case.api) == (api == "rest")]
+        print(f"over {api}: {len(over)} cases\n{table.counts(over)}\n")
     slowest = max((verdict.seconds for verdict in verdicts), default=0.0)
     seconds = time.monotonic() - began
     overlooked = choice.overlooked(verdicts)
