@@ -129,7 +129,12 @@ TRIALS = (
     Trial("short, done", Fault("short", after=True), _NOT_ONTAPS, alike=True),
     *_both(Trial("garbage", Fault("garbage"), _NOT_ONTAPS, once=True, alike=True)),
     Trial("page, done", Fault("page", after=True), _NOT_ONTAPS, once=True, alike=True),
-    Trial("hollow, done", Fault("hollow", after=True), "announces|no usable|no device came up", timeout=10),
+    Trial(
+        "hollow, done",
+        Fault("hollow", after=True),
+        "announces|no usable|no device came up|HTTP status 40[04]",
+        timeout=10,
+    ),
     _unlisted("volume unlisted", "attach", "remove", with_rows=False),  # in the disk's pool, or in all
     _unlisted("volume unlisted, LUN found", "remove", "post-remove", with_rows=True),
     Trial("miscounted", Fault("miscounted"), "announces"),
