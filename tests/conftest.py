@@ -12,7 +12,7 @@ from tests.testbed.node import Node
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which product is tested."""
     parser.addoption("--packaged", action="store_true", help="test what the Debian package has installed here")
-    parser.addoption("--api", choices=("rest", "zapi"), default="zapi", help="what the nodes speak to the filer")
+    parser.addoption("--api", choices=("rest", "zapi"), default="rest", help="what the nodes speak to the filer")
 
 
 def pytest_configure(config: pytest.Config) -> None:

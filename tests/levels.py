@@ -131,7 +131,12 @@ LEVELS = {
         tests("contract", "-q", "-n", str(CORES + 1)),  # some tests wait: what gives up after a time has to
         "Ganeti's code, the scripts, a filer, block devices",
     ),
-    "sweep": Level(sweep(), "every fault at every API that a verb or hook calls, and Ganeti's next attempt"),
+    "contract-zapi": Level(
+        tests("contract", "-q", "-n", str(CORES + 1), "--api", "zapi"),
+        "the contract level with nodes that speak ZAPI",
+        by_default=False,  # what differs between the APIs is in "contract" for both of them
+    ),
+    "sweep": Level(sweep(), "every fault at every call that a verb or hook makes over REST, and over ZAPI"),
     "sweep-all": Level(
         sweep("--all"),
         "every fault at every call of every verb and hook",

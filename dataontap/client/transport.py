@@ -138,6 +138,9 @@ class Transport:
                 raise TransportError(f"{self.filer.address} sends more than {ANSWER_LIMIT} bytes in one answer")
         if response.length:
             raise ConnectionAbortedError(f"the answer broke off, {response.length} bytes are missing")
+        if response.length is None and not response.chunked and not chunks:
+            # http.client takes a head that broke off for a whole head, and the answer for an empty answer.
+            raise ConnectionAbortedError("the answer broke off, the rest of its head is missing")
         response.close()  # read1 leaves a complete answer open, and then the connection cannot be used again
         return b"".join(chunks)
 

@@ -23,6 +23,7 @@ from tests.contract.conftest import MakeNode
 from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
 from tests.testbed import filer
+from tests.testbed.calls import spelled
 from tests.testbed.node import Node, Outcome
 
 VOLUME = {"VOL_NAME": "v", "VOL_UUID": "u-1", "EXTP_PROVIDER": "dataontap", "EXTP_ACCESS": "kernelspace"}
@@ -37,7 +38,7 @@ VARIABLES = {
 }
 
 
-ENABLE = "vserver services web modify -name ontapi -enabled true switches it on"
+OFF = "{} (HTTP status {}); vserver services web modify -name {} -enabled true switches it on, if this is a filer"
 
 
 def attach(node: Node, **options: object) -> Outcome:
@@ -84,6 +85,8 @@ def answers(content: bytes, status: int = 200) -> Callable[[socket.socket], None
             self.end_headers()
             self.wfile.write(content)
 
+        do_GET = do_POST  # noqa: N815 - the base class's name
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Say nothing."""
 
@@ -96,7 +99,7 @@ def answers(content: bytes, status: int = 200) -> Callable[[socket.socket], None
 def hear_out(connection: socket.socket) -> None:
     """Read a whole request: closing a connection with some of it unread would reset it."""
     request = b""
-    while not request.endswith(b"</netapp>"):
+    while not request.endswith(b"</netapp>") and not (request[:4] == b"GET " and request.endswith(b"\r\n\r\n")):
         request += connection.recv(65536)
 
 
@@ -117,19 +120,20 @@ def test_refused(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transport", "step", "message"),
+    ("api", "transport", "step", "message"),
     [
-        ("https", "", "does not answer (1 s); check HOSTNAME, routes and firewalls"),
-        ("http", "lun-get-iter: ", "did not answer in time (TIMEOUT is 1 s)"),
+        ("rest", "https", "", "does not answer (1 s); check HOSTNAME, routes and firewalls"),
+        ("rest", "http", "GET luns: ", "did not answer in time (TIMEOUT is 1 s)"),
+        ("zapi", "http", "lun-get-iter: ", "did not answer in time (TIMEOUT is 1 s)"),
     ],
 )
-def test_timeout(node: Node, transport: str, step: str, message: str) -> None:
+def test_timeout(node: Node, api: str, transport: str, step: str, message: str) -> None:
     def serve(connection: socket.socket) -> None:
         while connection.recv(65536):
             continue
 
     with listening(serve) as port:
-        outcome = attach(node, PORT=port, TIMEOUT=1, TRANSPORT_TYPE=transport)
+        outcome = attach(node, PORT=port, TIMEOUT=1, TRANSPORT_TYPE=transport, API=api)
     assert outcome.message == f"dataontap: attach v: {step}127.0.0.1:{port} {message}"
     assert outcome.seconds < 5
 
@@ -149,7 +153,8 @@ def test_unreachable(node: Node) -> None:
 
 def test_a_takeover(node: Node, simulator: Simulator) -> None:
     """Longer than one attempt to connect waits: another one is made while there is time."""
-    with simulator.control.armed_with(Fault("takeover", api="lun-create-by-size", after=True, seconds=7)):
+    create = spelled("lun-create-by-size", node.api)
+    with simulator.control.armed_with(Fault("takeover", api=create, after=True, seconds=7)):
         outcome = node.script("create", **VARIABLES)
     assert outcome.status == 0, outcome.stderr
     assert outcome.seconds > 7
@@ -200,37 +205,41 @@ def test_wrong_password(node: Node, simulator: Simulator) -> None:
     )
 
 
-def test_not_xml(node: Node) -> None:
-    with listening(answers(b"Welcome!")) as port:
-        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
-    assert "the answer is not XML" in outcome.message
+@pytest.mark.parametrize(
+    ("api", "content", "message"),
+    [
+        ("rest", b"Welcome!", "the answer to GET luns is not ONTAP's JSON; is HOSTNAME an ONTAP filer?"),
+        ("zapi", b"Welcome!", "the answer is not XML"),
+        ("zapi", b"<html><body>Hi!</body></html>", "the answer to lun-get-iter is XML, but not ONTAP's"),
+    ],
+)
+def test_not_ontap(node: Node, api: str, content: bytes, message: str) -> None:
+    with listening(answers(content)) as port:
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http", API=api)
+    assert message in outcome.message
     assert outcome.message.endswith("is HOSTNAME an ONTAP filer?")
 
 
-def test_not_ontap(node: Node) -> None:
-    with listening(answers(b"<html><body>Welcome!</body></html>")) as port:
-        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http")
-    assert "the answer to lun-get-iter is XML, but not ONTAP's" in outcome.message
-
-
 @pytest.mark.parametrize(
-    ("status", "message"),
+    ("api", "status", "message"),
     [
-        (404, f"has no ONTAPI (HTTP status 404); {ENABLE}, if this is a filer"),
-        (403, f"has no ONTAPI (HTTP status 403); {ENABLE}, if this is a filer"),
-        (503, "answered with HTTP status 503"),
+        ("rest", 404, OFF.format("has no REST API", 404, "rest")),
+        ("rest", 403, OFF.format("has no REST API", 403, "rest")),
+        ("zapi", 404, OFF.format("has no ONTAPI", 404, "ontapi")),
+        ("zapi", 403, OFF.format("has no ONTAPI", 403, "ontapi")),
+        ("rest", 503, "answered with HTTP status 503"),
     ],
 )
-def test_http_status(node: Node, status: int, message: str) -> None:
+def test_http_status(node: Node, api: str, status: int, message: str) -> None:
     with listening(answers(b"", status)) as port:
-        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http", TIMEOUT=1)
+        outcome = attach(node, PORT=port, TRANSPORT_TYPE="http", TIMEOUT=1, API=api)
     assert outcome.message == f"dataontap: attach v: 127.0.0.1:{port} {message}"
 
 
 def test_ontapi_is_suspended(node: Node, simulator: Simulator) -> None:
     """By ONTAP itself, a month after an update or after nobody used it."""
     with simulator.control.armed_with(Fault("errno", errno="61253", reason="ZAPI is suspended", times=None)):
-        outcome = attach(node)
+        outcome = attach(node, API="zapi")
     assert outcome.message == (
         "dataontap: attach v: lun-get-iter failed: ZAPI is suspended (errno 61253); "
         "system services web ontapi modify -suspended false"
@@ -247,14 +256,21 @@ def test_not_even_http(node: Node) -> None:
     assert outcome.message.endswith(f": 127.0.0.1:{port} does not speak HTTP; check PORT and TRANSPORT_TYPE")
 
 
-def test_an_answer_that_breaks_off(node: Node) -> None:
+@pytest.mark.parametrize(
+    ("answer", "missing"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<netapp>", "992 bytes are missing"),
+        (b"HTTP/1.1 200 OK\r\nServer: libz", "the rest of its head is missing"),
+    ],
+)
+def test_an_answer_that_breaks_off(node: Node, answer: bytes, missing: str) -> None:
     def serve(connection: socket.socket) -> None:
         hear_out(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<netapp>")
+        connection.sendall(answer)
 
     with listening(serve) as port:
         outcome = attach(node, PORT=port, TRANSPORT_TYPE="http", TIMEOUT=1)
-    assert "the answer broke off, 992 bytes are missing" in outcome.message
+    assert f"the answer broke off, {missing}" in outcome.message
 
 
 @pytest.mark.parametrize("transport", ["http", "https"])
@@ -286,7 +302,7 @@ def test_an_answer_without_end(node: Node) -> None:
 
 
 def test_no_such_vserver(node: Node) -> None:
-    outcome = attach(node, CLUSTER_MODE_VSERVER="svm9")
+    outcome = attach(node, CLUSTER_MODE_VSERVER="svm9", API="zapi")
     assert outcome.message == (
         "dataontap: attach v: lun-get-iter failed: Specified vserver not found (errno 15698); "
         "CLUSTER_MODE_VSERVER is 'svm9'"
@@ -337,9 +353,9 @@ def test_an_account_of_the_svm_needs_no_vserver(tmp_path: Path, make_node: MakeN
         assert outcome.status == 0, outcome.stderr
 
 
-# What each verb may ask, once the filer's version is known; "" where nobody is asked at all.
+# What each verb may ask; "" where nobody is asked at all. The first asks for the filer's version, or kind.
 REQUESTS = [
-    ("create", "system-get-ontapi-version lun-get-iter lun-create-by-size lun-map"),
+    ("create", "lun-get-iter lun-create-by-size lun-map"),
     ("attach", "lun-get-iter lun-map-get-iter"),
     ("attach", ""),
     ("open", ""),
@@ -352,16 +368,22 @@ REQUESTS = [
 ]
 
 
-def test_one_connection_and_few_requests_a_verb(node: Node, simulator: Simulator) -> None:
-    for verb, expected in REQUESTS:
+@pytest.mark.parametrize(("api", "first"), [("rest", "GET /cluster"), ("zapi", "system-get-ontapi-version")])
+def test_one_connection_and_few_requests_a_verb(node: Node, simulator: Simulator, api: str, first: str) -> None:
+    node.configure(API=api)
+    for verb, calls_of_zapi in REQUESTS:
+        expected = [spelled(call, api) for call in calls_of_zapi.split()]
+        expected = [first, *expected] if verb == "create" else expected
+        if (verb, api) == ("grow", "rest"):
+            expected.append("GET /storage/luns/{uuid}")  # no source says that the answer tells the size
         before = len(simulator.requests())
         variables = {**VARIABLES, "VOL_SNAPSHOT_SIZE": "24"}
         outcome = node.script(verb, **variables)
         assert outcome.status == 0, outcome.stderr
         calls = simulator.requests()[before:]
-        assert " ".join(str(call.api) for call in calls) == expected
+        assert [str(call.api) for call in calls] == expected
         assert len({call.connection for call in calls}) == (1 if expected else 0)
-        assert {call.http for call in calls} <= {200}, "no 401 comes first"
+        assert {call.http for call in calls} <= {200, 201}, "no 401 comes first"
 
 
 def test_nothing_process_wide_is_changed_for_one_unverified_filer(simulator: Simulator) -> None:

@@ -24,8 +24,9 @@ def test_ganeti_accepts_the_provider(node: Node) -> None:
     assert node.ganeti("diagnose", DISK) is True
 
 
-def test_a_whole_life(make_node: MakeNode, admin: CmodeClient) -> None:
-    node, other = make_node("node1"), make_node("node2")
+@pytest.mark.parametrize("api", ["rest", "zapi"])
+def test_a_whole_life(make_node: MakeNode, admin: CmodeClient, api: str) -> None:
+    node, other = make_node("node1", API=api), make_node("node2", API=api)
 
     device = node.ganeti("create", DISK)
     assert device == f"/run/disk/127.0.0.1/vol1/{NAME}"

@@ -16,16 +16,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.load.site import GROUP, NODES, Seat, Site
-from tests.simulator.faults import LISTS, Fault
+from tests.simulator.faults import LISTS, OF_REST, OF_ZAPI, Fault
 from tests.sweep.trials import TRIALS, Trial
 from tests.testbed.inventory import MIB, SERIAL, Lun, View
-from tests.testbed.node import Outcome, device_size, read, write
+from tests.testbed.node import Node, Outcome, device_size, read, write
 
 CLUSTER = "cluster.example"
 METADATA = "originstname+new"
 # Those that cost no waiting, let the filer be reached again, and can befall every call: others would strike so
 # rarely that the examples would be of no use.
-FAULTS = [trial for trial in TRIALS if trial.timeout > 30 and not trial.cut_off and trial.fault.kind not in LISTS]
+FAULTS = [
+    trial
+    for trial in TRIALS
+    if Node.api in trial.over
+    and trial.timeout > 30
+    and not trial.cut_off
+    and trial.fault.kind not in LISTS | {"unready"}
+    and trial.fault.kind not in (OF_ZAPI if Node.api == "rest" else OF_REST)
+]
 
 nodes = st.sampled_from(NODES)
 picks = st.integers(0, 1000)

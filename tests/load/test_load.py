@@ -1,4 +1,7 @@
-"""Two hundred clients' LUNs at once, over real HTTPS, on one simulator process, without an error."""
+"""Two hundred clients' LUNs at once, over real HTTPS, on one simulator process, without an error.
+
+Over REST; ``--api zapi`` does it over ZAPI.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dataontap.client.array import Lun, LunSpec
-from dataontap.client.transport import Filer, Transport
+from dataontap.client.array import Array, Lun, LunRef, LunSpec
+from dataontap.client.rest.api import RestServer
+from dataontap.client.rest.client import RestClient
+from dataontap.client.rest.recent import Recent
+from dataontap.client.retry import Patience
+from dataontap.client.transport import Answer, Filer, Transport
 from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.client.zapi.luns import lun_at
@@ -20,15 +27,39 @@ from dataontap.client.zapi.post import Post
 from dataontap.deadline import Deadline
 from tests.simulator.process import Simulator
 from tests.testbed import filer
+from tests.testbed.node import Node
+from tests.unit.rest_wire import Memory
 
 MIB = 1024 * 1024
 CLIENTS = 200
 SECONDS = 240  # for all of them, on a machine that has more to do
-CALLS = 11  # of each
+CALLS = {"rest": 12, "zapi": 11}  # of each client
+
+
+class Stopwatch(Transport):
+    """A transport that notes how long each answer took."""
+
+    def __init__(self, address: Filer, deadline: Deadline) -> None:
+        super().__init__(address, deadline)
+        self.times: list[float] = []
+
+    def exchange(self, method: str, url: str, body: bytes | None, media: str) -> Answer:
+        """See ``Transport``."""
+        began = time.monotonic()
+        answer = super().exchange(method, url, body, media)
+        self.times.append(time.monotonic() - began)
+        return answer
+
+
+def array(transport: Transport, deadline: Deadline) -> Array:
+    """The SVM, over the API of this run."""
+    if Node.api == "zapi":
+        return CmodeClient(NaServer(Post(transport), tunnel="svm1"))
+    return RestClient(RestServer(transport, Patience(deadline)), Memory(), "svm1", Recent())
 
 
 class Client:
-    """One client, with a connection of its own that sends nothing twice."""
+    """One client, with a connection of its own."""
 
     def __init__(self, simulator: Simulator, number: int, together: threading.Barrier) -> None:
         self._filer = Filer(
@@ -36,48 +67,43 @@ class Client:
         )
         self._number = number
         self._together = together
-        self._path = f"/vol/vol1/load{number:03}"
         self.times: list[float] = []
 
     def live(self) -> None:
         """A LUN's life; in the middle of it everybody waits for everybody."""
-        with closing(Transport(self._filer, Deadline(SECONDS))) as transport:
-
-            def send(document: bytes) -> bytes:
-                began = time.monotonic()
-                answer = Post(transport)(document)
-                self.times.append(time.monotonic() - began)
-                return answer
-
-            client = CmodeClient(NaServer(send, tunnel="svm1"))
-            client.get_ontapi_version()
+        deadline = Deadline(SECONDS)
+        with closing(Stopwatch(self._filer, deadline)) as stopwatch:
+            client = array(stopwatch, deadline)
+            client.prepare()
             self._begin(client)
             self._together.wait(SECONDS)  # all of them are there and mapped
             self._together.wait(SECONDS)  # somebody has looked at that
             self._end(client)
+            self.times = stopwatch.times
 
-    def _begin(self, client: CmodeClient) -> None:
+    def _begin(self, client: Array) -> None:
         size = (4 + self._number % 5) * MIB
+        lun = client.place("vol1", f"load{self._number:03}")
         spec = LunSpec(ostype="linux", space_reserved=bool(self._number % 2), comment=f"the {self._number}th")
-        client.create_lun(lun_at(self._path), size, spec)
-        # Every other one leaves the choice of its id to the filer.
-        assert client.map_lun(lun_at(self._path), "ganeti", self._number + 1000 if self._number % 2 else None)
-        lun = self._see(client)
-        assert (lun.size, lun.comment, lun.mapped) == (size, spec.comment, True)
-        (mapping,) = client.get_lun_map(lun_at(self._path))
-        assert (mapping.lun_id == self._number + 1000) == bool(self._number % 2)
+        client.create_lun(lun, size, spec)
+        assert client.map_lun(lun, "ganeti", self._number + 1000)
+        seen = self._see(client)
+        assert (seen.size, seen.comment, seen.mapped) == (size, spec.comment, True)
+        (mapping,) = client.get_lun_map(lun)
+        assert mapping.lun_id == self._number + 1000
 
-    def _end(self, client: CmodeClient) -> None:
-        assert client.do_direct_resize(lun_at(self._path), 16 * MIB) == 16 * MIB
-        client.set_lun_comment(lun_at(self._path), f"grown {self._number}")
+    def _end(self, client: Array) -> None:
+        lun: LunRef = client.place("vol1", f"load{self._number:03}")
+        assert client.do_direct_resize(lun, 16 * MIB) == 16 * MIB
+        client.set_lun_comment(lun, f"grown {self._number}")
         lun = self._see(client)
         assert (lun.size, lun.comment) == (16 * MIB, f"grown {self._number}")
-        assert client.unmap_lun(lun_at(self._path), "ganeti")
-        assert client.destroy_lun(lun_at(self._path))
-        assert client.get_lun_by_args(path=self._path) == []
+        assert client.unmap_lun(lun, "ganeti")
+        assert client.destroy_lun(lun)
+        assert client.get_luns(lun) == []
 
-    def _see(self, client: CmodeClient) -> Lun:
-        (lun,) = client.get_lun_by_args(path=self._path)
+    def _see(self, client: Array) -> Lun:
+        (lun,) = client.get_luns(client.place("vol1", f"load{self._number:03}"))
         return lun
 
 
@@ -108,7 +134,7 @@ def test_two_hundred_lives_at_once(tmp_path: Path, capsys: pytest.CaptureFixture
     assert seconds < SECONDS
     assert {call.status for call in calls} == {"passed"}
     times = sorted(span for client in clients for span in client.times)
-    assert len(times) == CALLS * CLIENTS
+    assert len(times) == CALLS[Node.api] * CLIENTS
     assert len({call.connection for call in calls}) == CLIENTS + 1, "one connection each, and the admin's"
     with capsys.disabled():
         middle, most = statistics.median(times) * 1000, times[len(times) * 99 // 100] * 1000

@@ -1,6 +1,7 @@
 """The simulator, the nodes and a model of both agree, whatever verbs come in whatever order under whatever faults.
 
-The examples are the same each time; ``pytest tests/load --hypothesis-profile=explore`` tries others, for long.
+The nodes speak REST, or ZAPI with ``--api zapi``. The examples are the same each time; ``pytest tests/load
+--hypothesis-profile=explore`` tries others, for long.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Host:
         self, stack: ExitStack, directory: Path, name: str, product: Product, simulator: Simulator
     ) -> None:
         self.name = f"{name}.example"
-        self.node = stack.enter_context(Node(directory / name, name, product, simulator))
+        self.node = stack.enter_context(Node(directory / name, name, product, simulator, API=None))
         (self.node.directory / "lib-ganeti/ssconf_node_list").write_text("node1.example\nnode2.example\n")
         iscsi = directory / f"{name}-iscsi"
         iscsi.mkdir()
@@ -80,7 +80,7 @@ class Host:
     def configure(self, igroup: str, **options: object) -> None:
         """Write the configuration file for this form of IGROUP."""
         scan = self.node.fabric_command("attach", initiator=f"{INITIATOR}{self.node.name}")
-        self.node.configure(IGROUP=igroup, ISCSI_ATTACH_COMMANDS=(scan,), **options)
+        self.node.configure(IGROUP=igroup, ISCSI_ATTACH_COMMANDS=(scan,), API=None, **options)
 
     def is_master_of(self, *hosts: Host) -> None:
         """Let this node's gnt-cluster reach these nodes, each with its own version."""

@@ -134,9 +134,10 @@ class Server(ThreadingHTTPServer):
         return content(fault)
 
     def recover(self) -> None:
-        """The certificate is the first one again, and a takeover is over."""
+        """The certificate is the first one again, a takeover is over, and collections show what there is."""
         self.tls = self._own_tls
         self.outage.end()
+        self.filer.rest.sight.clear()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection, in its own thread: a slow handshake holds up nobody else."""

@@ -1,7 +1,8 @@
 """``python -m tests.sweep``: try faults at the calls of every verb and hook, and tell what became of them.
 
-By default each fault is tried once for each verb and API, and more often only where its outcome depends on more
-(choice.py); ``--all`` tries every fault at every call, and checks that by default nothing is overlooked.
+By default it is done over REST and over ZAPI, and each fault is tried once for each verb and call, and more often
+only where its outcome depends on more (choice.py); ``--all`` tries every fault at every call, and checks that by
+default nothing is overlooked.
 """
 
 from __future__ import annotations
@@ -17,21 +18,26 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.simulator.faults import is_rest
 from tests.sweep import choice, table
 from tests.sweep.judge import Verdict
 from tests.sweep.labs import Labs
 from tests.sweep.run import CleanRunFailed, Sweep
 from tests.sweep.scenarios import SCENARIOS
 from tests.testbed import product
+from tests.testbed.node import Node
+from tests.testbed.product import Product
 
 # Most labs wait for a deadline rather than work.
 JOBS = 8 * (os.cpu_count() or 1)
+APIS = ("rest", "zapi")
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.sweep", description="Faults at the calls of every verb and hook."
     )
+    parser.add_argument("--api", choices=APIS, help="over this one only")
     parser.add_argument("--all", action="store_true", help="every fault at every call")
     parser.add_argument("--only", default="", metavar="TEXT", help='cases with this in "VERB / CALL N / FAULT"')
     parser.add_argument("--json", type=Path, metavar="FILE", help="where every verdict goes")
@@ -61,37 +67,50 @@ def _save(path: Path, verdicts: list[Verdict]) -> None:
     path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
+def _swept(options: argparse.Namespace, api: str, directory: Path, installed: Product) -> list[Verdict]:
+    """The verdicts over one API; what is wrong is told at once."""
+    Node.api = api
+    scenarios = [one for one in SCENARIOS if options.only.partition(" / ")[0] in one.name]
+    scenarios = [one for one in scenarios or SCENARIOS if one.is_over(api)]
+    directory.mkdir()
+    with Labs(directory, installed, options.jobs) as labs:
+        sweep = Sweep(labs, jobs=options.jobs)
+        calls = sweep.record(scenarios)
+        for name, made in calls.items():
+            print(f"{name:22} {' > '.join(call for call, _ in made) or 'asks nobody'}", flush=True)
+        cases = [case for case in choice.every_case(scenarios, calls) if options.only in str(case)]
+        cases = cases if options.all else choice.representatives(cases)
+        verdicts = []
+        for verdict in [] if options.calls else sweep.run(cases):
+            verdicts.append(verdict)
+            if verdict.problems:
+                print(_told(verdict), flush=True)
+    return verdicts
+
+
 def main(arguments: Sequence[str]) -> int:
     """Sweep; returns the exit status."""
     options = _arguments(arguments)
     logging.getLogger("dataontap").addHandler(logging.NullHandler())  # the admin's client tries again, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("sweep: stopped"))
-    scenarios = tuple(one for one in SCENARIOS if options.only.partition(" / ")[0] in one.name)
-    scenarios = scenarios or SCENARIOS
     began = time.monotonic()
+    verdicts: list[Verdict] = []
     with tempfile.TemporaryDirectory(prefix="dataontap-sweep.") as place:
         directory = Path(place)
         installed = product.install(directory / "product")
-        with Labs(directory, installed, options.jobs) as labs:
-            sweep = Sweep(labs, jobs=options.jobs)
-            try:
-                calls = sweep.record(scenarios)
-            except CleanRunFailed as error:
-                print(f"sweep: without any fault: {error}", file=sys.stderr)
-                return 1
-            for name, made in calls.items():
-                print(f"{name:22} {' > '.join(api for api, _ in made) or 'asks nobody'}", flush=True)
-            cases = [case for case in choice.every_case(scenarios, calls) if options.only in str(case)]
-            cases = cases if options.all else choice.representatives(cases)
-            verdicts = []
-            for verdict in [] if options.calls else sweep.run(cases):
-                verdicts.append(verdict)
-                if verdict.problems:
-                    print(_told(verdict), flush=True)
+        try:
+            for api in [options.api] if options.api else APIS:
+                verdicts += _swept(options, api, directory / api, installed)
+        except CleanRunFailed as error:
+            print(f"sweep: without any fault: {error}", file=sys.stderr)
+            return 1
     if options.json:
         _save(options.json, verdicts)
     wrong = sum(1 for verdict in verdicts if verdict.problems)
-    print(f"\n{table.matrix(verdicts)}\n\n{table.counts(verdicts)}\n")
+    print(f"\n{table.matrix(verdicts)}\n")
+    for api in APIS:
+        over = [verdict for verdict in verdicts if is_rest(verdict.case.api) == (api == "rest")]
+        print(f"over {api}: {len(over)} cases\n{table.counts(over)}\n")
     slowest = max((verdict.seconds for verdict in verdicts), default=0.0)
     seconds = time.monotonic() - began
     overlooked = choice.overlooked(verdicts)

@@ -3,16 +3,20 @@
 A fault comes to the same outcome at every call of an API that a verb makes, but for four reasons: the verb refuses
 the volume in any case; it makes a LUN, which may be left over; the volume's state makes it bear what it otherwise
 would not (``Scenario.apart``); or it matters which of several calls the fault strikes (``Trial.each_call_of``).
-So one case for each verb, API and fault is enough, if these are kept apart. A sweep of all cases checks that.
+So one case for each verb, call and fault is enough, if these are kept apart. Of a fault of the connection, or of
+the answer's form (``Trial.alike``), a call that asks and a call that changes are enough for all verbs over an API.
+The calls of each verb meet the other faults: a refusal, a lost answer, and a filer that is out of reach from then
+on. A sweep of all cases checks that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from tests.simulator.faults import is_rest
 from tests.sweep.judge import Case, Verdict
 from tests.sweep.scenarios import Scenario
-from tests.sweep.trials import TRIALS
+from tests.sweep.trials import TRIALS, only_asks
 
 Calls = list[tuple[str, int]]
 
@@ -33,6 +37,8 @@ def every_case(scenarios: Iterable[Scenario], calls: Mapping[str, Calls]) -> lis
 def alike(case: Case) -> tuple[object, ...]:
     """What cases have in common that come to the same outcome."""
     scenario = case.scenario
+    if case.trial.alike:
+        return (is_rest(case.api), only_asks(case.api), case.trial.name, scenario.kind)
     which = (scenario.name, case.nth) if scenario.verb in case.trial.each_call_of else None
     return (scenario.verb, case.api, case.trial.name, scenario.kind, which)
 

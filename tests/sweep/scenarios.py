@@ -71,6 +71,10 @@ class Scenario:
         """What its faults' outcomes depend on, beside the verb; see choice.py."""
         return (self.refusal is not None, self.makes is not None, self.name if self.apart else "")
 
+    def is_over(self, api: str) -> bool:
+        """Whether it is one of this API's: only ZAPI's calls are others on an older filer."""
+        return api == "zapi" or self.ontapi == NEWEST
+
     @property
     def verb(self) -> str:
         """Which verb or hook it is, in whatever state of the volume."""
@@ -160,7 +164,7 @@ _per_node = partial(Scenario, per_node=True, has_group=True)
 SCENARIOS = (
     Scenario("create", _CREATE, after=_MADE, shown=PATH, makes=PATH),
     Scenario("create (old)", _CREATE, after=_MADE, shown=PATH, makes=PATH, ontapi=OLD_ONTAPI),
-    Scenario("create (no group)", _CREATE_NOWHERE, makes=PATH, refusal="errno 9003"),
+    Scenario("create (no group)", _CREATE_NOWHERE, makes=PATH, refusal="errno 9003|code 5374878"),
     Scenario("create (exists)", _CREATE, before=_HERE, after=_HERE, refusal="there is a LUN .* already"),
     Scenario("attach", script("attach"), before=_HERE, after=_HERE, shown=PATH, answers=True),
     # A device that is here is enough, whatever the filer says.

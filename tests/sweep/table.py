@@ -18,9 +18,9 @@ def matrix(verdicts: Iterable[Verdict]) -> str:
         cells[case.trial.name] = LETTERS[verdict.outcome]
     legend = ", ".join(f"{letter} {outcome}" for outcome, letter in LETTERS.items())
     columns = "\n".join(f"  {number:2} {trial.name}" for number, trial in enumerate(TRIALS, 1))
-    head = f"{'':22} {'':30} " + "".join(str(number % 10) for number in range(1, len(TRIALS) + 1))
+    head = f"{'':22} {'':56} " + "".join(str(number % 10) for number in range(1, len(TRIALS) + 1))
     lines = [
-        f"{name:22} {call:30} " + "".join(cells.get(trial.name, ".") for trial in TRIALS)
+        f"{name:22} {call:56} " + "".join(cells.get(trial.name, ".") for trial in TRIALS)
         for (name, call), cells in rows.items()
     ]
     return "\n".join(["faults, by column:", columns, f"outcomes: {legend}", "", head, *lines])

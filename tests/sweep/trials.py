@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.simulator.faults import LISTS, Fault, is_list
+from tests.simulator.faults import Fault, is_rest
 
 ENOUGH = 60  # seconds: a verb that bears a fault needs a few of them even on a busy machine
 SHORT = 2  # for verbs that a fault shall keep until their time is up
 FOREVER = 600.0
 
 _NO_ANSWER = r"(connection to \S+ failed|did not answer in time|does not answer \(|no time left)"
-_NOT_XML = r"the answer is not XML"
+_NOT_ONTAPS = r"the answer is not XML|is not ONTAP's JSON"
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Trial:
     ``timeout`` is the verb's TIMEOUT. ``cut_off``: from this fault on nobody reaches the filer any more.
     ``once``: what becomes of it does not depend on the volume's state, so that one is enough for a verb's call.
     ``each_call_of``: the verbs for which it matters which of several calls of an API it strikes.
+    ``alike``: what becomes of it depends on whether the call only asks, and not on which call it is.
+    ``over``: the APIs that have it.
     """
 
     name: str
@@ -31,14 +33,16 @@ class Trial:
     cut_off: bool = False
     once: bool = False
     each_call_of: tuple[str, ...] = ()
+    alike: bool = False
+    over: tuple[str, ...] = ("rest", "zapi")
 
     def makes_sense_at(self, api: str) -> bool:
-        """Before and after are the same for a call that only asks; and some are faults of lists."""
-        if self.fault.kind in LISTS:
-            return is_list(api)
-        asks = any(part in api for part in ("-get-", "-list-")) or api.endswith("-info")
+        """Before and after are the same for a call that only asks; and some are faults of lists, or of one API."""
+        if not self.fault.may_befall(api) or ("rest" if is_rest(api) else "zapi") not in self.over:
+            return False
         return not (
-            asks and any(trial.name == self.name.removesuffix(", done") for trial in TRIALS if trial != self)
+            only_asks(api)
+            and any(trial.name == self.name.removesuffix(", done") for trial in TRIALS if trial != self)
         )
 
     def at(self, api: str, nth: int, volume: str) -> Fault:
@@ -46,8 +50,26 @@ class Trial:
         return replace(self.fault, api=api, nth=nth, volume=volume)
 
 
+def only_asks(api: str) -> bool:
+    """Whether a call changes nothing."""
+    return api.startswith("GET ") or any(part in api for part in ("-get-", "-list-")) or api.endswith("-info")
+
+
 def _errno(name: str, errno: str, reason: str, *, after: bool = False) -> Trial:
-    return Trial(name, Fault("errno", errno=errno, reason=reason, after=after), rf"{reason} \(errno {errno}\)")
+    """A refusal of ZAPI's."""
+    fault = Fault("errno", errno=errno, reason=reason, after=after)
+    return Trial(name, fault, rf"{reason} \(errno {errno}\)", over=("zapi",))
+
+
+def _code(name: str, code: str, *, kind: str = "errno", seconds: float = 0.0, after: bool = False) -> Trial:
+    """A refusal of REST's."""
+    fault = Fault(kind, errno=code, reason="injected", seconds=seconds, after=after)
+    return Trial(name, fault, rf"injected \(code {code}\)", over=("rest",))
+
+
+def _lags(name: str, fault: Fault) -> Trial:
+    """REST says less than is so, for a while."""
+    return Trial(name, fault, "never", borne=True, over=("rest",))
 
 
 # Or that there is a LUN already: create does not need to know beforehand.
@@ -73,37 +95,66 @@ TRIALS = (
         Fault("errno", errno="13003", reason="Insufficient privileges"),
         "errno 13003|LOGIN may not",
         each_call_of=("verify",),
+        over=("zapi",),
     ),
     _errno("errno 13005", "13005", "Unable to find API"),
     _errno("errno 13114, done", "13114", "Timeout: Operation timed out", after=True),
-    Trial("busy twice", Fault("errno", errno="16", reason="Device busy", times=2), "errno 16", borne=True),
+    *_both(_code("code 999999", "999999")),
+    Trial(
+        "code 6",
+        Fault("errno", errno="6", reason="not authorized"),
+        "code 6|LOGIN may not",
+        each_call_of=("verify",),
+        over=("rest",),
+    ),
+    _code("code 3", "3"),
+    _code("job failed", "999999", kind="job", seconds=0.1),
+    _lags("job", Fault("job", seconds=0.3, after=True)),
+    _lags("stale", Fault("stale", seconds=1)),
+    _lags("unready", Fault("unready")),
+    Trial(
+        "errno 16 twice",
+        Fault("errno", errno="16", reason="Device busy", times=2),
+        "errno 16",
+        borne=True,
+        over=("zapi",),
+    ),
+    Trial(
+        "code 8 twice", Fault("errno", errno="8", reason="in use", times=2), "code 8", borne=True, over=("rest",)
+    ),
     *_both(Trial("reset", Fault("reset"), _NO_ANSWER, borne=True)),
-    Trial("reset thrice", Fault("reset", times=3), _NO_ANSWER, borne=True),
-    *_both(Trial("hangup", Fault("hangup"), _NO_ANSWER, borne=True, once=True)),
-    *_both(Trial("truncated", Fault("truncated"), _NO_ANSWER, borne=True, once=True)),
-    Trial("short, done", Fault("short", after=True), _NOT_XML),
-    *_both(Trial("garbage", Fault("garbage"), _NOT_XML, once=True)),
-    Trial("page, done", Fault("page", after=True), _NOT_XML, once=True),
-    Trial("hollow, done", Fault("hollow", after=True), "announces|no usable|no device came up", timeout=10),
+    Trial("reset thrice", Fault("reset", times=3), _NO_ANSWER, borne=True, alike=True),
+    *_both(Trial("hangup", Fault("hangup"), _NO_ANSWER, borne=True, once=True, alike=True)),
+    *_both(Trial("truncated", Fault("truncated"), _NO_ANSWER, borne=True, once=True, alike=True)),
+    Trial("short, done", Fault("short", after=True), _NOT_ONTAPS, alike=True),
+    *_both(Trial("garbage", Fault("garbage"), _NOT_ONTAPS, once=True, alike=True)),
+    Trial("page, done", Fault("page", after=True), _NOT_ONTAPS, once=True, alike=True),
+    Trial(
+        "hollow, done",
+        Fault("hollow", after=True),
+        "announces|no usable|no device came up|HTTP status 40[04]",
+        timeout=10,
+    ),
     _unlisted("volume unlisted", "attach", "remove", with_rows=False),  # in the disk's pool, or in all
     _unlisted("volume unlisted, LUN found", "remove", "post-remove", with_rows=True),
     Trial("miscounted", Fault("miscounted"), "announces"),
     Trial("endless", Fault("endless"), "have no end"),
-    Trial("another", Fault("another"), "which was not asked for", each_call_of=("create",)),
-    Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML", once=True),
-    Trial("external, done", Fault("external", after=True), "declares XML entities", once=True),
-    Trial("nested, done", Fault("nested", after=True), _NOT_XML, once=True),
+    Trial("another", Fault("another"), "not asked for", each_call_of=("create",)),
+    Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML", once=True, alike=True),
+    Trial("external, done", Fault("external", after=True), "declares XML entities", once=True, alike=True),
+    Trial("nested, done", Fault("nested", after=True), _NOT_ONTAPS, once=True, alike=True),
     Trial("401", Fault("status", status=401), r"does not accept LOGIN .* \(HTTP status 401\)"),
-    Trial("403", Fault("status", status=403), "HTTP status 403", once=True),
-    *_both(Trial("500", Fault("status", status=500), "HTTP status 500", borne=True)),
-    Trial("503 thrice", Fault("status", status=503, times=3), "HTTP status 503", borne=True),
-    *_both(Trial("late", Fault("delay", seconds=0.3), _NO_ANSWER, borne=True, once=True)),
-    *_both(Trial("silence", Fault("delay", seconds=FOREVER), _NO_ANSWER, timeout=SHORT)),
-    Trial("drip, done", Fault("drip", seconds=0.2, after=True), _NO_ANSWER, timeout=SHORT),
-    *_both(Trial("renewed", Fault("certificate", certificate="renewed"), _NO_ANSWER, borne=True)),
+    Trial("403", Fault("status", status=403), "HTTP status 403", once=True, alike=True),
+    *_both(Trial("500", Fault("status", status=500), "HTTP status 500", borne=True, alike=True)),
+    Trial("503 thrice", Fault("status", status=503, times=3), "HTTP status 503", borne=True, alike=True),
+    Trial("429 thrice", Fault("status", status=429, times=3), "HTTP status 429", borne=True, alike=True),
+    *_both(Trial("late", Fault("delay", seconds=0.3), _NO_ANSWER, borne=True, once=True, alike=True)),
+    *_both(Trial("silence", Fault("delay", seconds=FOREVER), _NO_ANSWER, timeout=SHORT, alike=True)),
+    Trial("drip, done", Fault("drip", seconds=0.2, after=True), _NO_ANSWER, timeout=SHORT, alike=True),
+    *_both(Trial("renewed", Fault("certificate", certificate="renewed"), _NO_ANSWER, borne=True, alike=True)),
     *_both(
         Trial("foreign", Fault("certificate", certificate="foreign"), "from a CA not in CA_FILE", cut_off=True)
     ),
-    *_both(Trial("takeover 1 s", Fault("takeover", seconds=1), _NO_ANSWER, borne=True)),
+    *_both(Trial("takeover 1 s", Fault("takeover", seconds=1), _NO_ANSWER, borne=True, alike=True)),
     *_both(Trial("takeover", Fault("takeover", seconds=FOREVER), _NO_ANSWER, timeout=SHORT, cut_off=True)),
 )

@@ -8,6 +8,8 @@ hostname "$1"
 mount --bind "$2/etc-ganeti" /etc/ganeti
 mount --bind "$2/lib-ganeti" /var/lib/ganeti
 mount --bind "$2/log" /var/log
+mkdir -p /var/lib/ganeti-extstorage-dataontap
+mount --bind "$2/state" /var/lib/ganeti-extstorage-dataontap
 mount -t tmpfs -o mode=0755 node-run /run
 echo ready
 cat >/dev/null

@@ -48,10 +48,11 @@ class Outcome:
 class Node:
     """A node called ``name``, set up for ``simulator``; use it as a context manager.
 
-    ``options`` are further configuration options, as Python values. ``api`` is that of all nodes without one.
+    ``options`` are further configuration options, as Python values. ``api`` is API for nodes without that option,
+    and API=None leaves the option out of the file, for versions that do not know it.
     """
 
-    api: ClassVar[str] = "zapi"
+    api: ClassVar[str] = "rest"
 
     def __init__(
         self, directory: Path, name: str, product: Product, simulator: Simulator, **options: object
@@ -65,7 +66,7 @@ class Node:
         self._calls: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Node:
-        for part in ("etc-ganeti", "lib-ganeti", "log/ganeti/extstorage"):
+        for part in ("etc-ganeti", "lib-ganeti", "log/ganeti/extstorage", "state"):
             (self.directory / part).mkdir(parents=True)
         (self.directory / "lib-ganeti/ssconf_cluster_name").write_text("cluster.example\n")
         (self.directory / "lib-ganeti/ssconf_node_list").write_text("\n".join({*CLUSTER, self.name}))
@@ -114,7 +115,7 @@ class Node:
     def configure(self, **options: object) -> None:
         """Write the configuration file: the defaults, overridden by ``options``."""
         settings = {**self.defaults(), **options}
-        lines = [f"{name} = {value!r}\n" for name, value in settings.items()]
+        lines = [f"{name} = {value!r}\n" for name, value in settings.items() if (name, value) != ("API", None)]
         file = self.directory / "etc-ganeti/extstorage-dataontap.conf"
         file.touch(mode=0o600)
         file.write_text("".join(lines))

@@ -419,6 +419,14 @@ class TestRefusals:
         assert len(str(caught.value)) < 200
 
 
+def test_a_lost_answer_is_no_missing_right(scene: Scene, array: RestClient) -> None:
+    """The probes change nothing, so they are sent again."""
+    for request in ("GET luns", "POST luns", "PATCH luns", "DELETE lun-maps"):
+        scene.wire.lost[request] = True
+    assert array.get_missing_rights("iscsi", per_node=False) == []
+    assert scene.wire.lost == {}
+
+
 class TestJobs:
     @pytest.fixture
     def slow(self, scene: Scene) -> Scene:

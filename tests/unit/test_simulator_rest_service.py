@@ -345,3 +345,10 @@ def test_an_account_that_zapi_makes_is_for_zapi(filer: Filer) -> None:
 
 def test_unknown_accounts_have_no_rights(filer: Filer) -> None:
     assert code(filer, "GET", "/cluster", account="nobody") == "6"
+
+
+def test_collections_can_be_made_to_show_all(filer: Filer, clock: Clock) -> None:
+    place = f"{LUNS}/{make(filer, LUNS, {**NEW, 'comment': 'old'})['uuid']}"
+    slow(filer, clock, Trouble(stale_seconds=10), ("PATCH", place, {"comment": "new"}))
+    filer.rest.sight.clear()
+    assert records(filer, LUNS, fields="comment")[0]["comment"] == "new"

@@ -26,9 +26,32 @@ def test_one_case_stands_for_a_verbs_calls_of_an_api() -> None:
 
 def test_each_fault_and_each_api_has_one() -> None:
     every = [case for api in ("lun-unmap", "lun-map") for case in cases("detach", "n: detach", api=api)]
+    assert {case.trial.name for case in representatives(every)} == {case.trial.name for case in every}
+    every = [case for case in every if not case.trial.alike]
     chosen = representatives(every)
     assert {(case.api, case.trial.name) for case in chosen} == {(case.api, case.trial.name) for case in every}
     assert len(chosen) == len({(case.api, case.trial.name) for case in chosen})
+
+
+def test_a_fault_of_the_connection_needs_a_call_that_asks_and_one_that_changes_over_each_api() -> None:
+    calls = ("lun-get-iter", "lun-unmap", "lun-map", "GET /storage/luns", "POST /storage/luns")
+    every = [case for api in calls for case in cases("detach", "n: remove", api=api)]
+    chosen = [case for case in representatives(every) if case.trial.name == "500"]
+    assert [case.api for case in chosen] == [
+        "lun-get-iter",
+        "lun-unmap",
+        "GET /storage/luns",
+        "POST /storage/luns",
+    ]
+
+
+def test_each_api_has_faults_of_its_own() -> None:
+    over = {
+        api: {case.trial.name for case in cases("setinfo", api=api)} for api in ("lun-set-comment", "PATCH /x")
+    }
+    assert {"errno 13001", "bomb, done"} <= over["lun-set-comment"] - over["PATCH /x"]
+    assert {"code 6", "job", "stale"} <= over["PATCH /x"]
+    assert "unready" not in over["PATCH /x"]
 
 
 def test_it_does_not_stand_for_a_refusal_nor_for_a_state_of_its_own_nor_for_a_new_volume() -> None:

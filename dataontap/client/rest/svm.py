@@ -86,9 +86,9 @@ class SvmCalls(Kinds):
             if method == "GET":
                 self.server.get(right.collection, {"return_records": "false"})
             elif method == "POST":
-                self.server.send("POST", right.collection, None, {}, once=True)
+                self.server.send("POST", right.collection, None, {})
             else:
-                self.server.send(method, right.record, None, {} if method == "PATCH" else None, once=True)
+                self.server.send(method, right.record, None, {} if method == "PATCH" else None)
         except NotAllowed:
             return False
         except (Refusal, JobHidden):

@@ -38,6 +38,10 @@ class Sight:
         self._luns.append(Old(until, _changed(luns, self._filer.luns)))
         self._igroups.append(Old(until, _changed(igroups, self._filer.igroups)))
 
+    def clear(self) -> None:
+        """Forget all earlier records."""
+        self._luns, self._igroups = [], []
+
     @property
     def is_clear(self) -> bool:
         """Whether what is shown is what there is."""

@@ -1,0 +1,134 @@
+"""How many requests each verb makes, by our own hands and with a group per node, over each API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable
+
+from dataontap.host.iscsi import Target
+from dataontap.host.sysfs import Nexus
+from dataontap.volume.devices import Devices
+from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.requests import Snapshot
+from dataontap.volume.site import Site
+from dataontap.volume.targets import IscsiTarget
+from tests.simulator.filer import Filer
+from tests.unit.rest_wire import Memory, RestWire, client
+from tests.unit.stage import Stage
+from tests.unit.sysfs import HOSTS, NEXUSES, FakeNode
+from tests.unit.volume import CREATION, EXCLUSIVE, METADATA, MIB, NODE1, PATH, VOLUME, growth
+
+SNAPSHOT = Snapshot({}, "v", None, "v.snap", 96 * MIB)
+
+
+class SanNode(FakeNode):
+    """A node that sees what the filer maps to its group."""
+
+    def __init__(self, directory: Path, filer: Filer) -> None:
+        super().__init__(directory)
+        self._filer = filer
+
+    def _target(self) -> dict[str, Any]:
+        seen = {}
+        for lun_id, path in self._filer.maps.get(("svm1", NODE1), {}).items():
+            lun = self._filer.luns["svm1", path]
+            for host in HOSTS:
+                seen[f"{host}:{lun_id}"] = [f"600a0980{lun.serial.encode().hex()}", lun.size]
+        return seen
+
+
+class Sessions(IscsiTarget):
+    """The filer's target, logged in to."""
+
+    def __init__(self) -> None:
+        pass
+
+    def cached(self) -> Target:
+        return Target("iqn.1992-08.com.netapp:sn.1", ())
+
+    def connect(self, target: Target) -> list[Nexus]:
+        return NEXUSES
+
+    def known(self) -> list[Nexus]:
+        return NEXUSES
+
+
+class OwnHands(Stage):
+    """Two nodes with a group each; the first has a SAN. ``asked`` has the requests of the last verb."""
+
+    def __init__(self, directory: Path, api: str) -> None:
+        super().__init__(directory)
+        (directory / "node").mkdir()
+        self.san = SanNode(directory / "node", self.filer)
+        names = f"{self.san.dev}/disk/{{hostname}}/{{pool}}/{{name}}"
+        self.options = {"POOL": "vol1", "IGROUP": "g-{node}", "LUN_DEVICE_PATH_FORMAT": names}
+        self.asked: list[str] = self.wire.calls
+        if api == "rest":
+            wire, memory = RestWire(self.filer), Memory()
+            self.asked = wire.requests
+            self.connect = lambda deadline: client(wire, memory, self.clock)
+
+    @property
+    def site(self) -> Site:
+        self.asked.clear()
+        site = super().site
+        node = replace(self.san.node, deadline=site.deadline)
+        devices = Devices(self.settings, node, Sessions(), site.locks, self.san.run)
+        return replace(site, devices=devices)
+
+
+def life(stage: OwnHands) -> Iterator[tuple[str, int]]:
+    """Each verb, and how many requests it made."""
+    verbs: list[tuple[str, Callable[[DataOnTapProvider], object]]] = [
+        ("create (first)", lambda provider: provider.create(CREATION)),
+        ("attach (present)", lambda provider: provider.attach(VOLUME)),
+        ("open", lambda provider: provider.open(EXCLUSIVE)),
+        ("setinfo", lambda provider: provider.setinfo(METADATA)),
+        ("grow", lambda provider: provider.grow(growth(64, 96))),
+        ("snapshot", lambda provider: provider.snapshot(SNAPSHOT)),
+        ("close", lambda provider: provider.close(VOLUME)),
+        ("detach", lambda provider: provider.detach(VOLUME)),
+        ("attach (absent)", lambda provider: provider.attach(VOLUME)),
+    ]
+    for row, run in verbs:
+        run(stage.provider)
+        yield row, len(stage.asked)
+    for number in (2, 3):
+        group = f"g-node{number}.example"
+        if ("svm1", group) not in stage.filer.igroups:
+            stage.ask("igroup-create", {"initiator-group-name": group, "initiator-group-type": "iscsi"})
+        stage.ask("lun-map", {"path": PATH, "initiator-group": group})
+    stage.provider.open(EXCLUSIVE)
+    assert stage.groups(PATH) == [NODE1]
+    yield "open (two groups taken)", len(stage.asked)
+    stage.provider.remove(VOLUME)
+    yield "remove", len(stage.asked)
+    stage.provider.create(CREATION)
+    yield "create", len(stage.asked)
+
+
+# Over REST, over ZAPI. The model's devices are no block devices, so there is no record of them: attach of a
+# present volume and open have the filer look for the LUN, which takes two requests.
+REQUESTS = {
+    "create (first)": (9, 10),  # asks for the kind or the version, and makes the group
+    "attach (present)": (2, 2),
+    "open": (3, 3),
+    "setinfo": (2, 2),
+    "grow": (3, 2),  # no source says that the answer to PATCH tells the size
+    "snapshot": (4, 4),
+    "close": (0, 0),
+    "detach": (2, 2),
+    "attach (absent)": (2, 2),
+    "open (two groups taken)": (7, 7),
+    "remove": (3, 3),
+    "create": (3, 4),
+}
+
+
+def test_requests(tmp_path: Path) -> None:
+    for api in ("rest", "zapi"):
+        (tmp_path / api).mkdir()
+    rest, zapi = (dict(life(OwnHands(tmp_path / api, api))) for api in ("rest", "zapi"))
+    assert {row: (rest[row], zapi[row]) for row in rest} == REQUESTS
