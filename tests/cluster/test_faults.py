@@ -9,10 +9,17 @@ import pytest
 
 from tests.cluster.conftest import AddInstance, Make
 from tests.simulator.faults import Fault
+from tests.testbed.calls import spelled, told
 from tests.testbed.cluster import Cluster, Node
 from tests.testbed.filer import destroy
 from tests.testbed.processes import holder
 from tests.testbed.recorder import recorded
+
+
+def changes(cluster: Cluster) -> list[str]:
+    """The calls that change something on the filer, each once."""
+    calls = ("lun-create-by-size", "lun-map", "lun-set-comment", "lun-resize", "lun-unmap", "lun-destroy")
+    return sorted({spelled(call, cluster.api) for call in calls})
 
 
 @contextlib.contextmanager
@@ -28,8 +35,9 @@ def configured(node: Node, **options: object) -> Iterator[None]:
 @pytest.mark.parametrize(("api", "nth"), [("lun-create-by-size", 1), ("lun-map", 1), ("lun-map", 2)])
 def test_add_that_the_filer_refuses(cluster: Cluster, node2: Node, make: Make, api: str, nth: int) -> None:
     """The first disk or the second of three cannot be made: nothing of any of them stays."""
-    fault = Fault("errno", api=api, nth=nth, errno="13001", reason="injected")
-    with cluster.control.armed_with(fault), pytest.raises(AssertionError, match=f"{api} failed: injected"):
+    fault = Fault("errno", api=spelled(api, cluster.api), nth=nth, errno="13001", reason="injected")
+    message = f"{told(api, cluster.api)} failed: injected"
+    with cluster.control.armed_with(fault), pytest.raises(AssertionError, match=message):
         make().add(node2, "16M", "16M", "16M")
     assert cluster.leftovers() == []
 
@@ -46,8 +54,7 @@ def test_add_where_no_device_comes(cluster: Cluster, node2: Node, make: Make) ->
 
 def test_answers_that_are_lost(cluster: Cluster, node2: Node, node3: Node, add: AddInstance) -> None:
     """Each change was made, but nobody heard of it; and the filer is away for a while: all goes on as ever."""
-    changes = ("lun-create-by-size", "lun-map", "lun-set-comment", "lun-resize", "lun-unmap", "lun-destroy")
-    lost = [Fault("reset", api=api, after=True) for api in changes]
+    lost = [Fault("reset", api=api, after=True) for api in changes(cluster)]
     with cluster.control.armed_with(*lost):
         instance = add()
         instance.write(node2, "precious")
@@ -56,7 +63,7 @@ def test_answers_that_are_lost(cluster: Cluster, node2: Node, node3: Node, add: 
         instance.do("migrate", "-f", "-n", node3.name)
         assert (instance.read(node3, 8), instance.size(node3)) == ("precious", 96)
         instance.do("remove", "-f")
-        assert [struck for _, struck in cluster.control.armed()] == [1] * 7
+        assert [struck for _, struck in cluster.control.armed()] == [1] * (len(lost) + 1)
     assert cluster.leftovers() == []
 
 
@@ -79,7 +86,8 @@ def test_removal_that_the_filer_refuses(cluster: Cluster, node2: Node, add: AddI
     """Ganeti tries for half a minute and then keeps the instance, which can be removed later."""
     instance = add()
     instance.do("stop")
-    refusal = Fault("errno", api="lun-destroy", errno="13001", reason="injected", times=None)
+    call = spelled("lun-destroy", cluster.api)
+    refusal = Fault("errno", api=call, errno="13001", reason="injected", times=None)
     with cluster.control.armed_with(refusal):
         instance.fails("remove", "-f")
     assert list(cluster.luns()) == instance.volumes
@@ -152,18 +160,17 @@ def test_operations_whose_answers_are_lost(
     cluster: Cluster, node2: Node, node3: Node, add: AddInstance, make: Make
 ) -> None:
     """Whatever an admin does: each first change of a kind is made, but nobody hears of it; all goes on as ever."""
-    changes = ("lun-create-by-size", "lun-map", "lun-set-comment", "lun-resize", "lun-unmap", "lun-destroy")
     instance, renamed = add(), make()
     instance.write(node2, "precious")
     second = ("--disk", "add:size=16M,provider=dataontap")
 
     def have_lost(*expected: str) -> None:
         struck = {fault.api for fault, times in cluster.control.clear() if times}
-        assert struck >= {*expected}
+        assert struck >= {spelled(call, cluster.api) for call in expected}
 
     def lose_answers(*expected: str) -> None:
         have_lost(*expected)
-        for api in changes:
+        for api in changes(cluster):
             cluster.control.arm(Fault("reset", api=api, after=True))
 
     with cluster.control.armed_with():

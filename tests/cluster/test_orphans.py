@@ -15,6 +15,7 @@ from dataontap.ganeti import ssconf
 from dataontap.volume.orphans import Orphans
 from tests.cluster.conftest import AddInstance, Make
 from tests.simulator.faults import Fault
+from tests.testbed.calls import spelled, told
 from tests.testbed.cluster import PER_NODE, Cluster, Node
 from tests.testbed.recorder import PACKAGED, recorded
 
@@ -22,6 +23,11 @@ _SETTINGS = 'HOSTNAME = "filer"\nLOGIN = "admin"\nPASSWORD = "secret"\nPOOL = "v
 # The account may not note Ganeti's text, ever; or maps cannot be listed.
 _NO_COMMENTS = Fault("errno", api="lun-set-comment", errno="13003", reason="injected", times=None)
 _NO_MAPS = Fault("errno", api="lun-map-get-iter", errno="13001", reason="injected")
+
+
+def over(cluster: Cluster, fault: Fault) -> Fault:
+    """The fault at the same call over the cluster's API."""
+    return replace(fault, api=spelled(fault.api or "", cluster.api))
 
 
 @pytest.mark.parametrize(
@@ -37,9 +43,9 @@ def test_add_whose_last_scripts_the_filer_refuses(
     cluster: Cluster, make: Make, script: str, disk: int, fault: Fault
 ) -> None:
     """Of the first disk or of the second of three, when each has its device already."""
-    with cluster.masking(PER_NODE), cluster.control.armed_with(fault):
-        told = rf"{script} \S+\.disk{disk}: {fault.api} failed: injected"
-        with pytest.raises(AssertionError, match=told):
+    message = rf"{script} \S+\.disk{disk}: {told(fault.api or '', cluster.api)} failed: injected"
+    with cluster.masking(PER_NODE), cluster.control.armed_with(over(cluster, fault)):
+        with pytest.raises(AssertionError, match=message):
             make().add(cluster.nodes[1], "16M", "16M", "16M")
         assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
     assert cluster.leftovers() == []
@@ -48,7 +54,7 @@ def test_add_whose_last_scripts_the_filer_refuses(
 def test_add_whose_attach_the_filer_refuses(cluster: Cluster, add: AddInstance) -> None:
     """attach asks, because commands are configured; the device is here and proven, so that no answer is needed."""
     with cluster.masking(PER_NODE):
-        with cluster.control.armed_with(_NO_MAPS):
+        with cluster.control.armed_with(over(cluster, _NO_MAPS)):
             instance = add("16M")
             assert [struck > 0 for _, struck in cluster.control.armed()] == [True]
         instance.do("remove", "-f")  # as long as its LUN's group is one of IGROUP's

@@ -20,3 +20,11 @@ _REST = {
 def spelled(call: str, api: str) -> str:
     """ZAPI's ``call`` as this API has it, for faults and in the filer's log."""
     return _REST[call] if api == "rest" else call
+
+
+def told(call: str, api: str) -> str:
+    """ZAPI's ``call`` as the product's messages name it over this API."""
+    if api == "zapi":
+        return call
+    method, path = _REST[call].split()
+    return f"{method} {[part for part in path.split('/') if not part.startswith('{')][-1]}"
