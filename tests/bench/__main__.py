@@ -1,4 +1,4 @@
-"""Measure every verb, show the table, and judge it: ``python -m tests.bench [--json FILE] [--renew]``.
+"""Measure every verb, show the table, and judge it: ``python -m tests.bench [--json FILE] [--lives N] [--renew]``.
 
 The scripts run as installed, on a node of the test-bed, with the simulated filer. All figures go to FILE, by
 default .bench/latest.json in the repository, which git ignores. They are held to the fixed limits and to the
@@ -51,7 +51,7 @@ def save(file: Path, rows: Rows, machine: dict[str, object], **others: object) -
 
 
 class Bench:
-    """Two nodes, each with a filer: one to time, and one to count, by plain HTTP and through the relay.
+    """Nodes, each with a filer: one for each API to time, and one to count, by plain HTTP and through the relay.
 
     Bytes of HTTP are nearly the same each time and everywhere; TLS would add a handshake a connection, whose
     length is a matter of OpenSSL's version and of keys.
@@ -70,18 +70,19 @@ class Bench:
 
         def stopwatch(simulator: Simulator, name: str, **options: object) -> Stopwatch:
             node = stack.enter_context(Node(directory / name, name, installed, simulator, **options))
-            return stack.enter_context(Stopwatch(node, installed))
+            return stack.enter_context(Stopwatch(node, installed, options))
 
-        self.timing = stopwatch(start("filer1"), "node1")
-        self.counted = start("filer2", "--http")
+        self.timing = {api: stopwatch(start(f"filer-{api}"), f"node-{api}", API=api) for api in lives.APIS}
+        self.counted = start("filer-counted", "--http")
         self.relay = stack.enter_context(Relay(self.counted.port))
         plain = {"TRANSPORT_TYPE": "http", "CA_FILE": None, "PORT": self.relay.port}
-        self.counting = stopwatch(self.counted, "node2", **plain)
+        self.counting = stopwatch(self.counted, "node-counted", **plain)
 
     def machine(self) -> dict[str, object]:
         """Where the figures come from."""
-        now = self.timing.run(["/usr/bin/date", "+%F"], {}).stdout.strip()
-        version = self.timing.run([PYTHON, "-c", "import platform; print(platform.python_version())"], {})
+        node = self.timing["rest"]
+        now = node.run(["/usr/bin/date", "+%F"], {}).stdout.strip()
+        version = node.run([PYTHON, "-c", "import platform; print(platform.python_version())"], {})
         return {
             "date": now,
             "cores": os.cpu_count(),
@@ -90,18 +91,18 @@ class Bench:
             "architecture": platform.machine(),
         }
 
-    def measure(self, baseline: Rows) -> Rows:
+    def measure(self, baseline: Rows, number: int) -> Rows:
         """All figures; times that are above what they may be are measured once more, and the second ones count."""
         counts = lives.count(self.counting, self.volumes, self.counted, self.relay)
-        rows = self._with_times(counts)
+        rows = self._with_times(counts, number)
         slow = rules.slow(rows, baseline)
         if slow:
             print(f"{table(rows)}\n\nmeasuring the times once more, because of: {', '.join(slow)}\n", flush=True)
-            rows = self._with_times(counts)
+            rows = self._with_times(counts, number)
         return rows
 
-    def _with_times(self, counts: dict[str, Counts]) -> Rows:
-        times = lives.time(self.timing, self.volumes)
+    def _with_times(self, counts: dict[str, Counts], number: int) -> Rows:
+        times = lives.time(self.timing, self.volumes, number)
         return {row: Figures(counts[row], times[row]) for row in counts}
 
 
@@ -109,13 +110,14 @@ def main(arguments: list[str]) -> int:
     """Measure and judge; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tests.bench", description="measure every verb against the baseline")
     parser.add_argument("--json", type=Path, default=LATEST, help="where the figures go")
+    parser.add_argument("--lives", type=int, default=lives.LIVES, help="how many volumes over each API to time")
     parser.add_argument("--renew", action="store_true", help="write a new baseline")
     options = parser.parse_args(arguments)
     baseline = {} if options.renew or not BASELINE.exists() else load(BASELINE)
     with ExitStack() as stack:
         bench = Bench(stack)
-        rows = bench.measure(baseline)
-        verdicts = {**rules.limits(rows), **attach.checks(bench.timing, bench.volumes.new())}
+        rows = bench.measure(baseline, options.lives)
+        verdicts = {**rules.limits(rows), **attach.checks(bench.timing["rest"], bench.volumes.new())}
         machine = bench.machine()
     if not options.renew:
         verdicts = {**rules.compare(rows, baseline), **verdicts}

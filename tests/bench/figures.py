@@ -21,13 +21,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class Times:
-    """What a verb took of the node: wall time as a ratio to a bare interpreter's, and peak memory."""
+    """What a verb took of the node: wall time as a ratio to a bare interpreter's, CPU time, and peak memory."""
 
     ratio_median: float
     ratio_min: float
     milliseconds_median: float
     pairs: int
     peak_kib: int
+    cpu_milliseconds_min: float
 
     @classmethod
     def of(cls, pairs: Sequence[Pair]) -> Times:
@@ -39,6 +40,7 @@ class Times:
             milliseconds_median=round(1000 * statistics.median(pair.script.seconds for pair in pairs), 1),
             pairs=len(pairs),
             peak_kib=max(pair.script.peak_kib for pair in pairs),
+            cpu_milliseconds_min=round(1000 * min(pair.script.cpu for pair in pairs), 1),
         )
 
 
@@ -53,16 +55,16 @@ class Figures:
 def table(rows: Mapping[str, Figures]) -> str:
     """All rows, for people."""
     lines = [
-        f"{'':25}{'requests':>9}{'connec-':>9}{'bytes':>8}{'bytes':>10}{'ratio,':>9}{'ratio,':>9}{'ms,':>9}"
-        f"{'pairs':>7}{'peak':>8}",
-        f"{'':25}{'':>9}{'tions':>9}{'sent':>8}{'received':>10}{'median':>9}{'least':>9}{'median':>9}{'':>7}"
-        f"{'MiB':>8}",
+        f"{'':31}{'requests':>9}{'connec-':>9}{'bytes':>8}{'bytes':>10}{'ratio,':>9}{'ratio,':>9}{'ms,':>9}"
+        f"{'pairs':>7}{'peak':>8}{'CPU ms,':>9}",
+        f"{'':31}{'':>9}{'tions':>9}{'sent':>8}{'received':>10}{'median':>9}{'least':>9}{'median':>9}{'':>7}"
+        f"{'MiB':>8}{'least':>9}",
     ]
     for name, row in rows.items():
         counts, times = row.counts, row.times
         lines.append(
-            f"{name:25}{counts.requests:9}{counts.connections:9}{counts.bytes_sent:8}{counts.bytes_received:10}"
+            f"{name:31}{counts.requests:9}{counts.connections:9}{counts.bytes_sent:8}{counts.bytes_received:10}"
             f"{times.ratio_median:9.2f}{times.ratio_min:9.2f}{times.milliseconds_median:9.1f}{times.pairs:7}"
-            f"{times.peak_kib / 1024:8.1f}"
+            f"{times.peak_kib / 1024:8.1f}{times.cpu_milliseconds_min:9.1f}"
         )
     return "\n".join(lines)

@@ -13,7 +13,8 @@ from tests.bench.timing import Pair, Stopwatch
 from tests.simulator.process import Simulator
 
 PRESENT = "attach (present)"
-LIVES = 5  # with the counting, about a minute
+APIS = ("zapi", "rest")
+LIVES = 5  # of each API; with the counting, about a minute
 PRESENT_PAIRS = 30
 
 
@@ -63,33 +64,46 @@ def variables(step: Step, volume: str) -> dict[str, str]:
     return {**always, **{key: value.format(name=name) for key, value in step.variables.items()}}
 
 
-def forget_version(stopwatch: Stopwatch) -> None:
-    """Make the node one that has not yet asked the filer for its version."""
-    shutil.rmtree(stopwatch.node.path(f"{paths.RUN}/version"), ignore_errors=True)
+def named(api: str, row: str) -> str:
+    """A row of one of the APIs."""
+    return f"{api}: {row}"
+
+
+def forget_filer(stopwatch: Stopwatch) -> None:
+    """Make the node one that has not yet asked the filer for its version, and for its kind."""
+    for cache in ("version", "kind"):
+        shutil.rmtree(stopwatch.node.path(f"{paths.RUN}/{cache}"), ignore_errors=True)
 
 
 def count(stopwatch: Stopwatch, volumes: Volumes, simulator: Simulator, relay: Relay) -> dict[str, Counts]:
-    """One life on a node whose filer is the relay; these figures hardly change, so once will do."""
-    forget_version(stopwatch)
-    volume = volumes.new()
+    """One life over each API on a node whose filer is the relay; these figures hardly change, so once will do."""
     counts = {}
-    for step in LIFE:
-        before = len(simulator.requests())
-        stopwatch.script(step.verb, variables(step, volume))
-        traffic = relay.take()
-        requests = len(simulator.requests()) - before
-        counts[step.row] = Counts(requests, traffic.connections, traffic.sent, traffic.received)
+    for api in APIS:
+        stopwatch.node.configure(**stopwatch.options, API=api)
+        forget_filer(stopwatch)
+        volume = volumes.new()
+        for step in LIFE:
+            before = len(simulator.requests())
+            stopwatch.script(step.verb, variables(step, volume))
+            traffic = relay.take()
+            requests = len(simulator.requests()) - before
+            counts[named(api, step.row)] = Counts(requests, traffic.connections, traffic.sent, traffic.received)
     return counts
 
 
-def time(stopwatch: Stopwatch, volumes: Volumes) -> dict[str, Times]:
-    """Several lives, each verb in pairs with a bare interpreter; the attach that matters most, more often."""
-    pairs: dict[str, list[Pair]] = {step.row: [] for step in LIFE}
-    for life in range(LIVES):
-        forget_version(stopwatch)
+def time(stopwatches: Mapping[str, Stopwatch], volumes: Volumes, lives: int = LIVES) -> dict[str, Times]:
+    """Several lives, each verb over one API after the other, in pairs with a bare interpreter.
+
+    The attach that matters most comes more often.
+    """
+    pairs: dict[str, list[Pair]] = {named(api, step.row): [] for api in APIS for step in LIFE}
+    for life in range(lives):
         volume = volumes.new()
+        for stopwatch in stopwatches.values():
+            forget_filer(stopwatch)
         for step in LIFE:
-            times = 1 if step.row != PRESENT else PRESENT_PAIRS // LIVES + (life < PRESENT_PAIRS % LIVES)
+            times = 1 if step.row != PRESENT else max(1, PRESENT_PAIRS // lives + (life < PRESENT_PAIRS % lives))
             for _ in range(times):
-                pairs[step.row].append(stopwatch.pair(step.verb, variables(step, volume)))
+                for api, stopwatch in stopwatches.items():
+                    pairs[named(api, step.row)].append(stopwatch.pair(step.verb, variables(step, volume)))
     return {row: Times.of(measured) for row, measured in pairs.items()}

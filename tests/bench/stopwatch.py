@@ -32,6 +32,7 @@ def run(argv: list[str], environ: dict[str, str]) -> dict[str, object]:
     return {
         "status": os.waitstatus_to_exitcode(status),
         "seconds": seconds,
+        "cpu": usage.ru_utime + usage.ru_stime,
         "peak_kib": usage.ru_maxrss,
         "stdout": content(OUTPUT),
         "stderr": content(ERRORS),

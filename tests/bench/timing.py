@@ -20,6 +20,7 @@ class Timed:
 
     status: int
     seconds: float
+    cpu: float
     peak_kib: int
     stdout: str
     stderr: str
@@ -39,11 +40,12 @@ class Pair:
 
 
 class Stopwatch:
-    """Starts ``product``'s scripts on ``node``; use it as a context manager."""
+    """Starts ``product``'s scripts on ``node``, which has these ``options``; use it as a context manager."""
 
-    def __init__(self, node: Node, product: Product) -> None:
+    def __init__(self, node: Node, product: Product, options: Mapping[str, object]) -> None:
         self.node = node
         self.product = product
+        self.options = options
         self._child: subprocess.Popen[str] | None = None
         self._script_comes_first = False
 
