@@ -80,8 +80,10 @@ class TransportError(OntapError):
     """No usable answer came back.
 
     ``sent`` is whether the request may have reached the filer, which then may have carried it out. ``status`` is
-    the HTTP status, if there was one.
+    the HTTP status, if there was one. ``is_pending`` is whether the filer may still carry the request out.
     """
+
+    is_pending = False
 
     def __init__(
         self, message: str, *, sent: bool = True, transient: bool = False, status: int | None = None

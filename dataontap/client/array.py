@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from dataontap.errors import DataOntapError
+from dataontap.errors import DataOntapError, Refusal
 
 T = TypeVar("T")
 
@@ -234,6 +234,12 @@ class Maps(Protocol):
 
     def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int, *, once: bool = False) -> bool:
         """Map a LUN to a group; False if it was already mapped to it."""
+
+    def explain_map(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> Refusal | None:
+        """Why ``map_lun`` was refused, as LunIdTaken or MapConflict if it was that; None if the map exists.
+
+        May ask the filer.
+        """
 
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         """Unmap a LUN from a group; False if it was not mapped to it. Raises NoSuchLun and NoSuchIgroup."""

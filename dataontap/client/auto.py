@@ -41,6 +41,7 @@ class Auto:
     def __init__(self, make: Callable[[str], Array], note: Note) -> None:
         self._make = make
         self._note = note
+        self._api = ""
         self._array: Array | None = None
         self._may_switch = True
 
@@ -60,12 +61,18 @@ class Auto:
 
     def _chosen(self) -> Array:
         if self._array is None:
-            api = self._note.get() or self._ask()
-            self._array = self._array or self._make(api)
+            noted = self._note.get()
+            if noted:
+                self._api, self._array = noted, self._make(noted)
+            else:
+                self._array = self._ask()
         return self._array
 
-    def _ask(self) -> str:
-        """The API that the filer serves for this account. Raises the error of ZAPI if it serves neither."""
+    def _ask(self) -> Array:
+        """The array over an API that the filer serves for this account. Raises ZAPI's error if it serves neither.
+
+        ZAPI is then asked by each verb, as if the configuration named it.
+        """
         if not self._note.is_refused(REST):
             try:
                 return self._probe(REST)
@@ -75,8 +82,8 @@ class Auto:
                 LOG.warning("%s; trying ZAPI", error)
         return self._probe(ZAPI)
 
-    def _probe(self, api: str) -> str:
-        """Make the API's simplest call, and note that the API works."""
+    def _probe(self, api: str) -> Array:
+        """The array over this API, after its simplest call. Notes that the API works."""
         array = self._make(api)
         try:
             array.check_connection()
@@ -85,22 +92,22 @@ class Auto:
                 self._note.refuse(api)
             raise
         self._note.put(api)
-        self._array = array
-        return api
+        self._api = api
+        return array
 
     def _other(self, error: OntapError) -> Array:
         """The array over the other API. Raises ``error`` if the filer does not serve that, either."""
-        other = REST if self._note.get() == ZAPI else ZAPI
+        other = REST if self._api == ZAPI else ZAPI
         if not self._may_switch or self._note.is_refused(other):
             raise error
         self._may_switch = False  # a filer whose APIs come and go must not keep a verb
         LOG.warning("%s; trying %s", error, other.upper())
         try:
-            self._probe(other)
+            self._array = self._probe(other)
         except OntapError as failure:
             error.add(f"nor does {other.upper()} work: {failure}")
             raise error from None
-        return self._chosen()
+        return self._array
 
 
 def _is_refusal(error: OntapError) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+Headers = Mapping[str, str]
+
 # The first is for one address, or for resolving the name. The second is for all: name, addresses and TLS.
 CONNECT_SECONDS = 5.0
 REACH_SECONDS = 15.0
 # The largest possible answer is a page of 100 igroups, each with 256 initiators that have the longest names (223
-# characters): 7 MiB. A page of LUNs has 0.3 MiB at most. A peer that sends more is not a filer.
+# characters): 7 MiB. A page of LUNs has 1 MiB at most. A peer that sends more is not a filer.
 ANSWER_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
 UNAUTHORIZED = 401
@@ -78,8 +80,8 @@ class Transport:
         self._deadline = deadline
         self._connection: http.client.HTTPConnection | None = None
 
-    def exchange(self, method: str, url: str, body: bytes | None, media: str) -> Answer:
-        """The filer's answer to a request with this body of the type ``media``, whatever the answer's status is.
+    def exchange(self, method: str, url: str, body: bytes | None, headers: Headers) -> Answer:
+        """The filer's answer to a request with these ``headers`` and credentials, whatever the answer's status is.
 
         Raises TransportError if there is no answer. Nothing is sent twice. After a TransportError the caller must
         check whether the request was carried out.
@@ -92,7 +94,7 @@ class Transport:
             connection = self._connected()
             sent = True
             with _closing_at(connection.sock, self._deadline.left(f"a request to {self.filer.address}")):
-                connection.request(method, url, body=body, headers=self._headers(media))
+                connection.request(method, url, body=body, headers={**headers, **self._credentials()})
                 response = connection.getresponse()
                 answer = Answer(response.status, self._read(response))
         except (OSError, http.client.HTTPException) as error:
@@ -119,13 +121,12 @@ class Transport:
             LOG.debug("connected to %s", self.filer.address)
         return self._connection
 
-    def _headers(self, media: str) -> dict[str, str]:
-        """The headers, with credentials: to wait for the filer's 401 would cost each request a round trip."""
-        headers = {"Content-Type": media}
-        if self.filer.login and not self.filer.cert_file:
-            credentials = f"{self.filer.login}:{self.filer.password}".encode()
-            headers["Authorization"] = "Basic " + base64.b64encode(credentials).decode("ascii")
-        return headers
+    def _credentials(self) -> Headers:
+        """The header with the password: to wait for the filer's 401 would cost each request a round trip."""
+        if not self.filer.login or self.filer.cert_file:
+            return {}
+        credentials = f"{self.filer.login}:{self.filer.password}".encode()
+        return {"Authorization": "Basic " + base64.b64encode(credentials).decode("ascii")}
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
         """The whole body."""

@@ -93,7 +93,11 @@ class Making:
         if found and not is_ours(found[0]):
             raise _with(lost, f"a LUN of this name in {lun.where} is not provably ours; see its comment") from None
         if final:
-            if found and not self._undo(lun, lambda: None):
+            if found:
+                is_left = not self._undo(lun, lambda: None)
+            else:
+                is_left = isinstance(lost, TransportError) and lost.is_pending
+            if is_left:
                 lost.add(_left(lun))
             raise lost
         return found[0] if found else None

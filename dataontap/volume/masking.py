@@ -115,20 +115,22 @@ class Masking:
         lun_id = placement.choose_id(self._settings.lun_id_limit, taken)
         if lun_id is None:
             raise VolumeError(f"no LUN id up to LUN_ID_LIMIT is free in {placement.igroups.own}")
-        placement.error = None
+        placement.tried, placement.error = lun_id, None
         with self._deadline.within(_LOCKED_SECONDS):
             try:
                 placement.made = self._array.map_lun(placement.lun, placement.igroups.own, lun_id, once=True)
             except OntapError as error:
                 placement.error = error
                 placement.was_cut_short = self._deadline.is_over()
-                placement.avoid |= {lun_id} if placement.is_refused_for_its_id else set()
         placement.is_mapped = placement.made
         placement.lun_ids = [lun_id] if placement.made else []
         return placement.is_mapped
 
     def go_on(self, placement: Placement) -> None:
         """Do what the next ``map_now`` needs, or raise the reason why it would not help."""
+        if isinstance(placement.error, Refusal):
+            own = placement.igroups.own
+            placement.error = self._array.explain_map(placement.lun, own, placement.tried, placement.error)
         error = placement.error
         if error is None:  # another verb has just mapped it
             self._find_map(placement)
@@ -155,6 +157,7 @@ class Masking:
 
     def _try_other_ids(self, placement: Placement) -> None:
         placement.refusals += 1
+        placement.avoid.add(placement.tried)
         if placement.refusals > _MOST_REFUSALS and placement.error is not None:
             raise placement.error
         LOG.info("the LUN id is taken: %s", placement.error)

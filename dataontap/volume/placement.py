@@ -37,8 +37,9 @@ class Placement:
     made: bool = False
     # It is mapped here although it should not be: then its tag is not changed.
     is_doubtful: bool = False
-    # The ids that must not be chosen, and how the attempts ended.
+    # The ids that must not be chosen, the id of the last attempt, and how the attempts ended.
     avoid: set[int] = field(default_factory=set)
+    tried: int = 0
     error: OntapError | None = None
     was_cut_short: bool = False
     refusals: int = 0

@@ -19,7 +19,7 @@ from dataontap.client.rest.api import RestServer
 from dataontap.client.rest.client import RestClient
 from dataontap.client.rest.recent import Recent
 from dataontap.client.retry import Patience
-from dataontap.client.transport import Answer, Filer, Transport
+from dataontap.client.transport import Answer, Filer, Headers, Transport
 from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.client.zapi.luns import lun_at
@@ -43,10 +43,10 @@ class Stopwatch(Transport):
         super().__init__(address, deadline)
         self.times: list[float] = []
 
-    def exchange(self, method: str, url: str, body: bytes | None, media: str) -> Answer:
+    def exchange(self, method: str, url: str, body: bytes | None, headers: Headers) -> Answer:
         """See ``Transport``."""
         began = time.monotonic()
-        answer = super().exchange(method, url, body, media)
+        answer = super().exchange(method, url, body, headers)
         self.times.append(time.monotonic() - began)
         return answer
 

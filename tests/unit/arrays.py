@@ -128,6 +128,9 @@ class DirectArray:
         arguments = (("path", lun.path), ("initiator-group", igroup_name), ("lun-id", lun_id))
         return self._changes("lun-map", *arguments, unless={errnos.LUN_ALREADY_MAPPED})
 
+    def explain_map(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> Refusal | None:
+        return error
+
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         arguments = (("path", lun.path), ("initiator-group", igroup_name))
         return self._changes("lun-unmap", *arguments, unless={errnos.NO_SUCH_MAP})

@@ -9,7 +9,7 @@ from dataontap.client.rest.api import RestServer
 from dataontap.client.rest.client import RestClient
 from dataontap.client.rest.recent import Recent
 from dataontap.client.retry import Patience
-from dataontap.client.transport import Answer
+from dataontap.client.transport import Answer, Headers
 from dataontap.client.transport import Filer as Address
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
@@ -33,9 +33,10 @@ class RestWire:
     lost: dict[str, bool] = field(default_factory=dict)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
 
-    def exchange(self, method: str, url: str, body: bytes | None, media: str) -> Answer:
+    def exchange(self, method: str, url: str, body: bytes | None, headers: Headers) -> Answer:
         path, _, query = url.removeprefix("/api").partition("?")
-        name = f"{method} {self.there.rest.api_name(Request(method, path)).split('/{')[0].rpartition('/')[2]}"
+        template = self.there.rest.api_name(Request(method, path)).split("/")
+        name = f"{method} {[part for part in template if part and not part.startswith('{')][-1]}"
         self.requests.append(name)
         self.urls.append(f"{method} {url}")
         after = self.lost.pop(name, None)

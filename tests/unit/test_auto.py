@@ -158,6 +158,14 @@ class TestWithANote:
             listed(filer, note(file))
         assert str(caught.value) == "ONTAPI is suspended; nor does REST work: the filer does not accept LOGIN"
 
+    def test_another_verb_has_noted_the_other_api_meanwhile(self, file: Path) -> None:
+        note(file).put("zapi")
+        filer = Filer(zapi=ApiSuspended("ONTAPI is suspended", code="61253"))
+        first, second = Auto(filer.connect, note(file)), Auto(filer.connect, note(file))
+        assert first.comments_at_creation and second.comments_at_creation  # both have chosen ZAPI
+        assert first.get_lun_list() == "rest"
+        assert second.get_lun_list() == "rest"
+
     def test_apis_that_come_and_go_do_not_keep_a_verb(self, file: Path) -> None:
         note(file).put("zapi")
         filer = Filer(zapi=ApiSuspended("ONTAPI is suspended", code="61253"))

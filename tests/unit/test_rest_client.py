@@ -34,7 +34,7 @@ from tests.simulator.filer import Filer
 from tests.simulator.rest.codes import Problem
 from tests.simulator.rest.service import Rest, Trouble
 from tests.unit.clock import Clock
-from tests.unit.rest import ask
+from tests.unit.rest import ask, respond
 from tests.unit.rest_wire import Memory, RestWire, client
 
 MIB = 1 << 20
@@ -202,6 +202,21 @@ class TestMaps:
         assert scene.client().unmap_lun(lun, "g1")
         assert array.get_lun_map(lun) == []
 
+    def test_a_cache_that_forgets(self, scene: Scene, lun: Lun) -> None:
+        """It only saves time."""
+        array = scene.client()
+        scene.memory.igroup_uuid("g1").put = lambda text: None  # type: ignore[method-assign]
+        array.map_lun(lun, "g1", 7)
+        assert scene.client().unmap_lun(lun, "g1")
+
+    def test_a_group_that_is_gone_behind_a_stale_list(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        (group,) = ask(scene.filer, "GET", "/protocols/san/igroups", query={"name": "g1"})["records"]
+        array.get_igroups("g1")
+        trouble = Trouble(stale_seconds=9)
+        respond(scene.filer, "DELETE", f"/protocols/san/igroups/{group['uuid']}", trouble=trouble)
+        with pytest.raises(NoSuchIgroup):
+            array.add_igroup_initiator("g1", "iqn.1993-08.org.debian:01:x")
+
     def test_what_is_not_there(self, scene: Scene, array: RestClient, lun: Lun) -> None:
         with pytest.raises(NoSuchIgroup):
             array.map_lun(lun, "none", 1)
@@ -214,32 +229,39 @@ class TestMaps:
         with pytest.raises(NoSuchLun):
             scene.client().unmap_lun(gone, "g1")
 
+    def reason(self, array: RestClient, lun: Lun, igroup: str, lun_id: int) -> Refusal | None:
+        """Why the LUN is refused, as the client explains it after the refusal."""
+        with pytest.raises(Refusal) as caught:
+            array.map_lun(lun, igroup, lun_id)
+        return array.explain_map(lun, igroup, lun_id, caught.value)
+
     def test_an_id_that_is_taken(self, scene: Scene, array: RestClient, lun: Lun) -> None:
         array.map_lun(scene.make("other"), "g1", 7)
-        with pytest.raises(LunIdTaken):
-            array.map_lun(lun, "g1", 7)
+        assert type(self.reason(array, lun, "g1", 7)) is LunIdTaken
 
     def test_an_initiator_that_sees_it_through_another_group(
         self, scene: Scene, array: RestClient, lun: Lun
     ) -> None:
         scene.group("twin", "iqn.1993-08.org.debian:01:g1")
         array.map_lun(lun, "twin", 8)
-        with pytest.raises(MapConflict):
-            array.map_lun(lun, "g1", 7)
+        assert type(self.reason(array, lun, "g1", 7)) is MapConflict
 
     @pytest.mark.parametrize("code", ["5374999", "1254193"])
     def test_a_refusal_that_no_code_explains(self, scene: Scene, array: RestClient, lun: Lun, code: str) -> None:
-        """The maps decide."""
+        """The maps decide. The refusal itself costs no further request, because the scan lock may be held."""
         array.map_lun(scene.make("other"), "g1", 7)
         array.map_lun(lun, "g2", 9)
-        scene.refuse("POST lun-maps", code)
-        with pytest.raises(LunIdTaken):
-            array.map_lun(lun, "g1", 7)
-        scene.refuse("POST lun-maps", code)
-        assert not array.map_lun(lun, "g2", 9)
-        scene.refuse("POST lun-maps", code)
-        with pytest.raises(MapConflict if code == "1254193" else Refusal, match=f"code {code}"):
-            array.map_lun(lun, "g1", 8)
+        scene.wire.requests.clear()
+        for _ in range(3):
+            scene.refuse("POST lun-maps", code)
+        assert type(self.reason(array, lun, "g1", 7)) is LunIdTaken
+        assert scene.wire.requests == ["POST lun-maps", "GET lun-maps", "GET lun-maps"]
+        assert self.reason(array, lun, "g2", 9) is None
+        assert type(self.reason(array, lun, "g1", 8)) is (MapConflict if code == "1254193" else Refusal)
+
+    def test_a_refusal_that_is_clear_asks_nothing(self, scene: Scene, array: RestClient, lun: Lun) -> None:
+        assert type(self.reason(array, lun, "none", 7)) is NoSuchIgroup
+        assert scene.wire.requests == ["POST lun-maps"]
 
     def test_a_map_that_lists_lack_still(self, scene: Scene, array: RestClient, lun: Lun) -> None:
         """The refusal is newer than the list."""
@@ -278,6 +300,20 @@ class TestIgroups:
         assert array.remove_igroup_initiator("g", name)
         assert not array.remove_igroup_initiator("g", name)
 
+    def test_a_group_that_another_node_made_just_now(self, scene: Scene, array: RestClient) -> None:
+        """Lists do not show it yet."""
+        other = RestWire(scene.filer)
+        other.trouble["POST igroups"] = Trouble(stale_seconds=5)
+        client(other, Memory(), scene.clock).create_igroup("g", "iscsi", "linux")
+        assert not array.create_igroup("g", "iscsi", "linux")
+        assert [one.name for one in array.get_igroups("g")] == ["g"]
+
+    def test_messages_name_the_collection(self, scene: Scene, array: RestClient) -> None:
+        scene.group("g")
+        scene.refuse("DELETE initiators", "4711")
+        with pytest.raises(Refusal, match="^DELETE initiators failed: no"):
+            array.remove_igroup_initiator("g", "iqn.1993-08.org.debian:01:a")
+
     def test_an_initiator_of_a_group_with_maps_stays(self, scene: Scene, array: RestClient) -> None:
         scene.group("g", "iqn.1993-08.org.debian:01:a")
         array.map_lun(scene.make(), "g", 1)
@@ -310,7 +346,8 @@ class TestLists:
         [
             ({}, "announces another number of records"),
             ({"records": [], "num_records": 1}, "announces another number of records"),
-            ({"records": [{"uuid": "u"}], "num_records": 1}, "without a name|no usable"),
+            ({"records": [{"uuid": "u", "space": {"size": 1}}], "num_records": 1}, "without a name"),
+            ({"records": [{"name": "/vol/vol1/v", "space": {"size": 1}}], "num_records": 1}, "without its uuid"),
             (
                 {"records": [{"uuid": "u", "name": "/vol/vol1/other", "space": {"size": 1}}], "num_records": 1},
                 "not asked for",
@@ -330,7 +367,7 @@ class TestLists:
     def test_a_record_twice(self, scene: Scene, array: RestClient) -> None:
         record = {"uuid": "u", "name": "/vol/vol1/v", "space": {"size": 1}}
         scene.answer("GET luns", 200, {"records": [record, record], "num_records": 2})
-        with pytest.raises(OntapError, match="lists /vol/vol1/v u twice; is CLUSTER_MODE_VSERVER set"):
+        with pytest.raises(OntapError, match="lists /vol/vol1/v twice; is CLUSTER_MODE_VSERVER set"):
             array.get_luns(array.place("vol1", "v"))
 
     @pytest.mark.parametrize("pages", ["the same", "ever new"])
@@ -356,7 +393,7 @@ class TestLists:
     def test_an_svm_that_does_not_exist(self, scene: Scene) -> None:
         array = scene.client(svm="other")
         assert array.get_lun_list() == []
-        with pytest.raises(OntapError, match="the filer has no SVM 'other'; see CLUSTER_MODE_VSERVER"):
+        with pytest.raises(OntapError, match="the filer has no SVM 'other'; if CLUSTER_MODE_VSERVER is right"):
             array.require_svm()
 
     def test_an_svm_that_exists(self, scene: Scene, array: RestClient) -> None:
@@ -450,8 +487,25 @@ class TestJobs:
 
     def test_a_job_that_does_not_end(self, slow: Scene) -> None:
         array = slow.client(seconds=20)
-        with pytest.raises(DeadlineError, match="waiting for the filer's job of POST luns"):
+        with pytest.raises(TransportError, match="waiting for the filer's job of POST luns") as caught:
             array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+        assert caught.value.is_pending
+
+    @pytest.mark.parametrize("content", [{}, {"job": {"uuid": "../luns"}}])
+    def test_a_job_without_a_uuid(self, scene: Scene, array: RestClient, content: object) -> None:
+        """It is not taken for done."""
+        lun = scene.make()
+        scene.answer("DELETE luns", 202, content)
+        with pytest.raises(TransportError, match="has no usable uuid"):
+            array.destroy_lun(lun)
+
+    def test_a_poll_that_comes_to_another_server(self, slow: Scene) -> None:
+        """It is not taken for an API that did nothing: the other API would create the LUN once more."""
+        slow.filer.serving = replace(slow.filer.serving, job_seconds=20)
+        array = slow.client(seconds=1000)
+        slow.answer("GET jobs", 404, b"<html>not here</html>")
+        made = array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+        assert made is not None and made.name == "v"
 
     @pytest.mark.parametrize(("code", "status"), [("6", 403), ("4", 404)])
     def test_a_job_that_the_account_may_not_read(self, slow: Scene, code: str, status: int) -> None:
@@ -586,6 +640,15 @@ class TestSvm:
         assert scene.wire.requests == ["GET svms"], "it is cached"
         assert not array.is_whole_cluster()
 
+    def test_a_renamed_svm(self, scene: Scene) -> None:
+        """The next verb goes by the new name."""
+        scene.memory.svm().put("former")
+        with pytest.raises(
+            OntapError, match="the filer has no SVM 'former'; if CLUSTER_MODE_VSERVER is right, try"
+        ):
+            scene.client(svm=None).require_svm()
+        scene.client(svm=None).require_svm()
+
     def test_several_svms(self, scene: Scene) -> None:
         provision.add_vserver(scene.filer.state, "svm2")
         array = scene.client(svm=None)
@@ -622,8 +685,9 @@ class TestSvm:
                 array.prepare()
         assert scene.wire.requests == ["GET cluster"], "it is cached"
 
-    def test_a_kind_that_the_account_may_not_ask_for(self, scene: Scene, array: RestClient) -> None:
-        scene.refuse("GET cluster", "6", "not authorized for that command", 403)
+    @pytest.mark.parametrize("code", ["6", "9"])
+    def test_a_kind_that_the_account_may_not_ask_for(self, scene: Scene, array: RestClient, code: str) -> None:
+        scene.refuse("GET cluster", code, "A Vserver admin cannot use command directory", 403)
         array.prepare()
         array.prepare()
         assert scene.wire.requests == ["GET cluster"]

@@ -15,17 +15,17 @@ from dataontap.client.rest.fields import Record, text, value
 from dataontap.client.retry import persist
 from dataontap.client.text import one_line
 from dataontap.client.transport import NOT_SERVED, UNAUTHORIZED, refusal
-from dataontap.errors import ApiOff, NotAllowed, OntapError, Refusal, TransportError
+from dataontap.errors import ApiOff, DeadlineError, NotAllowed, OntapError, Refusal, TransportError
 
 if TYPE_CHECKING:
     from dataontap.client.retry import Patience
-    from dataontap.client.transport import Answer, Filer
+    from dataontap.client.transport import Answer, Filer, Headers
 
 LOG = logging.getLogger(__name__)
 
 _ROOT = "/api"
-# Without "hal+json" the filer leaves out all links but that to the next page.
-_MEDIA = "application/json"
+# To a client that does not accept "hal+json" the filer sends no links but that to the next page.
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 _ACCEPTED = 202
 _FIRST_ERROR = 400
 _LUNS = "/storage/luns"
@@ -48,12 +48,14 @@ class Exchange(Protocol):
     def filer(self) -> Filer:
         """The filer's address and credentials, for messages."""
 
-    def exchange(self, method: str, url: str, body: bytes | None, media: str) -> Answer:
+    def exchange(self, method: str, url: str, body: bytes | None, headers: Headers) -> Answer:
         """The filer's answer."""
 
 
 class JobHidden(TransportError):
-    """The account may not read the request's job, or the filer forgot it, so its outcome is not known."""
+    """A job's outcome is not known: the filer does not show the job, or it has not ended in time."""
+
+    is_pending = True
 
 
 def literal(name: str) -> str:
@@ -119,16 +121,15 @@ class RestServer:
 
     def _carry_out(self, method: str, url: str, document: bytes | None) -> Record:
         status, content = self._exchange(method, url, document)
-        job = text(content, "job.uuid")
-        if status == _ACCEPTED and job:
-            self._await(_call(method, url), job)
+        if status == _ACCEPTED:
+            self._await(_call(method, url), text(content, "job.uuid"))
         return content
 
     def _exchange(self, method: str, url: str, document: bytes | None) -> tuple[int, Record]:
         began = time.monotonic()
         outcome = "no answer"
         try:
-            answer = self._transport.exchange(method, url, document, _MEDIA)
+            answer = self._transport.exchange(method, url, document, _HEADERS)
             outcome = f"status {answer.status}"
         except TransportError as error:
             if error.sent:
@@ -162,18 +163,21 @@ class RestServer:
     def _await(self, call: str, uuid: str) -> None:
         """Return when the job has succeeded. Raises its refusal, or JobHidden."""
         if not _UUID.fullmatch(uuid):
-            raise OntapError(f"the filer's job of {call} has no usable uuid: {one_line(uuid, 40)!r}")
-        for _ in self.patience.looks(f"waiting for the filer's job of {call}"):
-            try:
+            raise JobHidden(f"the filer's job of {call} has no usable uuid: {one_line(uuid, 40)!r}")
+        try:
+            for _ in self.patience.looks(f"waiting for the filer's job of {call}"):
                 job = self.get(f"{_JOBS}/{uuid}", {"fields": "state,code,message"})
-            except Refusal as error:
-                why = "LOGIN may not read" if isinstance(error, NotAllowed) else "the filer does not show"
-                raise JobHidden(f"{why} the job of {call}, so its outcome is not known") from error
-            state = text(job, "state")
-            if state == "success":
-                return
-            if state == "failure":
-                raise refused(call, job)
+                state = text(job, "state")
+                if state == "success":
+                    return
+                if state == "failure":
+                    break
+        except DeadlineError as error:
+            raise JobHidden(str(error)) from error
+        except (Refusal, ApiOff) as error:
+            why = "LOGIN may not read" if isinstance(error, NotAllowed) else "the filer does not show"
+            raise JobHidden(f"{why} the job of {call}, so its outcome is not known") from error
+        raise refused(call, job)
 
 
 def refused(call: str, error: Mapping[str, Any]) -> Refusal:
@@ -198,6 +202,6 @@ def _content(call: str, body: bytes) -> Record:
 
 
 def _call(method: str, url: str) -> str:
-    """A request in messages: its method, and the kind of object."""
+    """A request in messages: its method and the kind of object, the last part that is no object's name."""
     path = url.partition("?")[0].split("/")
-    return f"{method} {next(part for part in reversed(path) if part and not _UUID.fullmatch(part))}"
+    return f"{method} {next(part for part in reversed(path) if re.fullmatch('[a-z-]+', part))}"

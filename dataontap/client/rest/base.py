@@ -106,9 +106,11 @@ class RestBase:
 
     def require_svm(self) -> None:
         """See ``Svm``: a filer answers a query about an SVM that does not exist with an empty list."""
-        if not self._has_svm and self.svm not in self.get_svm_names(self.svm):
-            raise OntapError(f"the filer has no SVM {self.svm!r}; see CLUSTER_MODE_VSERVER")
-        self._has_svm = True
+        if self._has_svm or self.svm in self.get_svm_names(self.svm):
+            self._has_svm = True
+            return
+        self.memory.svm().drop()  # the only SVM was renamed since it was cached
+        raise OntapError(f"the filer has no SVM {self.svm!r}; if CLUSTER_MODE_VSERVER is right, try again")
 
     def settled(
         self, ask: Callable[[], list[T]], facts: Callable[[T], Iterable[Fact]], asked: Callable[[Fact], bool]

@@ -23,7 +23,7 @@ class IgroupCalls(RestBase):
 
     def __init__(self, server: RestServer, memory: Memory, svm: str | None, recent: Recent) -> None:
         super().__init__(server, memory, svm, recent)
-        self._fresh: set[str] = set()  # the igroups whose uuids the filer has told this process
+        self._igroup_uuids: dict[str, str] = {}  # as the filer has told this process
 
     def get_igroups(self, *names: str) -> list[Igroup]:
         """See ``Maps``."""
@@ -81,6 +81,7 @@ class IgroupCalls(RestBase):
         except Refusal as error:
             if error.code not in codes.IGROUP_EXISTS:
                 raise
+            self.recent.note(("igroup", igroup_name), True)
             return False  # also after a lost answer: another machine may have created it meanwhile
         for record in records(content):
             self.learn_igroup(text(record, "name"), text(record, "uuid"))
@@ -156,9 +157,11 @@ class IgroupCalls(RestBase):
 
     def learn_igroup(self, name: str, uuid: str) -> None:
         """Note an igroup's uuid, which the filer has just told."""
-        self._fresh.add(name)
+        if not uuid:
+            return
+        self._igroup_uuids[name] = uuid
         memory = self.memory.igroup_uuid(name)
-        if uuid and memory.get() != uuid:
+        if memory.get() != uuid:
             memory.put(uuid)
 
     def in_igroup(self, name: str, change: Callable[[str], bool]) -> bool:
@@ -167,19 +170,25 @@ class IgroupCalls(RestBase):
         The cached uuid may be that of an igroup that was removed and created anew. So its "nothing to do" is not
         believed before the filer confirms the uuid.
         """
-        memory = self.memory.igroup_uuid(name)
-        cached = memory.get()
-        if cached:
+        told = self._igroup_uuids.pop(name, "")
+        known = told or self.memory.igroup_uuid(name).get()
+        absent: NoSuchIgroup | None = None
+        if known:
             try:
-                if change(cached):
-                    return True
-            except NoSuchIgroup:
-                self._fresh.discard(name)
-            if name in self._fresh:
-                return False
-        memory.drop()
+                is_done = change(known)
+            except NoSuchIgroup as error:
+                absent = error
+            else:
+                if is_done or told:
+                    self._igroup_uuids[name] = known
+                    return is_done
         self.get_igroups(name)
-        uuid = memory.get()
+        uuid = self._igroup_uuids.get(name)
         if not uuid:
-            raise NoSuchIgroup(f"there is no igroup {name}", call="GET igroups")
-        return uuid != cached and change(uuid)
+            self.memory.igroup_uuid(name).drop()
+            raise absent or NoSuchIgroup(f"there is no igroup {name}", call="GET igroups")
+        if uuid != known:
+            return change(uuid)
+        if absent:
+            raise absent
+        return False

@@ -7,7 +7,7 @@ import logging
 from dataontap.client.rest import codes
 from dataontap.client.rest.base import RestBase
 from dataontap.client.rest.fields import Record, flag
-from dataontap.errors import NotAllowed, OntapError, Refusal
+from dataontap.errors import OntapError, Refusal
 
 LOG = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Kinds(RestBase):
         if kind not in {*_KINDS.values(), _HIDDEN}:
             try:
                 kind = self._ask_kind()
-            except NotAllowed as error:
+            except Refusal as error:  # in which words and with which code an SVM's account is refused, varies [?]
                 LOG.info("%s; taking the filer for one whose LUNs are in volumes", error)
                 kind = _HIDDEN
             self.memory.kind().put(kind)

@@ -11,7 +11,7 @@ from dataontap.client.rest.base import RestBase
 from dataontap.client.rest.fields import Record, flag, number, optional_number, records, seconds, text
 from dataontap.client.rest.kinds import Kinds
 from dataontap.client.rest.recent import DOUBT_SECONDS, STALE_SECONDS
-from dataontap.errors import LunExists, NoSuchLun, OntapError, Refusal, TransportError
+from dataontap.errors import DeadlineError, LunExists, NoSuchLun, OntapError, Refusal, TransportError
 
 LUNS = "/storage/luns"
 # The beginning of every LUN's path, except on ASA r2.
@@ -71,11 +71,13 @@ class LunCalls(Kinds, RestBase):
 
     def _luns(self, query: dict[str, str], is_asked: Callable[[Lun], bool]) -> list[Lun]:
         return self.iterate(
-            LUNS, self._lun, key=lambda lun: (lun.path, lun.uuid), query=query, fields=_FIELDS, is_asked=is_asked
+            LUNS, self._lun, key=lambda lun: (lun.path,), query=query, fields=_FIELDS, is_asked=is_asked
         )
 
     def _lun(self, record: Record) -> Lun:
         path, uuid = text(record, "name"), text(record, "uuid")
+        if not uuid:
+            raise OntapError("the filer describes a LUN without its uuid")
         pool, name = _split(path)
         self.learn(path, uuid)
         return Lun(
@@ -135,9 +137,12 @@ class LunCalls(Kinds, RestBase):
                 raise OntapError(f"the filer created another LUN than {lun.path}")
             if text(record, "uuid") and text(record, "serial_number") and optional_number(record, "space.size"):
                 return self._lun({"enabled": True, **record})
-        found = self.get_luns(lun)
+        try:
+            found = self.get_luns(lun)
+        except DeadlineError:
+            raise unclear or JobHidden(f"the filer created {lun.path}, but does not list it in time") from None
         if not found:
-            raise unclear or OntapError(f"the filer created {lun.path}, but does not list it")
+            raise unclear or JobHidden(f"the filer created {lun.path}, but does not list it")
         return found[0]
 
     def destroy_lun(self, lun: LunRef, *, once: bool = False) -> bool:

@@ -10,8 +10,8 @@ from dataontap.client.rest.api import any_of, literal, segment
 from dataontap.client.rest.fields import Record, number, records, text
 from dataontap.client.rest.igroups import IgroupCalls
 from dataontap.client.rest.luns import LunCalls
-from dataontap.client.rest.recent import Fact
-from dataontap.errors import LunIdTaken, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal
+from dataontap.client.rest.recent import DOUBT_SECONDS, Fact
+from dataontap.errors import LunIdTaken, NoSuchIgroup, NoSuchLun, NotAllowed, Refusal, TransportError
 
 MAPS = "/protocols/san/lun-maps"
 
@@ -68,35 +68,38 @@ class MapCalls(LunCalls, IgroupCalls):
             "igroup": {"name": igroup_name},
             "logical_unit_number": lun_id,
         }
+        fact = ("map", lun.path, igroup_name)
         try:
             content = self.server.send("POST", MAPS, {"return_records": "true"}, body, once=once)
+        except TransportError as error:
+            if error.sent:
+                self.recent.note(fact, True, DOUBT_SECONDS)
+            raise
+        except NoSuchLun as error:
+            error.transient |= self.recent.is_made(("lun", lun.path))
+            raise
         except Refusal as error:
-            if not self._is_mapped_already(lun, igroup_name, lun_id, error):
+            if error.code != codes.MAP_EXISTS:
                 raise
-            self.recent.note(("map", lun.path, igroup_name), True)
+            self.recent.note(fact, True)
             return error.after_lost_answer
         for record in records(content):
             self.learn_igroup(igroup_name, text(record, "igroup.uuid"))
-        self.recent.note(("map", lun.path, igroup_name), True)
+        self.recent.note(fact, True)
         return True
 
-    def _is_mapped_already(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> bool:
-        """Whether the LUN was refused because it is mapped to the group. Raises the reason if it is another.
+    def explain_map(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> Refusal | None:
+        """See ``Maps``. No source has the codes for an id that is taken, and for a LUN that is seen twice.
 
-        No source has the codes for an id that is taken, and for an initiator that has the LUN through another
-        group. So the maps tell.
+        So the maps tell.
         """
-        if error.code == codes.MAP_EXISTS:
-            return True
-        if isinstance(error, NoSuchLun):
-            error.transient |= self.recent.is_made(("lun", lun.path))
         if error.transient or isinstance(error, (NoSuchLun, NoSuchIgroup, NotAllowed)):
-            return False
+            return error
         if any(one.igroup == igroup_name for one in self.get_lun_map(lun)):
-            return True
+            return None
         if any(one.lun_id == lun_id for one in self.get_igroup_maps(igroup_name)):
-            raise LunIdTaken(str(error), call=error.call, code=error.code) from error
-        return False
+            return LunIdTaken(str(error), call=error.call, code=error.code)
+        return error
 
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         """See ``Maps``."""

@@ -62,6 +62,7 @@ class SvmCalls(Kinds):
     def check_connection(self) -> None:
         """See ``Svm``: ask for the SVM, which every account may, and for the kind of filer."""
         self.get_svm_names()
+        self.memory.svm().drop()
         self.memory.kind().drop()
         self.require_served()
 

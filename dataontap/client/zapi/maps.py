@@ -38,6 +38,10 @@ class MapCalls(BaseClient):
         arguments: Arguments = {"path": lun.path, "initiator-group": igroup_name, "lun-id": lun_id}
         return self.unless({codes.INITGROUP_HAS_VDISK}, "lun-map", arguments, once=once)
 
+    def explain_map(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> Refusal | None:
+        """See ``Maps``. The errnos tell."""
+        return error
+
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         """Unmap a LUN from a group; False if it was not mapped to it. One that is not there at all is an error."""
         arguments: Arguments = {"path": lun.path, "initiator-group": igroup_name}

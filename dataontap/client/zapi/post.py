@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # The URL of all calls (NetApp's SDK, Cinder and Trident use it, too).
 URL = "/servlets/netapp.servlets.admin.XMLrequest_filer"
-_MEDIA = 'text/xml; charset="UTF-8"'
+_HEADERS = {"Content-Type": 'text/xml; charset="UTF-8"'}
 _OK = 200
 _ENABLE = "vserver services web modify -name ontapi -enabled true"
 
@@ -28,7 +28,7 @@ class Post:
 
         Raises TransportError if there is no answer or its status is not 200, and ApiOff if the filer has no ZAPI.
         """
-        answer = self._transport.exchange("POST", URL, document, _MEDIA)
+        answer = self._transport.exchange("POST", URL, document, _HEADERS)
         if answer.status == _OK:
             return answer.body
         filer = self._transport.filer
