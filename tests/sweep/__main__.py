@@ -110,7 +110,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\n{table.matrix(verdicts)}\n")
     for api in APIS:
         over = [verdict for verdict in verdicts if is_rest(verdict.case.api) == (api == "rest")]
-        print(f"over {api}: {len(over)} cases\n{table.counts(over)}\n")
+        if over:
+            print(f"over {api}: {len(over)} cases\n{table.counts(over)}\n")
     slowest = max((verdict.seconds for verdict in verdicts), default=0.0)
     seconds = time.monotonic() - began
     overlooked = choice.overlooked(verdicts)

@@ -373,6 +373,7 @@ SCENARIOS = (
         after={PATH: _OTHERS},
         enough={PATH: _SHARED},
         first=(_ATTACH,),
+        apart=True,  # a filer that does not unmap is no failure
     ),
     _per_node(
         "n: remove",

@@ -11,7 +11,9 @@ SHORT = 2  # for verbs that a fault shall keep until their time is up
 FOREVER = 600.0
 
 _NO_ANSWER = r"(connection to \S+ failed|did not answer in time|does not answer \(|no time left)"
-_NOT_ONTAPS = r"the answer is not XML|is not ONTAP's JSON"
+# A refusal over REST that cannot be read has only its HTTP status: verify's probes are refused.
+_REFUSED = "HTTP status 40[04]"
+_NOT_ONTAPS = rf"the answer is not XML|is not ONTAP's JSON|{_REFUSED}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ TRIALS = (
     Trial(
         "hollow, done",
         Fault("hollow", after=True),
-        "announces|no usable|no device came up|HTTP status 40[04]",
+        f"announces|no usable|no device came up|{_REFUSED}",
         timeout=10,
     ),
     _unlisted("volume unlisted", "attach", "remove", with_rows=False),  # in the disk's pool, or in all

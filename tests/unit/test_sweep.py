@@ -19,13 +19,13 @@ def names(chosen: list[Case], fault: str) -> list[str]:
 
 
 def test_one_case_stands_for_a_verbs_calls_of_an_api() -> None:
-    every = cases("detach", "n: detach", api="lun-unmap", calls=2)
-    assert names(every, "reset") == ["detach 1", "detach 2", "n: detach 1", "n: detach 2"]
-    assert names(representatives(every), "reset") == ["detach 1"]
+    every = cases("remove", "n: remove", api="lun-unmap", calls=2)
+    assert names(every, "reset") == ["remove 1", "remove 2", "n: remove 1", "n: remove 2"]
+    assert names(representatives(every), "reset") == ["remove 1"]
 
 
 def test_each_fault_and_each_api_has_one() -> None:
-    every = [case for api in ("lun-unmap", "lun-map") for case in cases("detach", "n: detach", api=api)]
+    every = [case for api in ("lun-unmap", "lun-map") for case in cases("remove", "n: remove", api=api)]
     assert {case.trial.name for case in representatives(every)} == {case.trial.name for case in every}
     every = [case for case in every if not case.trial.alike]
     chosen = representatives(every)
@@ -35,7 +35,7 @@ def test_each_fault_and_each_api_has_one() -> None:
 
 def test_a_fault_of_the_connection_needs_a_call_that_asks_and_one_that_changes_over_each_api() -> None:
     calls = ("lun-get-iter", "lun-unmap", "lun-map", "GET /storage/luns", "POST /storage/luns")
-    every = [case for api in calls for case in cases("detach", "n: remove", api=api)]
+    every = [case for api in calls for case in cases("remove", "n: remove", api=api)]
     chosen = [case for case in representatives(every) if case.trial.name == "500"]
     assert [case.api for case in chosen] == [
         "lun-get-iter",
@@ -70,10 +70,10 @@ def test_nor_for_another_call_where_that_matters() -> None:
 
 
 def test_what_it_overlooks_is_told() -> None:
-    every = cases("detach", "n: detach", api="lun-unmap")
+    every = cases("remove", "n: remove", api="lun-unmap")
     verdicts = [Verdict(case, BORNE, (), 0.0, "") for case in every if case.trial.name == "reset"]
     assert overlooked(verdicts) == []
     other = Verdict(verdicts[1].case, MENDED, (), 0.0, "")
     assert overlooked([verdicts[0], other]) == [
-        "n: detach / lun-unmap 1 / reset: failed, then done, but detach / lun-unmap 1 / reset: borne"
+        "n: remove / lun-unmap 1 / reset: failed, then done, but remove / lun-unmap 1 / reset: borne"
     ]
