@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.simulator.process import Simulator
 from tests.testbed import filer, product
-from tests.testbed.node import Node, device_size, read, write
+from tests.testbed.node import Node, device_size, no_mount_point_left, read, write
 
 MIB = 1024 * 1024
 NAME = "6b59051c-cb68-467a-a4aa-e4d8e6a2b6b9.ext.disk0"
@@ -103,6 +103,7 @@ def main() -> None:
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("demonstration: stopped"))  # so that all is taken down
     with ExitStack() as stack:
+        stack.enter_context(no_mount_point_left())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dataontap-demo.")))
         print("installing the product, starting a simulated filer and two nodes ...", flush=True)
         installed = product.install(directory / "product")

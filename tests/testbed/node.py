@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +20,22 @@ PYTHON = "/usr/bin/python3"  # production's Python is the system's
 FABRIC = ROOT / "tests/simulator/fabric.py"
 CONFIG = "/etc/ganeti/extstorage-dataontap.conf"
 LINKS = "/run/disk"  # the node's /run is its own, and so are its device links
+MOUNT_POINT = Path("/var/lib/ganeti-extstorage-dataontap")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # The nodes of the cluster that each node of the test-bed is in.
 CLUSTER = ("node1", "node2", "node3", "primary", "target", "node1.example", "node2.example", "node3.example")
+
+
+@contextlib.contextmanager
+def no_mount_point_left() -> Iterator[None]:
+    """Remove the directory that nodes mount their notes on, unless it was there before."""
+    was_there = MOUNT_POINT.exists()
+    try:
+        yield
+    finally:
+        if not was_there:
+            with contextlib.suppress(OSError):  # no node was started, or the package was installed meanwhile
+                MOUNT_POINT.rmdir()
 
 
 class GanetiError(Exception):
