@@ -49,6 +49,14 @@ def test_the_multipath_settings_are_those_of_the_example(repository: Path) -> No
     assert len(settings) == 4
 
 
+def test_a_path_that_needs_two_levels_of_access_says_which_replaces_which(repository: Path) -> None:
+    manual = page(repository, "ganeti-extstorage-dataontap.7")
+    rights = re.findall(r'^\.BR (/api/\S+) " \((.+)\)"$', manual, re.M)
+    levels = [level for path, level in rights if path == "/api/protocols/san/igroups"]
+    assert levels == ["readonly", "read_create, instead of readonly"]
+    assert len({path for path, _ in rights}) == len(rights) - 1, "no other path is there twice"
+
+
 def test_verify_has_the_checks_that_are_named(repository: Path) -> None:
     manual = " ".join(page(repository, "ganeti-extstorage-dataontap.7").split())
     *others, last = Verification.usual
