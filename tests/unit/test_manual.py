@@ -57,6 +57,17 @@ def test_a_path_that_needs_two_levels_of_access_says_which_replaces_which(reposi
     assert len({path for path, _ in rights}) == len(rights) - 1, "no other path is there twice"
 
 
+def test_the_filers_certificate_has_one_name_and_one_way_to_compare_it(repository: Path) -> None:
+    pages = ("README.md", "doc/options.md", "doc/extstorage-dataontap.conf.5", "doc/ganeti-extstorage-dataontap.7")
+    for name in pages:
+        text = " ".join((repository / name).read_text(encoding="utf-8").replace("\\-", "-").split())
+        assert {*re.findall(r"/etc/ganeti/[a-z0-9-]+\.pem", text)} == {
+            "/etc/ganeti/extstorage-dataontap-ca.pem"
+        }, name
+        assert "security certificate show -vserver svm1 -type server -instance" in text, name
+        assert "fingerprint" not in text, name
+
+
 def test_verify_has_the_checks_that_are_named(repository: Path) -> None:
     manual = " ".join(page(repository, "ganeti-extstorage-dataontap.7").split())
     *others, last = Verification.usual
