@@ -68,6 +68,15 @@ def test_the_filers_certificate_has_one_name_and_one_way_to_compare_it(repositor
         assert "fingerprint" not in text, name
 
 
+def test_no_line_can_end_in_the_middle_of_a_name(repository: Path) -> None:
+    """A plain hyphen is a place where roff ends a line, in a package's name as well as in a word."""
+    for file in (repository / "doc").glob("*.[57]"):
+        lines = [
+            line for line in file.read_text(encoding="ascii").splitlines() if not line.startswith((".TH", '.\\"'))
+        ]
+        assert [line for line in lines if re.search(r"(?<!\\)-", line)] == [], file.name
+
+
 def test_verify_has_the_checks_that_are_named(repository: Path) -> None:
     manual = " ".join(page(repository, "ganeti-extstorage-dataontap.7").split())
     *others, last = Verification.usual
