@@ -155,10 +155,13 @@ def rights_over_rest() -> str:
         ("Optional", rights.OPTIONAL),
     )
     lines = []
+    levels: dict[str, str] = {}
     for title, found in parts:
         lines += [".PP", f"{title}:"]
         for right in found:
-            lines += [".TP", f'.BR {_escaped(right.path)} " ({right.access})"', _escaped(right.purpose)]
+            access = f"{right.access}, instead of {levels[right.path]}" if right.path in levels else right.access
+            levels[right.path] = right.access
+            lines += [".TP", f'.BR {_escaped(right.path)} " ({access})"', _escaped(right.purpose)]
     return "\n".join(lines) + "\n"
 
 

@@ -169,6 +169,34 @@ class TestACopyAtItsOwnPath:
         assert there.groups(ELSEWHERE) == [NODE1]
 
 
+class TestMovedToAnotherVolume:
+    """The LUN itself, not a copy; the man page says under MOVING A LUN TO ANOTHER VOLUME what these show."""
+
+    @pytest.fixture(params=[None, "vol2"], ids=["Ganeti does not know", "Ganeti knows"])
+    def moved(self, request: pytest.FixtureRequest, made: Stage) -> Stage:
+        """Its instance runs. ``gnt-instance modify --disk 0:pool=vol2`` comes afterwards, or has come."""
+        made.provider.open(EXCLUSIVE)
+        copies.lun_move(made.ask, PATH, ELSEWHERE)
+        if request.param:
+            made.params["pool"] = request.param
+        return made
+
+    @every_verb
+    def test_serves_every_verb(self, moved: Stage, verb: Verb) -> None:
+        device = moved.provider.attach(VOLUME)
+        verb(moved.provider)
+        assert moved.provider.attach(VOLUME) == device
+        assert moved.groups(ELSEWHERE) == [NODE1]
+
+    def test_is_found_again_when_it_was_stopped(self, moved: Stage) -> None:
+        stop(moved)
+        assert moved.groups(ELSEWHERE) == []
+        moved.provider.attach(VOLUME)
+        assert moved.groups(ELSEWHERE) == [NODE1]
+        moved.provider.remove(VOLUME)
+        assert moved.paths == []
+
+
 class TestWithoutASerialNumber:
     """LUNs that were tagged before tags had one, or by nobody."""
 

@@ -49,6 +49,34 @@ def test_the_multipath_settings_are_those_of_the_example(repository: Path) -> No
     assert len(settings) == 4
 
 
+def test_a_path_that_needs_two_levels_of_access_says_which_replaces_which(repository: Path) -> None:
+    manual = page(repository, "ganeti-extstorage-dataontap.7")
+    rights = re.findall(r'^\.BR (/api/\S+) " \((.+)\)"$', manual, re.M)
+    levels = [level for path, level in rights if path == "/api/protocols/san/igroups"]
+    assert levels == ["readonly", "read_create, instead of readonly"]
+    assert len({path for path, _ in rights}) == len(rights) - 1, "no other path is there twice"
+
+
+def test_the_filers_certificate_has_one_name_and_one_way_to_compare_it(repository: Path) -> None:
+    pages = ("README.md", "doc/options.md", "doc/extstorage-dataontap.conf.5", "doc/ganeti-extstorage-dataontap.7")
+    for name in pages:
+        text = " ".join((repository / name).read_text(encoding="utf-8").replace("\\-", "-").split())
+        assert {*re.findall(r"/etc/ganeti/[a-z0-9-]+\.pem", text)} == {
+            "/etc/ganeti/extstorage-dataontap-ca.pem"
+        }, name
+        assert "security certificate show -vserver svm1 -type server -instance" in text, name
+        assert "fingerprint" not in text, name
+
+
+def test_no_line_can_end_in_the_middle_of_a_name(repository: Path) -> None:
+    """A plain hyphen is a place where roff ends a line, in a package's name as well as in a word."""
+    for file in (repository / "doc").glob("*.[57]"):
+        lines = [
+            line for line in file.read_text(encoding="ascii").splitlines() if not line.startswith((".TH", '.\\"'))
+        ]
+        assert [line for line in lines if re.search(r"(?<!\\)-", line)] == [], file.name
+
+
 def test_verify_has_the_checks_that_are_named(repository: Path) -> None:
     manual = " ".join(page(repository, "ganeti-extstorage-dataontap.7").split())
     *others, last = Verification.usual

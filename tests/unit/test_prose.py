@@ -1,4 +1,4 @@
-"""Words that are not plain English do not appear in what people read."""
+"""Words that are not plain English do not appear in what people read, nor long lines in CONTRIBUTING."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ READ = (
     *("dataontap", "udev"),
     *("scripts", "hooks", "etc", "doc", "README.md", "CONTRIBUTING.md"),
 )
+# Characters. Tables, commands and links in other pages are longer.
+LINE = 120
 # A noun says more than any of these.
 WORDS = re.compile(r"\b(whoever|whichever|somebody|nobody|anybody|everybody)\b", re.IGNORECASE)
 
@@ -31,6 +33,11 @@ def vague(file: Path) -> Iterator[str]:
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         for word in WORDS.findall(line):
             yield f"{file}:{number}: {word!r} in: {line.strip()}"
+
+
+def test_contributing_has_no_long_lines(repository: Path) -> None:
+    lines = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > LINE] == []
 
 
 def test_every_place_has_files(repository: Path) -> None:
