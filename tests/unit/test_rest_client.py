@@ -347,7 +347,7 @@ class TestLists:
             ({}, "announces another number of records"),
             ({"records": [], "num_records": 1}, "announces another number of records"),
             ({"records": [{"uuid": "u", "space": {"size": 1}}], "num_records": 1}, "without a name"),
-            ({"records": [{"name": "/vol/vol1/v", "space": {"size": 1}}], "num_records": 1}, "without its uuid"),
+            ({"records": [{"name": "/vol/vol1/v", "space": {"size": 1}}], "num_records": 1}, "no usable uuid"),
             (
                 {"records": [{"uuid": "u", "name": "/vol/vol1/other", "space": {"size": 1}}], "num_records": 1},
                 "not asked for",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NoReturn
 
 from dataontap.errors import OntapError
 
@@ -30,6 +30,11 @@ def text(record: Record, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def required(record: Record, name: str) -> str:
+    """A text; raises OntapError if the record lacks it."""
+    return text(record, name) or _unusable(record, name)
+
+
 def flag(record: Record, name: str) -> bool:
     """Whether a field is true; False if the record lacks it."""
     return value(record, name) is True
@@ -38,9 +43,7 @@ def flag(record: Record, name: str) -> bool:
 def number(record: Record, name: str) -> int:
     """A number; raises OntapError if the record lacks it."""
     found = optional_number(record, name)
-    if found is None:
-        raise OntapError(f"the filer's record has no usable {name}: {str(value(record, name))[:40]!r}")
-    return found
+    return _unusable(record, name) if found is None else found
 
 
 def optional_number(record: Record, name: str) -> int | None:
@@ -66,3 +69,7 @@ def seconds(record: Record, name: str) -> int:
         return int(datetime.fromisoformat(match[1]).replace(tzinfo=zone).timestamp())
     except ValueError:
         return 0
+
+
+def _unusable(record: Record, name: str) -> NoReturn:
+    raise OntapError(f"the filer's record has no usable {name}: {str(value(record, name))[:40]!r}")

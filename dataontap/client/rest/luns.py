@@ -8,7 +8,7 @@ from dataontap.client.array import Found, Lun, LunRef, LunSpec
 from dataontap.client.rest import codes
 from dataontap.client.rest.api import JobHidden, any_of, literal, segment
 from dataontap.client.rest.base import RestBase
-from dataontap.client.rest.fields import Record, flag, number, optional_number, records, seconds, text
+from dataontap.client.rest.fields import Record, flag, number, optional_number, records, required, seconds, text
 from dataontap.client.rest.kinds import Kinds
 from dataontap.client.rest.recent import DOUBT_SECONDS, STALE_SECONDS
 from dataontap.errors import DeadlineError, LunExists, NoSuchLun, OntapError, Refusal, TransportError
@@ -75,9 +75,7 @@ class LunCalls(Kinds, RestBase):
         )
 
     def _lun(self, record: Record) -> Lun:
-        path, uuid = text(record, "name"), text(record, "uuid")
-        if not uuid:
-            raise OntapError("the filer describes a LUN without its uuid")
+        path, uuid = text(record, "name"), required(record, "uuid")
         pool, name = _split(path)
         self.learn(path, uuid)
         return Lun(
