@@ -418,11 +418,11 @@ def test_jobs(filer: Simulator) -> None:
 
 
 def test_what_was_made_is_not_seen_yet(filer: Simulator) -> None:
-    with filer.control.armed_with(Fault("stale", api="POST /storage/luns", seconds=30)):
+    with filer.control.armed_with(Fault("stale", api="POST /storage/luns", seconds=600)):
         lun = new("stale")
         lun.post(hydrate=True)
-    assert lun.name == "/vol/vol1/stale", "hydrate asks by uuid"
-    assert Lun.find(name="/vol/vol1/stale") is None
+        assert lun.name == "/vol/vol1/stale", "hydrate asks by uuid"
+        assert Lun.find(name="/vol/vol1/stale") is None
     lun.delete()
 
 

@@ -218,10 +218,11 @@ def test_faults_of_collections(filer: Simulator, client: Client) -> None:
 
 
 def test_faults_inside_the_filer(filer: Simulator, client: Client) -> None:
-    stale = Fault("stale", api="POST /storage/luns", seconds=0.3)
-    made = befallen(filer, client, stale, LUNS, {**NEW, "name": "/vol/vol1/stale"})
-    assert made.status == 201
-    assert client("GET", f"{LUNS}?name=/vol/vol1/stale").content["num_records"] == 0
+    with filer.control.armed_with(Fault("stale", api="POST /storage/luns", seconds=600)):
+        made = client("POST", LUNS, {**NEW, "name": "/vol/vol1/stale"})
+        assert made.status == 201
+        assert client("GET", f"{LUNS}?name=/vol/vol1/stale").content["num_records"] == 0
+    assert client("GET", f"{LUNS}?name=/vol/vol1/stale").content["num_records"] == 1, "the fault is cleared"
     place = made.headers["Location"]
     job = Fault("job", api="PATCH /storage/luns/{uuid}", seconds=0.1, after=True)
     assert befallen(filer, client, job, place + "?return_timeout=5", {"comment": "x"}).status == 200
