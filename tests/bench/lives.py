@@ -14,7 +14,7 @@ from tests.simulator.process import Simulator
 
 PRESENT = "attach (present)"
 APIS = ("zapi", "rest")
-LIVES = 5  # of each API; with the counting, about a minute
+LIVES = 3  # of each API; with the counting, about a minute
 PRESENT_PAIRS = 30
 
 

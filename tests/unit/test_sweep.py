@@ -6,6 +6,8 @@ from tests.sweep.choice import every_case, overlooked, representatives
 from tests.sweep.judge import BORNE, MENDED, Case, Verdict
 from tests.sweep.scenarios import SCENARIOS
 
+LIST, CHANGE = "GET /storage/luns", "PATCH /storage/luns/{uuid}"
+MAP, UNMAP = "POST /protocols/san/lun-maps", "DELETE /protocols/san/lun-maps/{lun.uuid}/{igroup.uuid}"
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
@@ -19,13 +21,13 @@ def names(chosen: list[Case], fault: str) -> list[str]:
 
 
 def test_one_case_stands_for_a_verbs_calls_of_an_api() -> None:
-    every = cases("remove", "n: remove", api="lun-unmap", calls=2)
+    every = cases("remove", "n: remove", api=UNMAP, calls=2)
     assert names(every, "reset") == ["remove 1", "remove 2", "n: remove 1", "n: remove 2"]
     assert names(representatives(every), "reset") == ["remove 1"]
 
 
 def test_each_fault_and_each_api_has_one() -> None:
-    every = [case for api in ("lun-unmap", "lun-map") for case in cases("remove", "n: remove", api=api)]
+    every = [case for api in (UNMAP, MAP) for case in cases("remove", "n: remove", api=api)]
     assert {case.trial.name for case in representatives(every)} == {case.trial.name for case in every}
     every = [case for case in every if not case.trial.alike]
     chosen = representatives(every)
@@ -55,25 +57,32 @@ def test_each_api_has_faults_of_its_own() -> None:
 
 
 def test_it_does_not_stand_for_a_refusal_nor_for_a_state_of_its_own_nor_for_a_new_volume() -> None:
-    chosen = representatives(cases("attach", "attach (copy)", "attach (here)", api="lun-get-iter"))
+    chosen = representatives(cases("attach", "attach (copy)", "attach (here)", api=LIST))
     assert names(chosen, "401") == ["attach 1", "attach (copy) 1", "attach (here) 1"]
-    assert names(representatives(cases("setinfo", "setinfo (new)", api="lun-set-comment")), "foreign") == [
+    assert names(representatives(cases("setinfo", "setinfo (new)", api=CHANGE)), "foreign") == [
         "setinfo 1",
         "setinfo (new) 1",
     ]
 
 
 def test_nor_for_another_call_where_that_matters() -> None:
-    chosen = representatives(cases("remove", "remove (other pool)", api="lun-get-iter", calls=2))
-    assert len(names(chosen, "volume unlisted")) == 4
+    chosen = representatives(cases("remove", "remove (other pool)", api=LIST, calls=2))
     assert names(chosen, "401") == ["remove 1"]
+    over_zapi = representatives(cases("remove", "remove (other pool)", api="lun-get-iter", calls=2))
+    assert len(names(over_zapi, "volume unlisted")) == 4
+
+
+def test_over_zapi_a_verb_stands_for_others_that_make_the_call() -> None:
+    """What the verbs make of a fault is tried over REST."""
+    chosen = representatives(cases("attach", "grow", "attach (copy)", "create", api="lun-get-iter"))
+    assert names(chosen, "401") == ["attach 1", "attach (copy) 1", "create 1"]
 
 
 def test_what_it_overlooks_is_told() -> None:
-    every = cases("remove", "n: remove", api="lun-unmap")
+    every = cases("remove", "n: remove", api=UNMAP)
     verdicts = [Verdict(case, BORNE, (), 0.0, "") for case in every if case.trial.name == "reset"]
     assert overlooked(verdicts) == []
     other = Verdict(verdicts[1].case, MENDED, (), 0.0, "")
     assert overlooked([verdicts[0], other]) == [
-        "n: remove / lun-unmap 1 / reset: failed, then done, but remove / lun-unmap 1 / reset: borne"
+        f"n: remove / {UNMAP} 1 / reset: failed, then done, but remove / {UNMAP} 1 / reset: borne"
     ]
