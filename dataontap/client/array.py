@@ -191,9 +191,6 @@ class Luns(Protocol):
     def recall(self, path: str, uuid: str) -> LunRef:
         """The LUN that had this ``path`` and ``uuid`` when they were recorded. Sends no request."""
 
-    def expect(self, lun: LunRef) -> None:
-        """Say that a verb of this node created the LUN a moment ago: a list that lacks it is too old."""
-
     def get_luns(self, *luns: LunRef) -> Found[Lun]:
         """The LUNs at the places of ``luns``. Their uuids are not compared."""
 
@@ -236,10 +233,7 @@ class Maps(Protocol):
         """Map a LUN to a group; False if it was already mapped to it."""
 
     def explain_map(self, lun: LunRef, igroup_name: str, lun_id: int, error: Refusal) -> Refusal | None:
-        """Why ``map_lun`` was refused, as LunIdTaken or MapConflict if it was that; None if the map exists.
-
-        May ask the filer.
-        """
+        """Why ``map_lun`` was refused, for certain; None if the map exists. May ask the filer."""
 
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         """Unmap a LUN from a group; False if it was not mapped to it. Raises NoSuchLun and NoSuchIgroup."""
@@ -272,6 +266,9 @@ class Svm(Protocol):
 
     def tries(self) -> Tries:
         """The attempts at an operation that begins now."""
+
+    def expect(self, lun: LunRef) -> None:
+        """Say that a verb of this node created the LUN a moment ago: a list that lacks it is too old."""
 
     def get_pools(self, names: Collection[str]) -> list[Pool]:
         """The SVM's volumes that have one of these names."""

@@ -30,9 +30,6 @@ REACH_SECONDS = 15.0
 # characters): 7 MiB. A page of LUNs has 1 MiB at most. A peer that sends more is not a filer.
 ANSWER_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
-UNAUTHORIZED = 401
-# HTTP statuses from a filer that does not serve an API, or from another server. No source says which of them [?].
-NOT_SERVED = frozenset({403, 404, 405, 410})
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Filer:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: its ``status``, and the whole ``body``."""
+    """An HTTP answer."""
 
     status: int
     body: bytes
@@ -81,10 +78,9 @@ class Transport:
         self._connection: http.client.HTTPConnection | None = None
 
     def exchange(self, method: str, url: str, body: bytes | None, headers: Headers) -> Answer:
-        """The filer's answer to a request with these ``headers`` and credentials, whatever the answer's status is.
+        """The filer's answer to a request with these ``headers``, of any status.
 
-        Raises TransportError if there is no answer. Nothing is sent twice. After a TransportError the caller must
-        check whether the request was carried out.
+        Raises TransportError if there is no answer. Nothing is sent twice: the caller must check what was done.
         """
         import http.client
 
@@ -96,7 +92,7 @@ class Transport:
             with _closing_at(connection.sock, self._deadline.left(f"a request to {self.filer.address}")):
                 connection.request(method, url, body=body, headers={**headers, **self._credentials()})
                 response = connection.getresponse()
-                answer = Answer(response.status, self._read(response))
+                return Answer(response.status, self._read(response))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             limit = self._deadline.limit if sent else f"{time.monotonic() - began:.0f} s"
@@ -104,7 +100,6 @@ class Transport:
         except BaseException:
             self.close()
             raise
-        return answer
 
     def close(self) -> None:
         """Close the connection. The next request opens a new connection."""
@@ -269,18 +264,6 @@ def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
     if isinstance(answer, OSError):
         raise answer
     return answer
-
-
-def refusal(status: int, filer: Filer) -> TransportError:
-    """The error for an HTTP status that means the same over each API."""
-    if status == UNAUTHORIZED and filer.cert_file:
-        why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
-    elif status == UNAUTHORIZED:
-        why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"
-    else:
-        why = f"answered with HTTP status {status}"
-    # 429: too many requests. No source shows that a filer sends it [?].
-    return TransportError(f"{filer.address} {why}", status=status, transient=status >= 500 or status == 429)
 
 
 def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> TransportError:

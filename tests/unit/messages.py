@@ -101,7 +101,7 @@ VALUES = {
     "filer.hostname": FILER,
     **dict.fromkeys(("api", "self._api", "question.api", "self.api", "error.api"), API),
     "code": "13001",
-    **dict.fromkeys(("client/transport.py:status", "answer.status"), "404"),
+    **dict.fromkeys(("client/text.py:status", "answer.status"), "404"),
     "limit": "TIMEOUT is 120 s",
     "one_line(reason, limit)": "Vserver API missing vserver parameter.",
     "hint": "is CLUSTER_MODE_VSERVER missing?",

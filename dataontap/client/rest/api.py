@@ -13,8 +13,7 @@ from urllib.parse import quote
 from dataontap.client.rest import codes
 from dataontap.client.rest.fields import Record, text, value
 from dataontap.client.retry import persist
-from dataontap.client.text import one_line
-from dataontap.client.transport import NOT_SERVED, UNAUTHORIZED, refusal
+from dataontap.client.text import NOT_SERVED, UNAUTHORIZED, one_line, refusal
 from dataontap.errors import ApiOff, DeadlineError, NotAllowed, OntapError, Refusal, TransportError
 
 if TYPE_CHECKING:

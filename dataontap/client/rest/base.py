@@ -62,6 +62,10 @@ class RestBase:
         """See ``Array``."""
         return Tries(self.server.patience)
 
+    def expect(self, lun: LunRef) -> None:
+        """See ``Array``."""
+        self.recent.note(("lun", lun.path), True)
+
     @property
     def svm(self) -> str:
         """The SVM's name. Asks the filer for it, once a day, if the configuration does not tell."""

@@ -40,10 +40,6 @@ class LunCalls(Kinds, RestBase):
         """See ``Luns``."""
         return LunRef(*_split(path), path, uuid)
 
-    def expect(self, lun: LunRef) -> None:
-        """See ``Luns``."""
-        self.recent.note(("lun", lun.path), True)
-
     def get_luns(self, *luns: LunRef) -> Found[Lun]:
         """See ``Luns``."""
         paths = [lun.path for lun in luns]

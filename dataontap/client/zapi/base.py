@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Protocol, TypeVar
 
-from dataontap.client.array import Found
+from dataontap.client.array import Found, LunRef
 from dataontap.client.retry import Tries
 from dataontap.client.zapi.api import Arguments, NaElement, NaServer
 from dataontap.client.zapi.listing import Question, complete, listed
@@ -36,6 +36,9 @@ class BaseClient:
     def tries(self) -> Tries:
         """See ``Array``."""
         return Tries(self.server.again)
+
+    def expect(self, lun: LunRef) -> None:
+        """See ``Array``. Over ZAPI lists show a LUN as soon as it exists."""
 
     def get_ontapi_version(self) -> tuple[int, int]:
         """Ask for the filer's API version. Later requests use it."""

@@ -51,9 +51,6 @@ class LunCalls(BaseClient):
         """See ``Luns``."""
         return lun_at(path, uuid)
 
-    def expect(self, lun: LunRef) -> None:
-        """See ``Luns``. Over ZAPI lists show a LUN as soon as it exists."""
-
     def get_luns(self, *luns: LunRef) -> Found[Lun]:
         """See ``Luns``."""
         return self.get_lun_by_args(path=any_path(luns))

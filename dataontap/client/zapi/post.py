@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dataontap.client.transport import NOT_SERVED, refusal
+from dataontap.client.text import NOT_SERVED, refusal
 from dataontap.errors import ApiOff
 
 if TYPE_CHECKING:
