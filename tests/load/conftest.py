@@ -12,7 +12,7 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 settings.register_profile(
     "load",
     derandomize=True,
-    max_examples=16,
+    max_examples=24,
     stateful_step_count=18,
     deadline=None,
     suppress_health_check=_SLOW,
