@@ -134,14 +134,14 @@ def test_rolling_back_as_readme_says_keeps_the_configuration(root: Root, built_e
     assert root.facts(*LINKS) == LINKS
 
 
-def test_what_is_noted_of_the_filers_apis_stays(root: Root, built_earlier: Path) -> None:
-    """A new installation notes nothing; an upgrade from a version without REST keeps to what is noted already."""
+def test_an_upgrade_goes_on_with_zapi(root: Root, built_earlier: Path) -> None:
+    """A new installation notes nothing. The admin may have looked with the new version's verify before."""
     assert root.facts(API) == {}
     root.run(f"echo rest 0123 >{API}; cp /root/*.deb /tmp")
     root.bring(built_earlier, "/root")
     root.run(ROLL_BACK, cwd="/root", stdin="\n")
     root.run("dpkg --install /tmp/*.deb", stdin="\n")
-    assert root.run(f"cat {API}") == "rest 0123\n"
+    assert root.run(f"cat {API}") == "zapi\n"
 
 
 def use(root: Root) -> None:
