@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
-from dataontap.client.text import UNAUTHORIZED
+from dataontap.client.status import UNAUTHORIZED
 from dataontap.errors import ApiOff, ApiSuspended, NotAllowed, OntapError
 
 if TYPE_CHECKING:

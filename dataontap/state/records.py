@@ -136,7 +136,7 @@ class Records:
     def _unfinished_path(self, name: str) -> str:
         return f"{self._directory}/new/{name}"
 
-    def contradict(self, name: str, device: str) -> bool:
+    def contradicts(self, name: str, device: str) -> bool:
         """Whether ``device`` certainly differs from the volume's last record."""
         recorded = self._recorded(name)
         try:

@@ -223,10 +223,10 @@ def test_not_ontap(node: Node, api: str, content: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     ("api", "status", "message"),
     [
-        ("rest", 404, OFF.format("has no REST API", 404, "rest")),
-        ("rest", 403, OFF.format("has no REST API", 403, "rest")),
-        ("zapi", 404, OFF.format("has no ONTAPI", 404, "ontapi")),
-        ("zapi", 403, OFF.format("has no ONTAPI", 403, "ontapi")),
+        ("rest", 404, OFF.format("serves no REST", 404, "rest")),
+        ("rest", 403, OFF.format("serves no REST", 403, "rest")),
+        ("zapi", 404, OFF.format("serves no ZAPI", 404, "ontapi")),
+        ("zapi", 403, OFF.format("serves no ZAPI", 403, "ontapi")),
         ("rest", 503, "answered with HTTP status 503"),
     ],
 )

@@ -101,7 +101,9 @@ VALUES = {
     "filer.hostname": FILER,
     **dict.fromkeys(("api", "self._api", "question.api", "self.api", "error.api"), API),
     "code": "13001",
-    **dict.fromkeys(("client/text.py:status", "answer.status"), "404"),
+    "client/status.py:status": "404",
+    "client/status.py:api": "REST",
+    "service": "ontapi",
     "limit": "TIMEOUT is 120 s",
     "one_line(reason, limit)": "Vserver API missing vserver parameter.",
     "hint": "is CLUSTER_MODE_VSERVER missing?",
@@ -190,7 +192,6 @@ VALUES = {
 # Words that have to be within the line where a message does not fit, and why it does not.
 TOO_LONG = {
     "(HTTP status 404); vserver services web modify -name ontapi -enabled true": "the command is whole",
-    "(HTTP status 404); vserver services web modify -name rest -enabled true": "the command is whole",
     f"does not accept the certificate in CERT_FILE {CA}": "all but the HTTP status is there",
     "if that is gone: FORMER_CLUSTERS, or lun mapping delete -igroup": "the option is the remedy",
     "'debian' is none of aix, hpux, ": "the types of LUNs are many; what was given stands first",

@@ -409,7 +409,7 @@ class TestRefusals:
     @pytest.mark.parametrize("status", [403, 404, 405])
     def test_no_rest_there(self, scene: Scene, array: RestClient, status: int) -> None:
         scene.answer("GET luns", status, b"<html>not here</html>")
-        with pytest.raises(ApiOff, match=rf"has no REST API \(HTTP status {status}\)") as caught:
+        with pytest.raises(ApiOff, match=rf"serves no REST \(HTTP status {status}\)") as caught:
             array.get_lun_list()
         assert caught.value.status == status
 

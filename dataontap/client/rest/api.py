@@ -13,7 +13,8 @@ from urllib.parse import quote
 from dataontap.client.rest import codes
 from dataontap.client.rest.fields import Record, text, value
 from dataontap.client.retry import persist
-from dataontap.client.text import NOT_SERVED, UNAUTHORIZED, one_line, refusal
+from dataontap.client.status import NOT_SERVED, UNAUTHORIZED, api_off, refusal
+from dataontap.client.text import one_line
 from dataontap.errors import ApiOff, DeadlineError, NotAllowed, OntapError, Refusal, TransportError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _JOB_SECONDS = 15
 _JOBS = "/cluster/jobs"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REASON_LIMIT = 120
-_ENABLE = "vserver services web modify -name rest -enabled true"
 _OPERATORS = re.compile(r'[*|!<>=,"]|\.\.')
 
 Query = Mapping[str, str]
@@ -51,7 +51,7 @@ class Exchange(Protocol):
         """The filer's answer."""
 
 
-class JobHidden(TransportError):
+class JobUnclear(TransportError):
     """A job's outcome is not known: the filer does not show the job, or it has not ended in time."""
 
     is_pending = True
@@ -101,8 +101,8 @@ class RestServer:
         """The content of an answer, at the end of the job if the filer makes one.
 
         ``repeatable`` and ``once`` are described in ``retry.persist``. Raises Refusal with the filer's code if it
-        refused, JobHidden if the job's outcome is not known, TransportError if there was no answer, and OntapError
-        if the answer is not ONTAP's.
+        refused, JobUnclear if the job's outcome is not known, TransportError if there was no answer, and
+        OntapError if the answer is not ONTAP's.
         """
         parameters = dict(query or {})
         if method != "GET" and path.startswith(_LUNS):  # only changes of LUNs may be jobs
@@ -152,17 +152,16 @@ class RestServer:
         except OntapError:
             error = None
         if error is None and answer.status in NOT_SERVED:
-            why = f"has no REST API (HTTP status {answer.status}); {_ENABLE} switches it on, if this is a filer"
-            raise ApiOff(f"{filer.address} {why}", status=answer.status)
+            raise api_off(answer.status, filer, "REST", "rest")
         found = refused(call, error) if isinstance(error, Mapping) else None
         if found is None or (type(found) is Refusal and refusal(answer.status, filer).transient):
             raise refusal(answer.status, filer)
         raise found
 
     def _await(self, call: str, uuid: str) -> None:
-        """Return when the job has succeeded. Raises its refusal, or JobHidden."""
+        """Return when the job has succeeded. Raises its refusal, or JobUnclear."""
         if not _UUID.fullmatch(uuid):
-            raise JobHidden(f"the filer's job of {call} has no usable uuid: {one_line(uuid, 40)!r}")
+            raise JobUnclear(f"the filer's job of {call} has no usable uuid: {one_line(uuid, 40)!r}")
         try:
             for _ in self.patience.looks(f"waiting for the filer's job of {call}"):
                 job = self.get(f"{_JOBS}/{uuid}", {"fields": "state,code,message"})
@@ -172,10 +171,10 @@ class RestServer:
                 if state == "failure":
                     break
         except DeadlineError as error:
-            raise JobHidden(str(error)) from error
+            raise JobUnclear(str(error)) from error
         except (Refusal, ApiOff) as error:
             why = "LOGIN may not read" if isinstance(error, NotAllowed) else "the filer does not show"
-            raise JobHidden(f"{why} the job of {call}, so its outcome is not known") from error
+            raise JobUnclear(f"{why} the job of {call}, so its outcome is not known") from error
         raise refused(call, job)
 
 

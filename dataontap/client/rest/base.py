@@ -126,7 +126,7 @@ class RestBase:
         for _ in self.server.patience.looks("waiting until the filer's lists show the last change"):
             rows = ask()
             shown = {fact for row in rows for fact in facts(row)}
-            if not self.recent.contradict(shown, asked):
+            if not self.recent.contradicts(shown, asked):
                 break
         return rows
 

@@ -6,8 +6,7 @@ from typing import Callable
 
 from dataontap.client.array import Found, Lun, LunRef, LunSpec
 from dataontap.client.rest import codes
-from dataontap.client.rest.api import JobHidden, any_of, literal, segment
-from dataontap.client.rest.base import RestBase
+from dataontap.client.rest.api import JobUnclear, any_of, literal, segment
 from dataontap.client.rest.fields import Record, flag, number, optional_number, records, required, seconds, text
 from dataontap.client.rest.kinds import Kinds
 from dataontap.client.rest.recent import DOUBT_SECONDS, STALE_SECONDS
@@ -23,7 +22,7 @@ _FIELDS = (
 )
 
 
-class LunCalls(Kinds, RestBase):
+class LunCalls(Kinds):
     """Methods are described in ``Luns`` of ``client.array``."""
 
     comments_at_creation = True
@@ -111,7 +110,7 @@ class LunCalls(Kinds, RestBase):
         except LunExists:
             self.recent.note(fact, True)
             raise
-        except JobHidden as error:
+        except JobUnclear as error:
             content, unclear = {}, error
         except Refusal as error:
             if error.code not in codes.LUN_MADE:
@@ -134,9 +133,9 @@ class LunCalls(Kinds, RestBase):
         try:
             found = self.get_luns(lun)
         except DeadlineError:
-            raise unclear or JobHidden(f"the filer created {lun.path}, but does not list it in time") from None
+            raise unclear or JobUnclear(f"the filer created {lun.path}, but does not list it in time") from None
         if not found:
-            raise unclear or JobHidden(f"the filer created {lun.path}, but does not list it")
+            raise unclear or JobUnclear(f"the filer created {lun.path}, but does not list it")
         return found[0]
 
     def destroy_lun(self, lun: LunRef, *, once: bool = False) -> bool:
@@ -144,7 +143,7 @@ class LunCalls(Kinds, RestBase):
         try:
             uuid = self.existing_uuid(lun)
             self.server.send("DELETE", f"{LUNS}/{segment(uuid)}", once=once)
-        except JobHidden as error:
+        except JobUnclear as error:
             self._await_end(uuid, error)
         except Refusal as error:
             if not _is_absent(error):
@@ -154,7 +153,7 @@ class LunCalls(Kinds, RestBase):
         self.learn(lun.path, "")
         return True
 
-    def _await_end(self, uuid: str, unclear: JobHidden) -> None:
+    def _await_end(self, uuid: str, unclear: JobUnclear) -> None:
         """Return when the LUN does not exist any more. Raises ``unclear`` if it stays."""
         for _ in self.server.patience.looks("waiting until the LUN is gone", seconds=STALE_SECONDS):
             try:
@@ -185,7 +184,7 @@ class LunCalls(Kinds, RestBase):
     def _change(self, uuid: str, properties: dict[str, object], is_done: Callable[[Lun], bool]) -> Record:
         try:
             return self.server.send("PATCH", f"{LUNS}/{segment(uuid)}", {"return_records": "true"}, properties)
-        except JobHidden:
+        except JobUnclear:
             for _ in self.server.patience.looks("waiting until the LUN is changed", seconds=STALE_SECONDS):
                 if is_done(self._read(uuid)):
                     return {}

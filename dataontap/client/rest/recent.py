@@ -37,7 +37,7 @@ class Recent:
         is_so, until = self._facts.get(fact, (False, 0.0))
         return is_so and self._clock() < until
 
-    def contradict(self, shown: Collection[Fact], asked: Callable[[Fact], bool]) -> bool:
+    def contradicts(self, shown: Collection[Fact], asked: Callable[[Fact], bool]) -> bool:
         """Whether a list that ``shown`` facts came from is older than a fact that was ``asked`` for.
 
         A fact that a list confirms is forgotten: from then on another machine may have changed it.

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from dataontap.client.array import IscsiPortal, Pool
 from dataontap.client.rest import rights
-from dataontap.client.rest.api import JobHidden, any_of
+from dataontap.client.rest.api import JobUnclear, any_of
 from dataontap.client.rest.fields import Record, flag, optional_number, text
 from dataontap.client.rest.kinds import Kinds
 from dataontap.errors import NotAllowed, Refusal
@@ -92,7 +92,7 @@ class SvmCalls(Kinds):
                 self.server.send(method, right.record, None, {} if method == "PATCH" else None)
         except NotAllowed:
             return False
-        except (Refusal, JobHidden):
+        except (Refusal, JobUnclear):
             return True
         return True
 

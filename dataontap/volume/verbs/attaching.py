@@ -69,7 +69,7 @@ def _without_the_filer(site: Site, name: str, error: DataOntapError) -> str:
     found = site.devices.find(name)  # again: a stale device may have been taken down meanwhile
     if found is None:
         raise error
-    if site.records.contradict(name, found):
+    if site.records.contradicts(name, found):
         raise DeviceError(
             f"its device is not the one proven before; the filer cannot be asked: {error}"
         ) from error
