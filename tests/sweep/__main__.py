@@ -26,7 +26,6 @@ from tests.sweep.run import CleanRunFailed, Sweep
 from tests.sweep.scenarios import SCENARIOS
 from tests.testbed import product
 from tests.testbed.node import Node
-from tests.testbed.product import Product
 
 # Most labs wait for a deadline rather than work.
 JOBS = 8 * (os.cpu_count() or 1)
@@ -67,24 +66,22 @@ def _save(path: Path, verdicts: list[Verdict]) -> None:
     path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
-def _swept(options: argparse.Namespace, api: str, directory: Path, installed: Product) -> list[Verdict]:
+def _swept(options: argparse.Namespace, api: str, labs: Labs) -> list[Verdict]:
     """The verdicts over one API; what is wrong is told at once."""
     Node.api = api
     scenarios = [one for one in SCENARIOS if options.only.partition(" / ")[0] in one.name]
     scenarios = [one for one in scenarios or SCENARIOS if one.is_over(api)]
-    directory.mkdir()
-    with Labs(directory, installed, options.jobs) as labs:
-        sweep = Sweep(labs, jobs=options.jobs)
-        calls = sweep.record(scenarios)
-        for name, made in calls.items():
-            print(f"{name:22} {' > '.join(call for call, _ in made) or 'asks nobody'}", flush=True)
-        cases = [case for case in choice.every_case(scenarios, calls) if options.only in str(case)]
-        cases = cases if options.all else choice.representatives(cases)
-        verdicts = []
-        for verdict in [] if options.calls else sweep.run(cases):
-            verdicts.append(verdict)
-            if verdict.problems:
-                print(_told(verdict), flush=True)
+    sweep = Sweep(labs, jobs=options.jobs)
+    calls = sweep.record(scenarios)
+    for name, made in calls.items():
+        print(f"{name:22} {' > '.join(call for call, _ in made) or 'no call'}", flush=True)
+    cases = [case for case in choice.every_case(scenarios, calls) if options.only in str(case)]
+    cases = cases if options.all else choice.representatives(cases)
+    verdicts = []
+    for verdict in [] if options.calls else sweep.run(choice.longest_first(cases)):
+        verdicts.append(verdict)
+        if verdict.problems:
+            print(_told(verdict), flush=True)
     return verdicts
 
 
@@ -99,8 +96,9 @@ def main(arguments: Sequence[str]) -> int:
         directory = Path(place)
         installed = product.install(directory / "product")
         try:
-            for api in [options.api] if options.api else APIS:
-                verdicts += _swept(options, api, directory / api, installed)
+            with Labs(directory, installed, options.jobs) as labs:
+                for api in [options.api] if options.api else APIS:
+                    verdicts += _swept(options, api, labs)
         except CleanRunFailed as error:
             print(f"sweep: without any fault: {error}", file=sys.stderr)
             return 1

@@ -2,11 +2,12 @@
 
 A fault comes to the same outcome at every call of an API that a verb makes, but for four reasons: the verb refuses
 the volume in any case; it makes a LUN, which may be left over; the volume's state makes it bear what it otherwise
-would not (``Scenario.apart``); or it matters which of several calls the fault strikes (``Trial.each_call_of``).
-So one case for each verb, call and fault is enough, if these are kept apart. Of a fault of the connection, or of
-the answer's form (``Trial.alike``), a call that asks and a call that changes are enough for all verbs over an API.
-The calls of each verb meet the other faults: a refusal, a lost answer, and a filer that is out of reach from then
-on. A sweep of all cases checks that.
+would not (``Scenario.apart``); or it matters which of several calls the fault strikes (``Trial.each_call_of``,
+``Scenario.each_call``). So one case for each verb, call and fault is enough, if these are kept apart. Some faults
+need fewer: what the client bears by itself, or what fails each verb, is tried once for each call
+(``Trial.any_verb``). Of a fault of the connection, or of the answer's form (``Trial.alike``), and of a filer that
+is out of reach from then on where no LUN can be left over, a call that asks and a call that changes are enough for
+all verbs over an API. A sweep of all cases checks that.
 
 The policy is the same over both APIs, and the sweep over REST tries each verb. So over ZAPI one verb of a kind
 stands for all verbs that make a call: what is left to try there is the client.
@@ -39,11 +40,18 @@ def every_case(scenarios: Iterable[Scenario], calls: Mapping[str, Calls]) -> lis
 
 def alike(case: Case) -> tuple[object, ...]:
     """What cases have in common that come to the same outcome."""
-    scenario = case.scenario
-    if case.trial.alike:
-        return (is_rest(case.api), only_asks(case.api), case.trial.name, scenario.kind)
-    which = (scenario.name, case.nth) if scenario.verb in case.trial.each_call_of else None
-    return (scenario.verb, case.api, case.trial.name, scenario.kind, which)
+    scenario, trial = case.scenario, case.trial
+    if _is_alike_for_all_calls(case):
+        return (is_rest(case.api), only_asks(case.api), trial.name, scenario.kind)
+    if trial.any_verb:
+        return (case.api, trial.name, scenario.kind)
+    each_call = scenario.each_call or scenario.verb in trial.each_call_of
+    which = (scenario.name, case.nth) if each_call else None
+    return (scenario.verb, case.api, trial.name, scenario.kind, which)
+
+
+def _is_alike_for_all_calls(case: Case) -> bool:
+    return case.trial.alike or (case.trial.cut_off and case.scenario.makes is None)
 
 
 def representatives(cases: Iterable[Case]) -> list[Case]:
@@ -51,8 +59,13 @@ def representatives(cases: Iterable[Case]) -> list[Case]:
     return list({_chosen_by(case): case for case in reversed(list(cases))}.values())[::-1]
 
 
+def longest_first(cases: Iterable[Case]) -> list[Case]:
+    """In an order in which those that wait until their time is up, and then to clean up, do not come last."""
+    return sorted(cases, key=lambda case: not (case.trial.cut_off and case.scenario.makes))
+
+
 def _chosen_by(case: Case) -> tuple[object, ...]:
-    if is_rest(case.api) or case.trial.alike or case.trial.each_call_of:
+    if is_rest(case.api) or case.trial.each_call_of or _is_alike_for_all_calls(case):
         return alike(case)
     return (case.api, case.trial.name, case.scenario.refusal is not None, case.scenario.makes is not None)
 

@@ -28,21 +28,19 @@ _GNT_CLUSTER = "#!/bin/sh\nexit 0\n"
 
 
 class Lab:
-    """A filer of ONTAPI 1.``ontapi``, and a node on it; use it as a context manager.
+    """A filer of ONTAPI 1.``ontapi``, and a node on it; use it as a context manager."""
 
-    ``per_node``: the node has an initiator group of its own.
-    """
-
-    def __init__(self, directory: Path, installed: Product, ontapi: int, *, per_node: bool) -> None:
+    def __init__(self, directory: Path, installed: Product, ontapi: int) -> None:
         self._directory = directory
         self._installed = installed
         self._stack = ExitStack()
         options = ("--ontapi", f"1.{ontapi}", "--volume", "svm1/vol2")
         self.simulator = Simulator(directory / "filer", *options)
         self.node = Node(directory / "node", NODE, installed, self.simulator)
-        self._ontapi = ontapi
-        self._per_node = per_node
-        self._timeout = 0
+        self.ontapi = ontapi
+        self._per_node = False
+        # What the configuration is for: API, group per node, TIMEOUT.
+        self._configured: tuple[str, bool, int] | None = None
 
     def __enter__(self) -> Lab:
         with self._stack as stack:
@@ -67,9 +65,11 @@ class Lab:
     ) -> None:
         self._stack.close()
 
-    def fits(self, ontapi: int, *, per_node: bool) -> bool:
-        """Whether it is a lab of this kind."""
-        return (self._ontapi, self._per_node) == (ontapi, per_node)
+    def furnish(self, *, per_node: bool) -> None:
+        """Prepare for a case; ``per_node``: the node has an initiator group of its own."""
+        if self._per_node and not per_node:
+            self._drop_own_group()
+        self._per_node = per_node
 
     def _stand_in_for_gnt_cluster(self) -> None:
         programs = self._directory / "sbin"
@@ -96,19 +96,24 @@ class Lab:
             self.quick.fabric("detach", "--volume", name)
         for path in self.luns(volume):
             self.inventory.ask("lun-destroy", path=path, force=True)
-        if self._per_node and OWN_GROUP in self.inventory.exactly(OTHERS):
-            self.inventory.ask("igroup-destroy", initiator_group_name=OWN_GROUP, force=True)
+        if self._per_node:
+            self._drop_own_group()
         shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
+
+    def _drop_own_group(self) -> None:
+        if OWN_GROUP in self.inventory.exactly(OTHERS):
+            self.inventory.ask("igroup-destroy", initiator_group_name=OWN_GROUP, force=True)
 
     def limit(self, seconds: int) -> None:
         """Give the next scripts this TIMEOUT."""
-        if seconds != self._timeout:
+        configured = (Node.api, self._per_node, seconds)
+        if configured != self._configured:
             options: dict[str, object] = {}
             if self._per_node:
                 attach = self.node.fabric_command("attach", igroup=OWN_GROUP)
                 options = {"IGROUP": "ganeti-{node}", "ISCSI_ATTACH_COMMANDS": (attach,)}
             self.node.configure(TIMEOUT=seconds, **options)
-            self._timeout = seconds
+            self._configured = configured
 
     def add_own_group(self) -> None:
         """As the node would make it."""

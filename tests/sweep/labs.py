@@ -46,6 +46,7 @@ class Labs:
         """A lab as the scenario needs it; the next one gets it, too, unless it is worn out or this use failed."""
         lab = self._take(scenario)
         try:
+            lab.furnish(per_node=scenario.per_node)
             yield lab
         except BaseException:
             self._close(lab)
@@ -58,8 +59,7 @@ class Labs:
 
     def _take(self, scenario: Scenario) -> Lab:
         with self._lock:
-            fits = [lab for lab in self._idle if lab.fits(scenario.ontapi, per_node=scenario.per_node)]
-            lab = fits[-1] if fits else None
+            lab = next((lab for lab in reversed(self._idle) if lab.ontapi == scenario.ontapi), None)
             superfluous = None if lab or self._open < self._limit else self._idle[0]
             self._idle = [idle for idle in self._idle if idle not in (lab, superfluous)]
             self._open += lab is None
@@ -73,7 +73,7 @@ class Labs:
         directory = self._directory / f"lab{next(self._numbers)}"
         directory.mkdir()
         try:
-            return Lab(directory, self._installed, scenario.ontapi, per_node=scenario.per_node).__enter__()
+            return Lab(directory, self._installed, scenario.ontapi).__enter__()
         except BaseException:
             self._forget()
             raise

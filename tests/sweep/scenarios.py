@@ -45,6 +45,7 @@ class Scenario:
     ``per_node``: the node has a group of its own; ``has_group``: it is there. ``first``: scripts that ran before.
     ``enough``: a state that success under a fault may leave instead of the one after.
     ``apart``: faults come to another outcome here than in the verb's other scenarios.
+    ``each_call``: it matters which of several calls of an API a fault strikes.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Scenario:
     enough: View | None = None
     first: tuple[Run, ...] = ()
     apart: bool = False
+    each_call: bool = False
 
     @property
     def kind(self) -> tuple[bool, bool, str]:
@@ -301,7 +303,7 @@ SCENARIOS = (
         after={PATH: WHOLE._replace(groups=(FOREIGN_GROUP, GROUP))},
         refusal=f"also mapped to {FOREIGN_GROUP}",
     ),
-    Scenario("verify", script("verify"), answers=True),
+    Scenario("verify", script("verify"), answers=True, each_call=True),
     Scenario("pre-migrate", hook("pre-migrate"), before=_HERE, after=_HERE, shown=PATH),
     Scenario("pre-failover", hook("pre-failover"), before=_HERE, after=_HERE, shown=PATH),
     Scenario("post-remove", hook("post-remove", **_REMOVAL), before=_HERE, between=_of(PATH, UNMAPPED)),

@@ -24,6 +24,7 @@ class Trial:
     ``once``: what becomes of it does not depend on the volume's state, so that one is enough for a verb's call.
     ``each_call_of``: the verbs for which it matters which of several calls of an API it strikes.
     ``alike``: what becomes of it depends on whether the call only asks, and not on which call it is.
+    ``any_verb``: what becomes of it depends on the call, and not on the verb that makes it.
     ``over``: the APIs that have it.
     """
 
@@ -36,6 +37,7 @@ class Trial:
     once: bool = False
     each_call_of: tuple[str, ...] = ()
     alike: bool = False
+    any_verb: bool = False
     over: tuple[str, ...] = ("rest", "zapi")
 
     def makes_sense_at(self, api: str) -> bool:
@@ -96,7 +98,6 @@ TRIALS = (
         "errno 13003",
         Fault("errno", errno="13003", reason="Insufficient privileges"),
         "errno 13003|LOGIN may not",
-        each_call_of=("verify",),
         over=("zapi",),
     ),
     _errno("errno 13005", "13005", "Unable to find API"),
@@ -106,7 +107,6 @@ TRIALS = (
         "code 6",
         Fault("errno", errno="6", reason="not authorized"),
         "code 6|LOGIN may not",
-        each_call_of=("verify",),
         over=("rest",),
     ),
     _code("code 3", "3"),
@@ -119,12 +119,18 @@ TRIALS = (
         Fault("errno", errno="16", reason="Device busy", times=2),
         "errno 16",
         borne=True,
+        any_verb=True,
         over=("zapi",),
     ),
     Trial(
-        "code 8 twice", Fault("errno", errno="8", reason="in use", times=2), "code 8", borne=True, over=("rest",)
+        "code 8 twice",
+        Fault("errno", errno="8", reason="in use", times=2),
+        "code 8",
+        borne=True,
+        any_verb=True,
+        over=("rest",),
     ),
-    *_both(Trial("reset", Fault("reset"), _NO_ANSWER, borne=True)),
+    *_both(Trial("reset", Fault("reset"), _NO_ANSWER, borne=True, any_verb=True)),
     Trial("reset thrice", Fault("reset", times=3), _NO_ANSWER, borne=True, alike=True),
     *_both(Trial("hangup", Fault("hangup"), _NO_ANSWER, borne=True, once=True, alike=True)),
     *_both(Trial("truncated", Fault("truncated"), _NO_ANSWER, borne=True, once=True, alike=True)),
@@ -145,7 +151,7 @@ TRIALS = (
     Trial("bomb, done", Fault("bomb", after=True), "declares XML entities|not XML", once=True, alike=True),
     Trial("external, done", Fault("external", after=True), "declares XML entities", once=True, alike=True),
     Trial("nested, done", Fault("nested", after=True), _NOT_ONTAPS, once=True, alike=True),
-    Trial("401", Fault("status", status=401), r"does not accept LOGIN .* \(HTTP status 401\)"),
+    Trial("401", Fault("status", status=401), r"does not accept LOGIN .* \(HTTP status 401\)", any_verb=True),
     Trial("403", Fault("status", status=403), "HTTP status 403", once=True, alike=True),
     *_both(Trial("500", Fault("status", status=500), "HTTP status 500", borne=True, alike=True)),
     Trial("503 thrice", Fault("status", status=503, times=3), "HTTP status 503", borne=True, alike=True),
