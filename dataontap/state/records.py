@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ LOG = logging.getLogger(__name__)
 
 # Ganeti's limit, in seconds, of the call that makes a volume (3.0.2, blockdev_create in rpc_defs: RPC_TMO_NORMAL).
 _CREATION_SECONDS = 900.0
+# How long the filer's lists may lack a new LUN, in seconds: see client/rest/recent.py.
+_LISTED_SECONDS = 30.0
+_FINISHED = "finished "
 
 
 def caller() -> str:
@@ -120,11 +124,7 @@ class Records:
         must be recent as well.
         """
         path = self._unfinished_path(name)
-        try:
-            age = time.time() - os.stat(path).st_mtime
-        except OSError:
-            return False
-        return abs(age) < _CREATION_SECONDS and _text(path) == self._creator() != ""
+        return _age(path) < _CREATION_SECONDS and _text(path) == self._creator() != ""
 
     def finish(self, name: str) -> None:
         """Remove the mark of a new volume: its creation has succeeded or failed."""
@@ -156,7 +156,7 @@ class Records:
 
 
 class Clones:
-    """Notes of the snapshot LUNs that this node is cloning, below ``directory``, until each clone has its tag."""
+    """Notes of the snapshot LUNs that this node is cloning or has just cloned, below ``directory``."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -172,12 +172,29 @@ class Clones:
         """
         return _text(self._path(name)) == path
 
-    def finish(self, name: str) -> None:
-        """Remove the note: the clone has its tag, or does not exist."""
+    def finish(self, name: str, path: str) -> None:
+        """Note that the clone at ``path`` has its tag."""
+        _write(self._path(name), f"{_FINISHED}{path}", f"the clone {name} cannot be noted")
+
+    def finished(self, name: str) -> str | None:
+        """The path of the clone, if it was finished so recently that the filer may not list it yet; else None."""
+        text, is_recent = _text(self._path(name)), _age(self._path(name)) < _LISTED_SECONDS
+        return text.removeprefix(_FINISHED) if is_recent and text.startswith(_FINISHED) else None
+
+    def drop(self, name: str) -> None:
+        """Remove the note: the clone does not exist any more."""
         _unlink(self._path(name))
 
     def _path(self, name: str) -> str:
         return f"{self._directory}/cloning/{name}"
+
+
+def _age(path: str) -> float:
+    """The seconds since the file was changed, or until then if the clock was set back; inf without a file."""
+    try:
+        return abs(time.time() - os.stat(path).st_mtime)
+    except OSError:
+        return math.inf
 
 
 def _text(path: str) -> str:

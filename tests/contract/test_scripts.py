@@ -368,6 +368,17 @@ class TestStaleDevices:
         assert admin.get_lun_by_args(path="/vol/*") == []
 
 
+def test_an_export_bears_a_list_that_lags(make_node: MakeNode, simulator: Simulator) -> None:
+    """Another process attaches the clone, and over REST the filer may not list it yet."""
+    node = make_node(API="rest")
+    node.script("create", **CREATION)
+    snapshot = {"VOL_SNAPSHOT_NAME": "v.snap", "VOL_SNAPSHOT_SIZE": "16"}
+    with simulator.control.armed_with(Fault("stale", api="POST /storage/luns", seconds=4)):
+        assert node.script("snapshot", **CREATION, **snapshot).status == 0
+        outcome = node.script("attach", **{**GANETIS, "VOL_NAME": "v.snap"})
+    assert outcome.status == 0, outcome.stderr
+
+
 def test_configuration_errors_are_one_line(node: Node) -> None:
     node.configure(VERIFY_CERTS=True)
     outcome = node.script("attach", **CREATION)

@@ -29,7 +29,7 @@ def test_one_case_stands_for_a_verbs_calls_of_an_api() -> None:
 def test_each_fault_and_each_api_has_one() -> None:
     every = [case for api in (UNMAP, MAP) for case in cases("remove", "n: remove", api=api)]
     assert {case.trial.name for case in representatives(every)} == {case.trial.name for case in every}
-    every = [case for case in every if not case.trial.alike]
+    every = [case for case in every if not (case.trial.alike or case.trial.cut_off)]
     chosen = representatives(every)
     assert {(case.api, case.trial.name) for case in chosen} == {(case.api, case.trial.name) for case in every}
     assert len(chosen) == len({(case.api, case.trial.name) for case in chosen})
@@ -45,6 +45,29 @@ def test_a_fault_of_the_connection_needs_a_call_that_asks_and_one_that_changes_o
         "GET /storage/luns",
         "POST /storage/luns",
     ]
+
+
+def test_a_filer_that_is_out_of_reach_is_tried_at_each_call_where_a_lun_may_be_left_over() -> None:
+    calls = ("GET /storage/luns", UNMAP, MAP)
+    for names, apis in (
+        (("remove", "grow"), calls[:2]),
+        (("create", "snapshot"), (calls[0], calls[0], *calls[1:] * 2)),
+    ):
+        every = [case for api in calls for case in cases(*names, api=api)]
+        chosen = [case for case in representatives(every) if case.trial.name == "takeover"]
+        assert sorted(case.api for case in chosen) == sorted(apis)
+
+
+def test_what_the_client_bears_by_itself_is_tried_once_for_each_call() -> None:
+    every = [case for api in (UNMAP, MAP) for case in cases("remove", "n: open", "grow", api=api)]
+    chosen = representatives(every)
+    assert names(chosen, "reset") == ["remove 1", "remove 1"]
+    assert names(chosen, "code 999999") == [f"{verb} 1" for verb in ("remove", "n: open", "grow")] * 2
+
+
+def test_verify_is_tried_at_each_call_over_rest() -> None:
+    chosen = representatives(cases("verify", api=LIST, calls=2))
+    assert names(chosen, "code 3") == ["verify 1", "verify 2"]
 
 
 def test_each_api_has_faults_of_its_own() -> None:

@@ -25,9 +25,12 @@ def existing(site: Site, name: str) -> Lun:
 
 
 def expect_new(site: Site, name: str) -> None:
-    """If the volume is being created, say that its LUN exists, although the filer's lists may not show it yet."""
+    """If the volume's LUN has just been created or cloned, say that it exists: lists may not show it yet."""
     if site.records.is_new(name):
         site.array.expect(site.luns.own(name))
+    clone = site.records.clones.finished(name)
+    if clone is not None:
+        site.array.expect(site.array.recall(clone, ""))
 
 
 def online(lun: Lun) -> Lun:

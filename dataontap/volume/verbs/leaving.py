@@ -69,6 +69,7 @@ def remove(site: Site, volume: Volume) -> None:
             elsewhere = site.luns.search(volume.name)
             if elsewhere is None or not site.removal.destroy_elsewhere(elsewhere):
                 LOG.warning("there is no LUN of this name any more; nothing to remove")
+        site.records.clones.drop(volume.name)
 
 
 def remove_left(site: Site, volume: Volume, *, in_use: bool) -> None:

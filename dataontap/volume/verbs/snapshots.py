@@ -34,7 +34,7 @@ def snapshot(site: Site, volume: Snapshot) -> None:
         clone = _clone(site, source, place)
         with site.making.rolled_back(place):
             site.array.set_lun_comment(place, tag.compose("", _full_mark(site, source, place, clone)))
-            site.records.clones.finish(name)
+            site.records.clones.finish(name, place.path)
             if source.size < volume.snapshot_size:
                 site.array.do_direct_resize(place, volume.snapshot_size)
             with mapped(site, site.masking.place_new(place)):
@@ -80,7 +80,7 @@ def _clear_leftover(site: Site, volume: Snapshot, source: Lun, leftover: Lun) ->
     LOG.warning("%s is left over from an earlier snapshot; replacing it", leftover.path)
     take_down(site, name)
     site.removal.destroy(leftover)
-    site.records.clones.finish(name)
+    site.records.clones.drop(name)
 
 
 def _is_left_clone(site: Site, source: Lun, leftover: Lun) -> bool:
