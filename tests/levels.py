@@ -144,7 +144,10 @@ LEVELS = {
         "every fault at every call of every verb and hook",
         by_default=False,  # most cases come to the outcome of one that "sweep" has tried
     ),
-    "load": Level(tests("load", "-q"), "200 clients at once; random verbs and faults against a model"),
+    "load": Level(
+        tests("load", "-q", "-n", "2"),
+        "200 clients at once; random verbs and faults against a model",
+    ),
     "package": Level(
         tests(
             "package",

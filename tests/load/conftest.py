@@ -30,6 +30,13 @@ settings.register_profile(
 settings.load_profile("load")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests measured, wherever they ran."""
+    for report in terminalreporter.getreports("passed"):
+        for _, measured in report.user_properties:
+            terminalreporter.write_line(str(measured))
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Product:
     """The product, installed by setup.py."""

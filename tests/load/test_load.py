@@ -11,8 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-
-import pytest
+from typing import Callable
 
 from dataontap.client.array import Array, Lun, LunRef, LunSpec
 from dataontap.client.rest.api import RestServer
@@ -107,7 +106,7 @@ class Client:
         return lun
 
 
-def test_two_hundred_lives_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_hundred_lives_at_once(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     together = threading.Barrier(CLIENTS + 1)
     with Simulator(tmp_path / "filer") as simulator, filer.admin(simulator) as admin:
         filer.make_igroup(admin, "ganeti", "iqn.1993-08.org.debian:01:node1")
@@ -136,7 +135,6 @@ def test_two_hundred_lives_at_once(tmp_path: Path, capsys: pytest.CaptureFixture
     times = sorted(span for client in clients for span in client.times)
     assert len(times) == CALLS[Node.api] * CLIENTS
     assert len({call.connection for call in calls}) == CLIENTS + 1, "one connection each, and the admin's"
-    with capsys.disabled():
-        middle, most = statistics.median(times) * 1000, times[len(times) * 99 // 100] * 1000
-        print(f"\n{CLIENTS} lives in {seconds:.1f} s, {len(times) / seconds:.0f} calls a second, ", end="")
-        print(f"each in {middle:.0f} ms (median) or {most:.0f} ms (99 %)")
+    middle, most = statistics.median(times) * 1000, times[len(times) * 99 // 100] * 1000
+    rate = f"{CLIENTS} lives in {seconds:.1f} s, {len(times) / seconds:.0f} calls a second"
+    record_property("measured", f"{rate}, each in {middle:.0f} ms (median) or {most:.0f} ms (99 %)")

@@ -7,8 +7,8 @@ The nodes speak REST, or ZAPI with ``--api zapi``. The examples are the same eac
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Callable
 
-import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -18,13 +18,13 @@ from tests.testbed.product import Product
 
 
 def test_filer_nodes_and_model_agree(
-    tmp_path: Path, installed: Product, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, installed: Product, record_property: Callable[[str, object], None]
 ) -> None:
     with Site(tmp_path, installed) as site:
         run_state_machine_as_test(machine(site), settings=settings())
         requests = site.simulator.requests()
     faults = sum(1 for request in requests if request.fault)
-    with capsys.disabled():
-        print(f"\n{len(requests)} requests, {faults} of them under a fault, {site.failures} verbs failed by one")
+    told = f"{len(requests)} requests, {faults} of them under a fault, {site.failures} verbs failed by one"
+    record_property("measured", told)
     assert faults > 30, "the examples hold what they are for"
     assert site.failures > 10
