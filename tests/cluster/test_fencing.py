@@ -1,6 +1,6 @@
 """Who may write: in every order in which Ganeti runs the scripts, a LUN is mapped for the right nodes only.
 
-What is mapped after each script comes from the filer's log of requests, and is printed at the end of the run.
+What is mapped after each script comes from the filer's journal, and is printed at the end of the run.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def test_every_sequence(cluster: Cluster, recorder: Recorder, make: Make, record
         instance.do("migrate", "-f", "-n", target.name)
         asked = [str(request.api) for request in cluster.simulator.requests()[before:]]
         assert told.note(f"migrate to {target.port} ({len(asked)} requests)") == [target.port]
-    assert len(asked) <= 9, asked
+    # Over REST the detach of the node whose map was taken also asks whether its igroup still has the cached uuid.
+    assert len(asked) <= (10 if cluster.api == "rest" else 9), " ".join(asked)
     assert instance.read(node3, 8) == "precious"
 
     node2.write(f"{RUNNING}/{instance.name}", "0\n128\n1\n")  # not to be accepted there

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def _line(put: Iterable[Record], gone: Iterable[Record]) -> bytes:
     change = {
         "gone": [[record.kind, list(record.key)] for record in gone],
         "put": [[record.kind, list(record.key), to_json(record)] for record in put],
+        "time": time.time(),
     }
     return json.dumps(change, separators=(",", ":")).encode() + b"\n"
 

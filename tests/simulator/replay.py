@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 NAME = "journal.jsonl"
 
 
-def replay(state: str | os.PathLike[str]) -> dict[str, dict[tuple[str, ...], dict[str, Any]]]:
-    """The fields of every record of the state directory, by kind and key; nothing when there is no journal yet."""
+def replay(
+    state: str | os.PathLike[str], until: float | None = None
+) -> dict[str, dict[tuple[str, ...], dict[str, Any]]]:
+    """The fields of every record of the state directory, by kind and key; nothing when there is no journal yet.
+
+    ``until``: as they were at that time, in seconds since the epoch, of a simulator that has run since then.
+    """
     tables: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
     try:
         with open(os.path.join(state, NAME), "rb") as file:
@@ -25,6 +30,8 @@ def replay(state: str | os.PathLike[str]) -> dict[str, dict[tuple[str, ...], dic
         return tables
     for line in text.split(b"\n")[:-1]:
         change = json.loads(line)
+        if until is not None and change["time"] > until:
+            break
         for kind, key in change["gone"]:
             tables.get(kind, {}).pop(tuple(key), None)
         for kind, key, fields in change["put"]:

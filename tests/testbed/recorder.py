@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dataontap.paths import RUN
+from tests.simulator.replay import replay
 from tests.testbed.cluster import FILER, Cluster, Node
 from tests.testbed.node import LINKS
 
@@ -90,19 +91,9 @@ class Recorder:
         ]
 
     def mapped(self, volume: str, moment: float) -> set[str]:
-        """The groups that the filer had the volume's LUN mapped to at that time, by its log of requests."""
-        groups: set[str] = set()
-        for request in self._cluster.simulator.requests():
-            told = dict(word.partition("=")[::2] for word in request.arguments.split(" "))
-            if request.time > moment or request.status != "passed" or told.get("path") != f"/vol/vol1/{volume}":
-                continue
-            if request.api == "lun-map":
-                groups.add(told["initiator-group"])
-            elif request.api == "lun-unmap":
-                groups.discard(told["initiator-group"])
-            elif request.api == "lun-destroy":
-                groups.clear()
-        return groups
+        """The groups that the filer had the volume's LUN mapped to at that time, by its journal."""
+        luns = replay(self._cluster.state, until=moment).get("lun", {}).values()
+        return {group for lun in luns if lun["path"] == f"/vol/vol1/{volume}" for group in lun["maps"]}
 
     @contextlib.contextmanager
     def failing(self, node: Node, verb: str) -> Iterator[None]:
