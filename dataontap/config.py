@@ -34,9 +34,12 @@ def option(read: Reader, **kwargs: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """One field for each option, in lower case, and ``usual_igroup``. An option without a default must be set."""
+    """One field for each option, in lower case. An option without a default must be set.
 
-    hostname: str = option(literals.hostname)
+    The last fields are no options. ``hostname`` is HOSTNAME, or the first of its addresses: it names the filer.
+    """
+
+    hostname: str = option(literals.hostnames)
     port: int | None = option(literals.maybe(literals.number(1, 65535)), default=None)
     transport_type: str = option(literals.one_of("https", "http"), default="https")
     api: str = option(literals.one_of("auto", "rest", "zapi"), default="auto")
@@ -81,7 +84,9 @@ class Settings:
         literals.maybe(literals.absolute_path), default="/var/log/ganeti-extstorage-dataontap.log"
     )
 
-    # Not an option: the value of IGROUP, which applies to disks without the ext-param ``igroup``.
+    # The further addresses in HOSTNAME. Only the client knows them.
+    other_addresses: tuple[str, ...] = ()
+    # The value of IGROUP, which applies to disks without the ext-param ``igroup``.
     usual_igroup: str | None = None
 
     def with_params(self, params: Mapping[str, str]) -> Settings:
@@ -159,7 +164,8 @@ def parse(text: str, path: str) -> Settings:
     for known in _OPTIONS.values():
         if known.default is MISSING and known.name not in values:
             raise ConfigError(f"{path}: {known.name.upper()}: must be given")
-    settings = Settings(**values)
+    values["hostname"], *others = values["hostname"]
+    settings = Settings(**values, other_addresses=tuple(others))
     _check_together(settings, path)
     return settings
 

@@ -14,6 +14,8 @@ from typing import Any, Callable
 NODE = "{node}"  # stands for the node's name in Ganeti, in an initiator group's name
 Commands = tuple[tuple[str, ...], ...]
 _CHAP_BYTES = 255
+# Of HOSTNAME. Each more would have less of the time for connecting.
+MOST_ADDRESSES = 8
 
 
 class Unexpected(Exception):
@@ -92,6 +94,19 @@ def hostname(value: object) -> str:
         with contextlib.suppress(ValueError):
             return str(ipaddress.IPv6Address(value))
     raise Unexpected
+
+
+@reader("a host name or an address, or a tuple of them")
+def hostnames(value: object) -> tuple[str, ...]:
+    """The addresses of one filer, of which there may be one. Each is accepted by ``hostname``."""
+    names = tuple(hostname.take(name) for name in (value if isinstance(value, (tuple, list)) else (value,)))
+    if not names:
+        raise Unexpected
+    if len({name.lower() for name in names}) < len(names):
+        raise ValueError(f"{value!r} has an address twice")
+    if len(names) > MOST_ADDRESSES:
+        raise ValueError(f"expected at most {MOST_ADDRESSES} addresses")
+    return names
 
 
 def one_of(*choices: str) -> Reader:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Callable, cast
 
 from dataontap.errors import ConfigError
 
 if TYPE_CHECKING:
+    from dataontap.client.addresses import Addresses
     from dataontap.client.array import Array
     from dataontap.client.transport import Filer, Transport
     from dataontap.config import Settings
@@ -32,7 +33,8 @@ def connect(settings: Settings, deadline: Deadline, config_file: str) -> Array:
         LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all requests are sent unencrypted; use https")
     elif not filer.verify:
         LOG.warning("VERIFY_CERT is False: any machine in the filer's place gets LOGIN and PASSWORD; see CA_FILE")
-    make = partial(_client, settings, deadline, Transport(filer, deadline))
+    transport = Transport(filer, deadline, _addresses(settings, filer))
+    make = partial(_client, settings, deadline, transport)
     if settings.api != "auto":
         return make(settings.api)
 
@@ -55,7 +57,23 @@ def _filer(settings: Settings) -> Filer:
         password=settings.password,
         cert_file=settings.cert_file,
         key_file=settings.key_file,
+        is_one_of_several=bool(settings.other_addresses),
     )
+
+
+def _addresses(settings: Settings, filer: Filer) -> Addresses | None:
+    """The addresses of a filer that has several."""
+    if not settings.other_addresses:
+        return None
+
+    from dataclasses import replace
+
+    from dataontap.client.addresses import Addresses
+    from dataontap.state.addresses import AddressNotes
+    from dataontap.state.cache import FilerCaches
+
+    others = [replace(filer, hostname=name) for name in settings.other_addresses]
+    return Addresses([filer, *others], AddressNotes(FilerCaches(settings)))
 
 
 def _client(settings: Settings, deadline: Deadline, transport: Transport, api: str) -> Array:
@@ -69,11 +87,21 @@ def _client(settings: Settings, deadline: Deadline, transport: Transport, api: s
         from dataontap.client.rest.client import RestClient
         from dataontap.client.rest.recent import Recent
 
-        return RestClient(RestServer(transport, patience), caches, settings.cluster_mode_vserver, Recent())
+        rest = RestClient(RestServer(transport, patience), caches, settings.cluster_mode_vserver, Recent())
+        _compare_addresses(transport, rest.get_svm_uuid)
+        return rest
 
     from dataontap.client.zapi.api import NaServer
     from dataontap.client.zapi.cmode import CmodeClient
     from dataontap.client.zapi.post import Post
 
     server = NaServer(Post(transport), tunnel=settings.cluster_mode_vserver, again=patience)
-    return CmodeClient(server, caches.version())
+    zapi = CmodeClient(server, caches.version())
+    _compare_addresses(transport, zapi.get_svm_uuid)
+    return zapi
+
+
+def _compare_addresses(transport: Transport, identify: Callable[[], str]) -> None:
+    """Let the filer at each new address be asked for its SVM, by the API that is spoken."""
+    if transport.addresses is not None:
+        transport.addresses.identify = identify

@@ -17,7 +17,10 @@ NOT_SERVED = frozenset({403, 404, 405, 410})
 
 def refusal(status: int, filer: Filer) -> TransportError:
     """The error for a status that is no success."""
-    if status == UNAUTHORIZED and filer.cert_file:
+    if status == UNAUTHORIZED and filer.is_one_of_several:
+        account = "CERT_FILE" if filer.cert_file else f"LOGIN {filer.login!r}"
+        why = f"does not accept {account} (status 401); an SVM's account works at the SVM's interfaces only"
+    elif status == UNAUTHORIZED and filer.cert_file:
         why = f"does not accept the certificate in CERT_FILE {filer.cert_file} (HTTP status 401)"
     elif status == UNAUTHORIZED:
         why = f"does not accept LOGIN {filer.login!r} with this PASSWORD (HTTP status 401)"

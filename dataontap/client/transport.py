@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
 
-from dataontap.client import tls
+from dataontap.client import names, tls
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 
 if TYPE_CHECKING:
     import http.client
     import socket
+
+    from dataontap.client.addresses import Addresses
 
 LOG = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class Filer:
     password: str | None = field(default=None, repr=False)
     cert_file: str | None = None
     key_file: str | None = None
+    # Whether HOSTNAME has further addresses.
+    is_one_of_several: bool = False
 
     @property
     def address(self) -> str:
@@ -69,11 +73,13 @@ class Answer:
 class Transport:
     """Sends requests to ``filer``. It connects for the first request and keeps the connection.
 
-    A request may take all the time that ``deadline`` has left; connecting takes at most REACH_SECONDS of it.
+    A request may take all the time that ``deadline`` has left; connecting takes at most REACH_SECONDS of it. With
+    several ``addresses`` these choose the filer's, each time that it connects.
     """
 
-    def __init__(self, filer: Filer, deadline: Deadline) -> None:
+    def __init__(self, filer: Filer, deadline: Deadline, addresses: Addresses | None = None) -> None:
         self.filer = filer
+        self.addresses = addresses
         self._deadline = deadline
         self._connection: http.client.HTTPConnection | None = None
 
@@ -110,11 +116,34 @@ class Transport:
     def _connected(self) -> http.client.HTTPConnection:
         """The connection. It is opened if necessary."""
         self._deadline.left(f"a request to {self.filer.address}")
-        if self._connection is None or self._connection.sock is None:
+        while self._connection is None or self._connection.sock is None:
             with self._deadline.within(REACH_SECONDS, "the limit for connecting"):
-                self._connection = _connect(self.filer, self._deadline)
+                if self.addresses is None:
+                    self._connection = _connect(self.filer, self._deadline)
+                else:
+                    self.filer, self._connection = self.addresses.connect(self._dial, self._deadline)
             LOG.debug("connected to %s", self.filer.address)
+            if self.addresses is not None:
+                self.addresses.arrived(self.filer)  # may use this connection, after which the filer may close it
         return self._connection
+
+    def _dial(self, filer: Filer) -> http.client.HTTPConnection:
+        """A connection to one of several addresses. Raises Unanswered."""
+        import socket
+
+        from dataontap.client.addresses import Unanswered
+
+        began = time.monotonic()
+        try:
+            return _connect(filer, self._deadline, once=True)
+        except (OSError, TransportError) as error:
+            is_silent = isinstance(error, OSError) and tls.explained(error, filer) is None
+            timed_out = isinstance(error, (TimeoutError, socket.timeout))  # one class from Python 3.10 on
+            if isinstance(error, OSError):
+                error = _explained(error, filer, sent=False, limit=f"{time.monotonic() - began:.0f} s")
+            raise Unanswered(
+                str(error), transient=error.transient, is_silent=is_silent, timed_out=timed_out
+            ) from error
 
     def _credentials(self) -> Headers:
         """The header with the password: to wait for the filer's 401 would cost each request a round trip."""
@@ -176,9 +205,10 @@ def _closing_at(sock: socket.socket, seconds: float) -> Iterator[None]:
         raise TimeoutError
 
 
-def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
+def _connect(filer: Filer, deadline: Deadline, *, once: bool = False) -> http.client.HTTPConnection:
     """A connection to the first of the filer's addresses that accepts it, before ``deadline`` is over.
 
+    With ``once`` each is tried once, and leaves some of the time to the next ones.
     http.client itself would apply the whole timeout to each address, and no timeout to resolving the name.
     """
     import http.client
@@ -187,15 +217,16 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
     wrap = tls.wrapper(filer) if filer.tls else None
     connection = http.client.HTTPConnection(filer.hostname, filer.port or filer.default_port)
     connection.auto_open = 0  # it would connect without TLS and send the password
-    addresses = _addresses(connection.host, connection.port)
+    addresses = names.addresses(connection.host, connection.port, CONNECT_SECONDS)
     failure: Exception = TimeoutError()
     # A timeout is retried: during a takeover, the addresses that a node of the filer takes over do not answer.
     while isinstance(failure, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on
-        for address in addresses:
+        for number, address in enumerate(addresses):
             if deadline.is_over():
                 raise failure
             try:
-                patience = min(CONNECT_SECONDS, deadline.left("connecting"))
+                left = deadline.left("connecting")
+                patience = min(CONNECT_SECONDS, left / (len(addresses) - number) if once else left)
                 _open(connection, address, wrap, patience)
             except OSError as error:
                 connection.close()
@@ -204,6 +235,8 @@ def _connect(filer: Filer, deadline: Deadline) -> http.client.HTTPConnection:
                     failure = _misnamed(connection, address, filer, patience)
             else:
                 return connection
+        if once:
+            break
     raise failure
 
 
@@ -233,37 +266,6 @@ def _misnamed(
         names = tls.names(connection.sock)
     connection.close()
     return TransportError(tls.other_name(filer, names), sent=False)
-
-
-def _addresses(hostname: str, port: int) -> list[tuple[str, int]]:
-    """The addresses of ``hostname``.
-
-    A resolver takes half a minute if no name server answers, and cannot be interrupted. So a thread asks it, and
-    is left behind at the timeout.
-    """
-    import queue
-    import socket
-    import threading
-
-    answers: queue.SimpleQueue[list[tuple[str, int]] | OSError] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM)
-            answers.put([(str(address[0]), port) for *_, address in found])
-        except OSError as error:
-            answers.put(error)
-        except UnicodeError:  # an empty label, or one of more than 63 characters
-            answers.put(socket.gaierror(socket.EAI_NONAME, "not a valid host name"))
-
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=CONNECT_SECONDS)
-    except queue.Empty:
-        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
 
 
 def _explained(error: Exception, filer: Filer, *, sent: bool, limit: str) -> TransportError:

@@ -117,6 +117,18 @@ class FilerCaches:
         """The kind of filer."""
         return Cache("kind", *self._account)
 
+    def address(self) -> Cache:
+        """Which of HOSTNAME's addresses worked last."""
+        return Cache("address", *self._account)
+
+    def silence(self, address: str) -> Cache:
+        """Until when this address of HOSTNAME's is passed over."""
+        return Cache("address-silent", *self._account, address)
+
+    def svm_uuid(self, address: str) -> Cache:
+        """The uuid of the SVM, as the filer at this address of HOSTNAME's told it."""
+        return Cache("address-svm", *self._account, address)
+
 
 class ApiNote:
     """Which API of the filer in ``settings`` works, and which refuses the account. It survives a reboot.

@@ -14,6 +14,7 @@ _REST = {
     "lun-map-get-iter": f"GET {_MAPS}",
     "lun-map": f"POST {_MAPS}",
     "lun-unmap": f"DELETE {_MAP}",
+    "vserver-get-iter": "GET /svm/svms",
 }
 
 

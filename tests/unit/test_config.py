@@ -109,7 +109,10 @@ def test_errors_say_where_and_what(lines: str, message: str) -> None:
         ("# nothing", "f: no option is set; set at least HOSTNAME, LOGIN, PASSWORD, POOL and IGROUP"),
         ("LOGIN = 'a'", "f: HOSTNAME: must be given"),
         ("HOSTNAME = 'a'", "f: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given"),
-        ("HOSTNAME = 'a:8443'", "f:1: HOSTNAME: expected a host name or an address, not 'a:8443'"),
+        (
+            "HOSTNAME = 'a:8443'",
+            "f:1: HOSTNAME: expected a host name or an address, or a tuple of them, not 'a:8443'",
+        ),
         (
             "HOSTNAME = 'a'\nLOGIN = 'a:b'\nPASSWORD = 'p'",
             "f: LOGIN: must not contain a colon, which HTTP cannot send",

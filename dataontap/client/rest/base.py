@@ -7,11 +7,11 @@ from typing import Callable, Protocol, TypeVar
 
 from dataontap.client.array import LunRef
 from dataontap.client.rest.api import RestServer, literal
-from dataontap.client.rest.fields import Record, text
+from dataontap.client.rest.fields import Record, records, required, text
 from dataontap.client.rest.listing import listed
 from dataontap.client.rest.recent import Fact, Recent
 from dataontap.client.retry import Tries
-from dataontap.errors import OntapError
+from dataontap.client.svm import ambiguous, no_such_svm
 
 T = TypeVar("T")
 
@@ -76,9 +76,19 @@ class RestBase:
     def _ask_svm(self) -> str:
         names = self.get_svm_names()
         if len(names) != 1:
-            raise OntapError(f"LOGIN sees {len(names)} SVMs; CLUSTER_MODE_VSERVER must name the SVM")
+            raise ambiguous(len(names))
         self.memory.svm().put(names[0])
         return names[0]
+
+    def get_svm_uuid(self) -> str:
+        """The SVM's uuid. It makes one request, which is not repeated."""
+        query = {"fields": "name,uuid", **({"name": literal(self._svm)} if self._svm else {})}
+        found = [*records(self.server.send("GET", SVMS, query, once=True))]
+        if len(found) == 1 and self._svm in {None, text(found[0], "name")}:
+            return required(found[0], "uuid")
+        if self._svm is None:
+            raise ambiguous(len(found))
+        raise no_such_svm(self._svm)
 
     def get_svm_names(self, name: str = "*") -> list[str]:
         """The SVMs of this name that the account sees, or all."""
@@ -114,7 +124,7 @@ class RestBase:
             self._has_svm = True
             return
         self.memory.svm().drop()  # the only SVM was renamed since it was cached
-        raise OntapError(f"the filer has no SVM {self.svm!r}; if CLUSTER_MODE_VSERVER is right, try again")
+        raise no_such_svm(self.svm)
 
     def settled(
         self, ask: Callable[[], list[T]], facts: Callable[[T], Iterable[Fact]], asked: Callable[[Fact], bool]

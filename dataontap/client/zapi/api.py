@@ -149,7 +149,7 @@ class NaServer:
         again: Again = never_again,
     ) -> None:
         self._send = send
-        self._tunnel = tunnel
+        self.tunnel = tunnel
         self.again = again
         self.version = version
 
@@ -210,8 +210,8 @@ class NaServer:
 
         major, minor = self.version
         root = etree.Element("netapp", {"version": f"{major}.{minor}", "xmlns": NAMESPACE})
-        if tunnelled and self._tunnel:
-            root.set("vfiler", self._tunnel)
+        if tunnelled and self.tunnel:
+            root.set("vfiler", self.tunnel)
         root.append(element._element)
         return NaElement(root).to_string()
 
@@ -235,8 +235,8 @@ class NaServer:
     def _hint(self, code: str, reason: str) -> str:
         """The remedy, if it is known."""
         if code == codes.EVSERVERNOTFOUND:
-            return f"CLUSTER_MODE_VSERVER is {self._tunnel!r}"
-        if code == codes.EAPIERROR and not self._tunnel and "vserver" in reason.lower():
+            return f"CLUSTER_MODE_VSERVER is {self.tunnel!r}"
+        if code == codes.EAPIERROR and not self.tunnel and "vserver" in reason.lower():
             return "is CLUSTER_MODE_VSERVER missing?"
         return codes.HINTS.get(code, "")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dataontap.client.array import IscsiPortal, Pool
+from dataontap.client.svm import ambiguous, no_such_svm
 from dataontap.client.zapi import codes, rights
-from dataontap.client.zapi.api import NaElement
+from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.client.zapi.base import BaseClient
+from dataontap.client.zapi.listing import Question, listed
 from dataontap.client.zapi.luns import is_true, number
 from dataontap.errors import Refusal
 
@@ -40,6 +42,20 @@ class SvmCalls(BaseClient):
             query={},
             wanted=dict.fromkeys(names, ""),
         )
+
+    def get_svm_uuid(self) -> str:
+        """The SVM's uuid. It makes one request, which is not repeated."""
+        asked = {"vserver-type": "data", **({"vserver-name": self.server.tunnel} if self.server.tunnel else {})}
+        wanted = dict.fromkeys(("vserver-name", "vserver-type", "uuid"), "")
+        question = Question("vserver-get-iter", "vserver-info", ("vserver-name", "uuid"), asked, wanted)
+
+        def ask(arguments: Arguments) -> NaElement:
+            return self.server.send_request(question.api, arguments, enable_tunneling=False, once=True)
+
+        found = listed(question, ask, lambda record: record.get_child_content("uuid"))
+        if len(found) == 1:
+            return found[0]
+        raise no_such_svm(self.server.tunnel) if self.server.tunnel else ambiguous(len(found))
 
     def get_admin_vservers(self) -> list[str]:
         """The names of the cluster's admin vservers, which only an account of the cluster sees."""
