@@ -5,7 +5,7 @@ Each part is imported where it is made, so that a verb loads only what it uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Callable
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dataontap.client.array import Array
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
+    from dataontap.findings import Finding
     from dataontap.host.iscsi import Iscsi, Target
     from dataontap.host.reach import Place
     from dataontap.state.locks import Locks
@@ -56,7 +57,7 @@ def assemble(
         igroups=igroups,
         locks=locks,
         records=Records(environ, enabled=not settings.debug, config_file=config_file),
-        checks=partial(_checks, settings, cluster, deadline, array, igroups),
+        checks=partial(_checks, settings, cluster, deadline, array, igroups, config_file=config_file),
     )
 
 
@@ -96,18 +97,35 @@ def _igroups(settings: Settings, cluster: Cluster, array: Connect) -> Igroups:
     )
 
 
-def _checks(settings: Settings, cluster: Cluster, deadline: Deadline, array: Connect, igroups: Igroups) -> Checks:
+def _checks(
+    settings: Settings,
+    cluster: Cluster,
+    deadline: Deadline,
+    array: Connect,
+    igroups: Igroups,
+    *,
+    config_file: str,
+) -> Checks:
     """The checks that verify runs."""
     from dataontap.host.facts import Facts
     from dataontap.host.lvm import Lvm
     from dataontap.volume.checks import Checks
-    from dataontap.volume.filer_checks import FilerChecks
+    from dataontap.volume.filer_checks import FilerChecks, Looks
     from dataontap.volume.node_checks import NodeChecks
 
     facts = Facts(deadline)
     of_node = NodeChecks(settings, cluster, igroups, facts, Lvm(facts))
-    of_filer = FilerChecks(settings, cluster, array, igroups, partial(_reach, _target(settings, deadline)))
+    target = _target(settings, deadline)
+    looks = Looks(partial(_reach, target), partial(_addresses, settings, deadline, config_file))
+    of_filer = FilerChecks(settings, cluster, array, igroups, looks)
     return Checks(of_node.checks, of_filer.checks)
+
+
+def _addresses(settings: Settings, deadline: Deadline, config_file: str) -> Iterable[Finding]:
+    """What a look at each address in HOSTNAME finds."""
+    from dataontap.client.examination import examine
+
+    return examine(settings, deadline, config_file)
 
 
 def _reach(ours: IscsiTarget, target: Target) -> Mapping[Place, str]:

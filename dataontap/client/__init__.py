@@ -28,13 +28,13 @@ def connect(settings: Settings, deadline: Deadline, config_file: str) -> Array:
 
     from dataontap.client.transport import Transport
 
-    filer = _filer(settings)
+    filer = filer_of(settings)
     if not filer.tls:
         LOG.warning("TRANSPORT_TYPE is http: LOGIN, PASSWORD and all requests are sent unencrypted; use https")
     elif not filer.verify:
         LOG.warning("VERIFY_CERT is False: any machine in the filer's place gets LOGIN and PASSWORD; see CA_FILE")
     transport = Transport(filer, deadline, _addresses(settings, filer))
-    make = partial(_client, settings, deadline, transport)
+    make = partial(of_api, settings, deadline, transport)
     if settings.api != "auto":
         return make(settings.api)
 
@@ -44,7 +44,8 @@ def connect(settings: Settings, deadline: Deadline, config_file: str) -> Array:
     return cast("Array", Auto(make, ApiNote(settings, config_file)))
 
 
-def _filer(settings: Settings) -> Filer:
+def filer_of(settings: Settings) -> Filer:
+    """The filer, by the first of its addresses."""
     from dataontap.client.transport import Filer
 
     return Filer(
@@ -76,7 +77,7 @@ def _addresses(settings: Settings, filer: Filer) -> Addresses | None:
     return Addresses([filer, *others], AddressNotes(FilerCaches(settings)))
 
 
-def _client(settings: Settings, deadline: Deadline, transport: Transport, api: str) -> Array:
+def of_api(settings: Settings, deadline: Deadline, transport: Transport, api: str) -> Array:
     """The client for an API, rest or zapi. Imports only what this API needs."""
     from dataontap.client.retry import Patience
     from dataontap.state.cache import FilerCaches

@@ -44,6 +44,9 @@ class Notes(Protocol):
     def works(self, address: str) -> None:
         """An address answers, and is the filer's."""
 
+    def answers(self, address: str) -> None:
+        """An address answers again, and is the filer's. Another address may be in use."""
+
     def is_silent(self, address: str) -> bool:
         """Whether an address did not answer lately."""
 
@@ -60,12 +63,14 @@ class Notes(Protocol):
 class Addresses:
     """The addresses of one filer. ``filers`` differ in their host names only, and are in HOSTNAME's order.
 
-    ``among`` are the host names whose SVM must be the same: those of ``filers``, and more where these are a part.
+    ``among`` are all addresses in HOSTNAME, if ``filers`` are some that are only looked at: once, and without
+    a note that they are used.
     """
 
     def __init__(self, filers: Sequence[Filer], notes: Notes, among: Sequence[str] = ()) -> None:
         self._filers = filers
         self._notes = notes
+        self._is_look = bool(among)
         self._among = among or [filer.hostname for filer in filers]
         # Asks the filer at the open connection for the SVM's uuid. The client of an API sets it.
         self.identify: Callable[[], str] | None = None
@@ -101,7 +106,7 @@ class Addresses:
                     self._pass_over(filer, error, share)
                     failures.append(error)
             # As with one address: during a takeover, addresses do not answer for a while.
-            if deadline.is_over() or not any(failure.timed_out for failure in failures):
+            if self._is_look or deadline.is_over() or not any(failure.timed_out for failure in failures):
                 raise self._without(failures)
 
     def _pass_over(self, filer: Filer, error: Unanswered, seconds: float) -> None:
@@ -133,7 +138,10 @@ class Addresses:
         if self.identify is not None and not is_known:
             self._compare(filer, self._asked(self.identify))
             self._compared.add(filer.hostname)
-        self._notes.works(filer.hostname)
+        if self._is_look:
+            self._notes.answers(filer.hostname)
+        else:
+            self._notes.works(filer.hostname)
 
     @staticmethod
     def _asked(identify: Callable[[], str]) -> str:

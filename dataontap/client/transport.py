@@ -107,6 +107,10 @@ class Transport:
             self.close()
             raise
 
+    def open(self) -> None:
+        """Connect to one of several addresses, unless it is connected. Raises OntapError."""
+        self._connected()
+
     def close(self) -> None:
         """Close the connection. The next request opens a new connection."""
         if self._connection is not None:

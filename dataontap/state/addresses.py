@@ -72,7 +72,11 @@ class AddressNotes:
         """An address answers, and is the filer's."""
         if self.last() != address:
             self._caches.address().put(address)
-            self._caches.silence(address).drop()
+            self.answers(address)
+
+    def answers(self, address: str) -> None:
+        """An address answers again, and is the filer's. Another address may be in use."""
+        self._caches.silence(address).drop()
 
     def is_silent(self, address: str) -> bool:
         """Whether an address did not answer lately."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import NotAllowed, TransportError
@@ -27,11 +28,20 @@ _NEARLY_FULL = 95
 _NO_ROOM = 1 << 20
 
 
-class FilerChecks:
-    """One method per check; ``checks`` has them by name.
+@dataclass(frozen=True)
+class Looks:
+    """What this node tries beside requests.
 
-    ``array`` connects at its first call. ``reach`` tells why this node cannot reach an address, "" if it can.
+    ``reach`` tells why this node cannot reach a portal, "" if it can. ``addresses`` connects to each address in
+    HOSTNAME, if there are several.
     """
+
+    reach: Callable[[Target], Mapping[Place, str]]
+    addresses: Callable[[], Iterable[Finding]]
+
+
+class FilerChecks:
+    """One method per check; ``checks`` has them by name. ``array`` connects at its first call."""
 
     def __init__(
         self,
@@ -39,12 +49,12 @@ class FilerChecks:
         cluster: Cluster,
         array: Callable[[], Array],
         igroups: Igroups,
-        reach: Callable[[Target], Mapping[Place, str]],
+        looks: Looks,
     ) -> None:
         self._settings = settings
         self._connect = array
         self._igroups = igroups
-        self._reach = reach
+        self._looks = looks
         self._cluster = cluster
         self._refusal: TransportError | None = None
 
@@ -66,17 +76,18 @@ class FilerChecks:
             raise self._refusal
         return self._connect()
 
-    def connection(self) -> Iterable[Finding]:
-        """The filer answers. A refusal is an answer too, by HTTP status or by errno."""
+    def connection(self) -> Iterator[Finding]:
+        """The filer answers, at each of its addresses. A refusal is an answer too, by HTTP status or by errno."""
         try:
             self._array().check_connection()
         except TransportError as error:
             if error.status is None:
                 raise
             self._refusal = error
+            return  # no other address gets the password
         except NotAllowed as error:
             LOG.info("the filer answers: %s", error)
-        return ()
+        yield from self._looks.addresses()
 
     def credentials(self) -> Iterator[Finding]:
         """The filer knows the account, the account has every right that it needs, and the SVM is clear."""
@@ -148,7 +159,7 @@ class FilerChecks:
         if self._settings.attach_commands is not None:
             yield unchecked("portals", "LUNs come by configured commands")
             return
-        portals = self._reach(target_of(self._array()))
+        portals = self._looks.reach(target_of(self._array()))
         lost = {place: why for place, why in portals.items() if why}
         if lost:
             what = "the portals " if len(lost) > 1 else "the portal "

@@ -52,6 +52,15 @@ def quickest(node: Node, verb: str, *hostnames: object) -> list[float]:
     return [min(seconds[hostname]) for hostname in hostnames]
 
 
+def first_time(node: Node, verb: str) -> float:
+    """The least seconds of the verb when nothing is noted of the addresses."""
+    seconds = []
+    for _ in range(2):
+        node.run("sh", "-c", "rm -rf /run/ganeti-extstorage-dataontap/address*").wait()
+        seconds.append(passed(node, verb).seconds)
+    return min(seconds)
+
+
 @pytest.fixture
 def node(make_node: MakeNode) -> Node:
     """A node that has made the volume, by a configuration with one address."""
@@ -65,9 +74,9 @@ def node(make_node: MakeNode) -> Node:
 def test_what_an_address_that_is_down_costs(node: Node, simulator: Simulator, state: str, verb: str) -> None:
     with nobody(state, DOWN, simulator.port):
         node.configure(HOSTNAME=(GOOD, DOWN), DEBUG=True)  # so that attach asks the filer each time
-        first_of_healthy = passed(node, verb).seconds
+        first_of_healthy = first_time(node, verb)
         node.configure(HOSTNAME=(DOWN, GOOD), DEBUG=True)
-        first = passed(node, verb).seconds
+        first = first_time(node, verb)
         healthy, later = quickest(node, verb, (GOOD, DOWN), (DOWN, GOOD))
     print(f"{verb}: {state}: {healthy:.2f} s healthy, {first:.2f} s the first, {later:.2f} s the next ones")
     assert first - first_of_healthy < (CONNECT_SECONDS if state == "silent" else 0) + 1
@@ -188,3 +197,59 @@ def test_an_account_of_the_svm_and_an_address_of_the_cluster(tmp_path: Path, mak
         "the SVM's interfaces only"
     )
     assert [call.http for call in refused] == [401]
+
+
+def told(node: Node) -> list[str]:
+    """The lines of verify about the addresses."""
+    return node.script("verify", "connection").stdout.splitlines()
+
+
+def test_verify_looks_at_each_address(node: Node, simulator: Simulator, tmp_path: Path) -> None:
+    port = simulator.port
+    assert told(node) == ["connection: fine"]
+    with Simulator(tmp_path / "elsewhere", address=OTHER, port=port) as elsewhere:
+        node.configure(HOSTNAME=(DOWN, OTHER, GOOD))
+        passed(node, "setinfo")
+        assert told(node) == [
+            f"connection: fine: {GOOD}:{port} is used",
+            f"connection: warning: {DOWN}:{port} refused the connection; check HOSTNAME and PORT",
+            f"connection: warning: {OTHER}:{port}'s certificate is from a CA not in CA_FILE; "
+            "put the CA's certificate into CA_FILE",
+        ]
+        assert elsewhere.requests() == []
+        both = tmp_path / "both.pem"
+        both.write_text(simulator.ca.read_text() + elsewhere.ca.read_text())
+        node.configure(HOSTNAME=(DOWN, OTHER, GOOD), CA_FILE=str(both))
+        outcome = node.script("verify", "connection")
+        assert outcome.status == 1
+        assert outcome.message == (
+            f"dataontap: verify: connection: HOSTNAME: {GOOD} and {OTHER} are two filers (by SVM uuid); remove one"
+        )
+    assert told(node)[0] == f"connection: fine: {GOOD}:{port} is used", "looking at others does not change that"
+
+
+def test_verify_tells_of_an_address_that_serves_again(tmp_path: Path, make_node: MakeNode) -> None:
+    """Two addresses of one SVM. Then one of the cluster's beside them, where the password is tried once."""
+    with socket.create_server((GOOD, 0)) as free:
+        port = free.getsockname()[1]
+    options = ("--account", "svm1/v:secret", *(f"--svm-listen=svm1={each}:{port}" for each in (DOWN, OTHER)))
+    with Simulator(tmp_path / "svm", *options, port=port) as svm:
+        node = make_node(filer=svm, HOSTNAME=(OTHER, DOWN), LOGIN="v")
+        assert told(node) == [
+            f"connection: fine: {OTHER}:{port} is used",
+            f"connection: fine: {DOWN}:{port} works, too",
+        ]
+        notes = sorted(node.path("/run/ganeti-extstorage-dataontap/address-svm").iterdir())
+        uuid = notes[0].read_text()
+        for note in notes:
+            note.write_text("of an SVM that was made anew")
+        told(node)
+        assert [note.read_text() for note in notes] == [uuid, uuid]
+        node.configure(HOSTNAME=(OTHER, GOOD, DOWN), LOGIN="v")
+        before = len(svm.requests())
+        assert told(node) == [
+            f"connection: fine: {OTHER}:{port} is used",
+            f"connection: FAILED: {GOOD}:{port} does not accept LOGIN 'v' (status 401); "
+            "an SVM's account works at the SVM's interfaces only",
+        ]
+        assert [call.http for call in svm.requests()[before:]].count(401) == 1

@@ -111,7 +111,8 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         default=[],
         type=_svm_address,
         metavar="SVM=ADDRESS:PORT",
-        help="an SVM's own address, too; then its accounts log in there only, and the cluster's at --listen only",
+        help="an SVM's own address, too; then its accounts log in there only, and the cluster's at --listen only."
+        " May come several times for an SVM",
     )
     parser.add_argument(
         "--connections-per-address", type=int, metavar="N", help="more connections of one client's address wait"
@@ -261,12 +262,12 @@ def main(arguments: list[str]) -> None:
     log, limit = RequestLog(options.state), Limit(options.connections_per_address)
     own = Place("" if options.svm_listen else None, limit)
     server = Server(options.listen, filer, log, tls, certify, place=own)
-    svms = {
-        svm: Server(address, filer, log, tls, certify, place=Place(svm, limit), beside=server)
+    svms = [
+        (svm, Server(address, filer, log, tls, certify, place=Place(svm, limit), beside=server))
         for svm, address in options.svm_listen
-    }
+    ]
     with server, ControlServer(options.state, server), contextlib.ExitStack() as beside:
-        for each in svms.values():
+        for _, each in svms:
             beside.enter_context(each)
             threading.Thread(target=each.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         _stop_on_signals(server)
@@ -275,7 +276,7 @@ def main(arguments: list[str]) -> None:
         host = f"[{options.listen[0]}]" if ":" in options.listen[0] else options.listen[0]
         where = f"{'http' if options.http else 'https'}://{host}:{server.server_port}"
         certificate = "" if options.http else f" ca={options.state.resolve() / certificates.CA}"
-        others = "".join(f" {svm}={each.server_address[0]!s}:{each.server_port}" for svm, each in svms.items())
+        others = "".join(f" {svm}={each.server_address[0]!s}:{each.server_port}" for svm, each in svms)
         print(f"simulator: {where}{certificate}{others}", flush=True)
         server.serve_forever(poll_interval=0.1)
 

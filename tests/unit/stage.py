@@ -18,6 +18,7 @@ from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError, TransportError
+from dataontap.findings import Finding
 from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Node
@@ -29,7 +30,7 @@ from dataontap.state.records import Records
 from dataontap.volume.checks import Checks
 from dataontap.volume.cluster import Cluster, Templates
 from dataontap.volume.devices import Devices
-from dataontap.volume.filer_checks import FilerChecks
+from dataontap.volume.filer_checks import FilerChecks, Looks
 from dataontap.volume.igroups import Igroups
 from dataontap.volume.node_checks import NodeChecks
 from dataontap.volume.provider import DataOnTapProvider
@@ -220,6 +221,7 @@ class Stage:
         self.initiators: dict[str, str] = {}  # of nodes whose names for the SAN are not made of their own
         self.healthy = HealthyNode(directory / "root")
         self.templates: Templates | None = None  # which disk templates Ganeti tells that it has
+        self.addresses: list[Finding] = []  # what a look at each address in HOSTNAME finds
         self.portals = {("192.0.2.1", 3260): ""}  # where LUNs are served over iSCSI, and why not to be reached
         self._hosts: dict[str, StageHost] = {}
         self._remembered = VersionCache("stage", directory=f"{directory}/run")
@@ -357,7 +359,8 @@ class Stage:
     def _checks(self, cluster: Cluster, client: Callable[[], Array], igroups: Igroups) -> Checks:
         facts = self.healthy.facts
         of_node = NodeChecks(self.settings, cluster, igroups, facts, Lvm(facts))
-        of_filer = FilerChecks(self.settings, cluster, client, igroups, lambda places: self.portals)
+        looks = Looks(lambda places: self.portals, lambda: self.addresses)
+        of_filer = FilerChecks(self.settings, cluster, client, igroups, looks)
         return Checks(of_node.checks, of_filer.checks)
 
     def tag(self, path: str, uuid: str = "u-1", kind: str = "disk") -> str:

@@ -15,7 +15,7 @@ from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import ChecksFailed, DeadlineError, TransportError
 from dataontap.findings import Finding, failure, warning
 from dataontap.volume.checks import Checks
-from dataontap.volume.filer_checks import FilerChecks
+from dataontap.volume.filer_checks import FilerChecks, Looks
 from dataontap.volume.requests import Verification
 from tests.unit.stage import Stage
 from tests.unit.test_node_checks import the_failure, the_warning, told
@@ -103,6 +103,24 @@ class TestSilence:
         assert told(stage, "pool", "igroup")[1] == "igroup: fine"
 
 
+class TestAddresses:
+    def test_each_has_its_line(self, stage: Stage) -> None:
+        stage.addresses = [
+            Finding("connection", findings.Severity.FINE, "a:443 is used"),
+            warning("connection", "b:443 refused the connection"),
+        ]
+        assert told(stage, "connection", "pool") == [
+            "connection: fine: a:443 is used",
+            "connection: warning: b:443 refused the connection",
+            "pool: fine",
+        ]
+
+    def test_none_is_tried_after_a_refused_password(self, stage: Stage) -> None:
+        stage.addresses = [failure("connection", "not to be looked at")]
+        stage.wire.lose("system-get-ontapi-version", after=False, error=REFUSED)
+        assert told(stage, "connection") == ["connection: fine"]
+
+
 class TestPool:
     def change(self, stage: Stage, **fields: object) -> None:
         volume = stage.filer.volumes["svm1", "vol1"]
@@ -157,9 +175,9 @@ class TestPool:
                 return [pool]
 
         site = stage.site
-        checks = FilerChecks(
-            site.settings, site.cluster, lambda: cast(CmodeClient, Told()), site.igroups, lambda places: {}
-        )
+        looks = Looks(lambda places: {}, list)
+        told = cast(CmodeClient, Told())
+        checks = FilerChecks(site.settings, site.cluster, lambda: told, site.igroups, looks)
         assert [finding.severity.value for finding in checks.pool()] == expected
 
 
