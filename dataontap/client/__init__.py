@@ -97,7 +97,7 @@ def of_api(settings: Settings, deadline: Deadline, transport: Transport, api: st
     from dataontap.client.zapi.post import Post
 
     server = NaServer(Post(transport), tunnel=settings.cluster_mode_vserver, again=patience)
-    zapi = CmodeClient(server, caches.version())
+    zapi = CmodeClient(server, caches.version(), caches)
     _compare_addresses(transport, zapi.get_svm_uuid)
     return zapi
 

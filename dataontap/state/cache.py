@@ -113,6 +113,14 @@ class FilerCaches:
         """The name of the only SVM that the account sees."""
         return Cache("svm", *self._account)
 
+    def noted_svm(self) -> Cache:
+        """The uuid of the SVM, which does not change when MetroCluster changes the name. It outlives a reboot."""
+        return Cache("svm", *self._account, directory=paths.STATE)
+
+    def svm_name(self) -> Cache:
+        """The name that the SVM has instead of CLUSTER_MODE_VSERVER."""
+        return Cache("svm-name", *self._account)
+
     def kind(self) -> Cache:
         """The kind of filer."""
         return Cache("kind", *self._account)

@@ -61,7 +61,7 @@ class Text:
 
     text: str | None = None
 
-    def get(self) -> str | None:
+    def get(self, *, of_any_age: bool = False) -> str | None:
         return self.text
 
     def put(self, text: str) -> None:
@@ -79,6 +79,12 @@ class Memory:
 
     def svm(self) -> Text:
         return self._text("svm")
+
+    def noted_svm(self) -> Text:
+        return self._text("noted svm")
+
+    def svm_name(self) -> Text:
+        return self._text("svm name")
 
     def kind(self) -> Text:
         return self._text("kind")

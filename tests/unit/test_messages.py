@@ -21,7 +21,7 @@ PREFIX = "dataontap: snapshot 1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f.ext.disk0: "
 TREE = {
     *("DataOntapError", "ContractError", "ConfigError", "DeadlineError", "VolumeError", "NotInUse", "NoLun"),
     *("OntapError", "TransportError", "refusal", "HostError", "CommandError", "DeviceError"),
-    *("ApiOff", "JobUnclear", "NoSuchLun", "NoSuchIgroup"),
+    *("ApiOff", "JobUnclear", "NoSuchLun", "NoSuchIgroup", "NoSuchSvm"),
 }
 
 

@@ -39,6 +39,7 @@ from tests.unit.rest_wire import Memory, RestWire, client
 
 MIB = 1 << 20
 SPEC = LunSpec("linux", False, "a comment")
+FORMER = "01234567-89ab-cdef-0123-456789abcdef"  # of an SVM that is no more
 
 
 class Scene:
@@ -648,6 +649,44 @@ class TestSvm:
         ):
             scene.client(svm=None).require_svm()
         scene.client(svm=None).require_svm()
+
+    def test_the_uuid_is_noted_when_a_lun_is_listed(self, scene: Scene, array: RestClient) -> None:
+        lun = scene.make()
+        array.get_luns(lun)
+        array.get_luns(lun)
+        uuid = scene.filer.vservers["svm1",].uuid
+        assert scene.memory.noted_svm().text == uuid
+        assert ["svm.name=svm1&" in scene.wire.urls[0], f"svm.uuid={uuid}&" in scene.wire.urls[1]] == [True, True]
+
+    @pytest.mark.parametrize("has_lun", [False, True])
+    def test_an_svm_that_was_made_anew(self, scene: Scene, has_lun: bool) -> None:
+        """An empty list is not believed. The second verb goes by the name, and notes the uuid."""
+        if has_lun:
+            scene.make()
+        note, name = scene.memory.noted_svm(), scene.client().place("vol1", "v")
+        note.put(FORMER)
+        array = scene.client()
+        assert array.get_luns(name) == []
+        with pytest.raises(OntapError, match="the filer has no SVM 'svm1'; if CLUSTER_MODE_VSERVER is right, try"):
+            array.require_svm()
+        assert note.text == scene.filer.vservers["svm1",].uuid
+        assert bool(scene.client().get_luns(name)) == has_lun
+
+    def test_nothing_is_created_by_a_note_that_is_too_old(self, scene: Scene) -> None:
+        note = scene.memory.noted_svm()
+        note.put(FORMER)
+        array = scene.client()
+        with pytest.raises(Refusal, match="SVM"):
+            array.create_lun(array.place("vol1", "v"), MIB, SPEC)
+        assert note.text is None
+        assert scene.client().create_lun(array.place("vol1", "v"), MIB, SPEC)
+
+    def test_looking_at_the_connection_mends_a_note(self, scene: Scene) -> None:
+        note = scene.memory.noted_svm()
+        for uuid, left in ((FORMER, None), (scene.filer.vservers["svm1",].uuid,) * 2):
+            note.put(str(uuid))
+            scene.client().check_connection()
+            assert note.text == left
 
     def test_several_svms(self, scene: Scene) -> None:
         provision.add_vserver(scene.filer.state, "svm2")

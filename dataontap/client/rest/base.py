@@ -6,29 +6,18 @@ from collections.abc import Iterable
 from typing import Callable, Protocol, TypeVar
 
 from dataontap.client.array import LunRef
-from dataontap.client.rest.api import RestServer, literal
-from dataontap.client.rest.fields import Record, records, required, text
+from dataontap.client.rest import codes
+from dataontap.client.rest.api import RestServer, any_of
+from dataontap.client.rest.fields import Record, records, text
 from dataontap.client.rest.listing import listed
 from dataontap.client.rest.recent import Fact, Recent
 from dataontap.client.retry import Tries
-from dataontap.client.svm import ambiguous, no_such_svm
+from dataontap.client.svm import Svm, Text, ambiguous, chosen, no_such_svm, noted, take_note, twin
+from dataontap.errors import Refusal
 
 T = TypeVar("T")
 
 SVMS = "/svm/svms"
-
-
-class Text(Protocol):
-    """A text that is cached between processes; see ``state.cache.Cache``."""
-
-    def get(self) -> str | None:
-        """The cached text, or None."""
-
-    def put(self, text: str) -> None:
-        """Cache it."""
-
-    def drop(self) -> None:
-        """Delete it from the cache."""
 
 
 class Memory(Protocol):
@@ -36,6 +25,9 @@ class Memory(Protocol):
 
     def svm(self) -> Text:
         """The name of the account's only SVM."""
+
+    def noted_svm(self) -> Text:
+        """The uuid of the SVM. It outlives a reboot."""
 
     def kind(self) -> Text:
         """The kind of filer."""
@@ -54,7 +46,9 @@ class RestBase:
         self.server = server
         self.memory = memory
         self.recent = recent
+        self._configured = svm
         self._svm = svm
+        self._svm_uuid = ""
         self._uuids: dict[str, str] = {}
         self._has_svm = False
 
@@ -80,27 +74,53 @@ class RestBase:
         self.memory.svm().put(names[0])
         return names[0]
 
+    @property
+    def svm_key(self) -> tuple[str, str]:
+        """The field, "uuid" or "name", by which requests name the SVM, and its value.
+
+        The uuid is noted when a LUN is listed. A MetroCluster's switchover changes the name only.
+        """
+        if not self._svm_uuid:
+            self._svm_uuid = noted(self.memory.noted_svm()) or ""
+        return ("uuid", self._svm_uuid) if self._svm_uuid else ("name", self.svm)
+
+    def learn_svm(self, uuid: str) -> None:
+        """Note the SVM's uuid, if the filer has told it."""
+        if uuid and uuid != self._svm_uuid:
+            take_note(self.memory.noted_svm(), uuid)
+            self._svm_uuid = noted(self.memory.noted_svm()) or ""
+
+    def forget_svm(self) -> None:
+        """Go by the SVM's name until its uuid is told again."""
+        self.memory.noted_svm().drop()
+        self._svm_uuid, self._has_svm = "", False
+
     def get_svm_uuid(self) -> str:
         """The SVM's uuid. It makes one request, which is not repeated."""
-        query = {"fields": "name,uuid", **({"name": literal(self._svm)} if self._svm else {})}
-        found = [*records(self.server.send("GET", SVMS, query, once=True))]
-        if len(found) == 1 and self._svm in {None, text(found[0], "name")}:
-            return required(found[0], "uuid")
-        if self._svm is None:
-            raise ambiguous(len(found))
-        raise no_such_svm(self._svm)
+        found = chosen(self._ask_svms(once=True), self._configured, noted(self.memory.noted_svm()))
+        self.learn_svm(found.uuid)
+        return found.uuid
 
-    def get_svm_names(self, name: str = "*") -> list[str]:
-        """The SVMs of this name that the account sees, or all."""
-        query = {"name": name if name == "*" else literal(name), "fields": "name"}
+    def _ask_svms(self, *, once: bool = False) -> list[Svm]:
+        """The SVMs that may be the configuration's."""
+        name = self._configured
+        query = {"name": any_of([name, twin(name)]) if name else "*", "fields": "name,uuid,state"}
+        return [_svm(record) for record in records(self.server.send("GET", SVMS, query, once=once))]
+
+    def get_svms(self) -> list[Svm]:
+        """All SVMs that the account sees."""
         return listed(
             self.server,
             SVMS,
-            query,
-            _name,
-            key=lambda found: (found,),
-            is_asked=lambda found: name in {"*", found},
+            {"name": "*", "fields": "name,uuid"},
+            _svm,
+            key=lambda found: (found.name,),
+            is_asked=lambda found: True,
         )
+
+    def get_svm_names(self) -> list[str]:
+        """The names of all SVMs that the account sees."""
+        return [svm.name for svm in self.get_svms()]
 
     def iterate(
         self,
@@ -113,18 +133,38 @@ class RestBase:
         is_asked: Callable[[T], bool],
     ) -> list[T]:
         """All of the SVM's records that match ``query``; see ``listing.listed``."""
-        parameters = {"svm.name": self.svm, **query, "fields": fields}
+        by, value = self.svm_key
+        parameters = {f"svm.{by}": value, **query, "fields": fields}
         rows = listed(self.server, path, parameters, read, key=key, is_asked=is_asked)
         self._has_svm |= bool(rows)
         return rows
 
     def require_svm(self) -> None:
         """See ``Svm``: a filer answers a query about an SVM that does not exist with an empty list."""
-        if self._has_svm or self.svm in self.get_svm_names(self.svm):
-            self._has_svm = True
+        if self._has_svm:
             return
-        self.memory.svm().drop()  # the only SVM was renamed since it was cached
-        raise no_such_svm(self.svm)
+        by, asked = self.svm_key
+        self.memory.svm().drop()  # the only SVM may have been renamed since it was cached
+        found = chosen(self._ask_svms(), self._configured, noted(self.memory.noted_svm()))
+        self.learn_svm(found.uuid)
+        if asked != (found.uuid if by == "uuid" else found.name):  # it was made anew, or renamed
+            raise no_such_svm(self._configured or asked)
+        self._has_svm = True
+
+    def make(self, path: str, body: Record, *, repeatable: bool = True, once: bool = False) -> Record:
+        """The answer to POST of a new object of the SVM. Raises Refusal and others as ``RestServer.send`` does."""
+        by, value = self.svm_key
+        whole = {"svm": {by: value}, **body}
+        try:
+            return self.server.send(
+                "POST", path, {"return_records": "true"}, whole, repeatable=repeatable, once=once
+            )
+        except Refusal as error:
+            if error.code == codes.SVM_NOT_FOUND:
+                self.forget_svm()  # the next verb asks for it by its name
+                if by == "name":
+                    self.require_svm()  # its error says what to do
+            raise
 
     def settled(
         self, ask: Callable[[], list[T]], facts: Callable[[T], Iterable[Fact]], asked: Callable[[Fact], bool]
@@ -149,5 +189,5 @@ class RestBase:
         return lun.uuid or self._uuids.get(lun.path, "")
 
 
-def _name(record: Record) -> str:
-    return text(record, "name")
+def _svm(record: Record) -> Svm:
+    return Svm(text(record, "name"), text(record, "uuid"), text(record, "state"))

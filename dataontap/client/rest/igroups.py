@@ -70,14 +70,9 @@ class IgroupCalls(RestBase):
 
     def create_igroup(self, igroup_name: str, igroup_type: str, os_type: str) -> bool:
         """See ``Maps``."""
-        body = {
-            "svm": {"name": self.svm},
-            "name": igroup_name,
-            "protocol": igroup_type,
-            "os_type": os_type,
-        }
+        body = {"name": igroup_name, "protocol": igroup_type, "os_type": os_type}
         try:
-            content = self.server.send("POST", IGROUPS, {"return_records": "true"}, body)
+            content = self.make(IGROUPS, body)
         except Refusal as error:
             if error.code not in codes.IGROUP_EXISTS:
                 raise

@@ -17,7 +17,7 @@ LUNS = "/storage/luns"
 VOLUMES = "/vol/"
 
 _FIELDS = (
-    "name,serial_number,comment,create_time,enabled,status.state,status.mapped,"
+    "name,svm.uuid,serial_number,comment,create_time,enabled,status.state,status.mapped,"
     "space.size,space.guarantee.requested,space.scsi_thin_provisioning_support_enabled"
 )
 
@@ -73,6 +73,7 @@ class LunCalls(Kinds):
         path, uuid = text(record, "name"), required(record, "uuid")
         pool, name = _split(path)
         self.learn(path, uuid)
+        self.learn_svm(text(record, "svm.uuid"))
         return Lun(
             pool=pool,
             name=name,
@@ -103,10 +104,10 @@ class LunCalls(Kinds):
 
     def _make(self, lun: LunRef, properties: dict[str, object]) -> Lun:
         fact = ("lun", lun.path)
-        body = {"svm": {"name": self.svm}, "name": lun.path, **properties}
+        body = {"name": lun.path, **properties}
         unclear: OntapError | None = None
         try:
-            content = self.server.send("POST", LUNS, {"return_records": "true"}, body, repeatable=False)
+            content = self.make(LUNS, body, repeatable=False)
         except LunExists:
             self.recent.note(fact, True)
             raise

@@ -63,14 +63,13 @@ class MapCalls(LunCalls, IgroupCalls):
         """See ``Maps``."""
         uuid = self.known_uuid(lun)
         body = {
-            "svm": {"name": self.svm},
             "lun": {"uuid": uuid} if uuid else {"name": lun.path},
             "igroup": {"name": igroup_name},
             "logical_unit_number": lun_id,
         }
         fact = ("map", lun.path, igroup_name)
         try:
-            content = self.server.send("POST", MAPS, {"return_records": "true"}, body, once=once)
+            content = self.make(MAPS, body, once=once)
         except TransportError as error:
             if error.sent:
                 self.recent.note(fact, True, DOUBT_SECONDS)

@@ -9,6 +9,7 @@ from dataontap.client.rest import rights
 from dataontap.client.rest.api import JobUnclear, any_of
 from dataontap.client.rest.fields import Record, flag, optional_number, text
 from dataontap.client.rest.kinds import Kinds
+from dataontap.client.svm import noted
 from dataontap.errors import NotAllowed, Refusal
 
 VOLUMES = "/storage/volumes"
@@ -61,7 +62,9 @@ class SvmCalls(Kinds):
 
     def check_connection(self) -> None:
         """See ``Svm``: ask for the SVM, which every account may, and for the kind of filer."""
-        self.get_svm_names()
+        uuids = {svm.uuid for svm in self.get_svms()}
+        if noted(self.memory.noted_svm()) not in uuids:
+            self.forget_svm()
         self.memory.svm().drop()
         self.memory.kind().drop()
         self.require_served()

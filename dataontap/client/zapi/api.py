@@ -152,6 +152,9 @@ class NaServer:
         self.tunnel = tunnel
         self.again = again
         self.version = version
+        # Finds the name that the tunnel's SVM has now, if the filer has none of this name. Raises the refusal or a
+        # better error.
+        self.find_tunnel: Callable[[Refusal], str] | None = None
 
     def send_request(
         self,
@@ -184,9 +187,21 @@ class NaServer:
         Refusal with the filer's errno if the call failed, TransportError if there was no answer, and OntapError if
         the answer is not ZAPI.
         """
-        return persist(
-            lambda: self._invoke(element, enable_tunneling), self.again, repeatable=repeatable, once=once
-        )
+        asked = self.tunnel
+        try:
+            return self._persist(element, enable_tunneling, repeatable=repeatable, once=once)
+        except Refusal as error:
+            if error.code != codes.EVSERVERNOTFOUND or not enable_tunneling or self.find_tunnel is None:
+                raise
+            if self.tunnel == asked:  # else connecting, for this call, has found it
+                self.tunnel = self.find_tunnel(error)
+            error.transient = self.tunnel != asked
+            if once or not error.transient:
+                raise
+        return self._persist(element, enable_tunneling, repeatable=repeatable)  # nothing was done before
+
+    def _persist(self, element: NaElement, tunnelled: bool, *, repeatable: bool, once: bool = False) -> NaElement:
+        return persist(lambda: self._invoke(element, tunnelled), self.again, repeatable=repeatable, once=once)
 
     def _invoke(self, element: NaElement, tunnelled: bool) -> NaElement:
         began = time.monotonic()

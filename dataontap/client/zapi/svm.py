@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
+from typing import Protocol
 
 from dataontap.client.array import IscsiPortal, Pool
-from dataontap.client.svm import ambiguous, no_such_svm
+from dataontap.client.svm import NoSuchSvm, Svm, Text, chosen, noted, take_note, twin
 from dataontap.client.zapi import codes, rights
-from dataontap.client.zapi.api import Arguments, NaElement
-from dataontap.client.zapi.base import BaseClient
+from dataontap.client.zapi.api import Arguments, NaElement, NaServer
+from dataontap.client.zapi.base import BaseClient, Memory
 from dataontap.client.zapi.listing import Question, listed
 from dataontap.client.zapi.luns import is_true, number
-from dataontap.errors import Refusal
+from dataontap.errors import OntapError, Refusal, TransportError
+
+LOG = logging.getLogger(__name__)
+
+
+class SvmMemory(Protocol):
+    """What is noted of the SVM; see ``state.cache.FilerCaches``."""
+
+    def noted_svm(self) -> Text:
+        """Its uuid."""
+
+    def svm_name(self) -> Text:
+        """The name that it has instead of the configured name."""
 
 
 class SvmCalls(BaseClient):
     """Methods are described in ``Svm`` of ``client.array``."""
 
     account_commands = "ontap-account-zapi.txt"
+
+    def __init__(self, server: NaServer, remembered: Memory | None = None, svms: SvmMemory | None = None) -> None:
+        super().__init__(server, remembered)
+        self._svms = svms
+        self._configured = server.tunnel
+        if svms is None or server.tunnel is None:
+            return
+        server.find_tunnel = self._find_tunnel
+        if svms.svm_name().get(of_any_age=True) == twin(server.tunnel):
+            server.tunnel = twin(server.tunnel)
 
     def get_iscsi_service_details(self) -> str | None:
         """The name of the SVM's iSCSI target; None if it has no iSCSI service."""
@@ -45,17 +69,42 @@ class SvmCalls(BaseClient):
 
     def get_svm_uuid(self) -> str:
         """The SVM's uuid. It makes one request, which is not repeated."""
-        asked = {"vserver-type": "data", **({"vserver-name": self.server.tunnel} if self.server.tunnel else {})}
-        wanted = dict.fromkeys(("vserver-name", "vserver-type", "uuid"), "")
+        return self._settled(once=True).uuid
+
+    def _settled(self, *, once: bool = False) -> Svm:
+        """The configuration's SVM, whatever its name is now. Notes its uuid, and calls go to it from now on."""
+        note = self._svms.noted_svm() if self._svms is not None else None
+        svm = chosen(self._vservers(once=once), self._configured, noted(note) if note is not None else None)
+        if note is not None:
+            take_note(note, svm.uuid)
+        if self._svms is not None and self._configured is not None:
+            self.server.tunnel = svm.name
+            name = self._svms.svm_name()
+            if svm.name == self._configured:
+                name.drop()
+            else:
+                LOG.warning("SVM %s is called %s at this filer", self._configured, svm.name)
+                name.put(svm.name)
+        return svm
+
+    def _vservers(self, *, once: bool) -> list[Svm]:
+        """The SVMs that may be the configuration's."""
+        name = self._configured
+        asked = {"vserver-type": "data", **({"vserver-name": f"{name}|{twin(name)}"} if name else {})}
+        wanted = dict.fromkeys(("vserver-name", "vserver-type", "uuid", "state"), "")
         question = Question("vserver-get-iter", "vserver-info", ("vserver-name", "uuid"), asked, wanted)
 
         def ask(arguments: Arguments) -> NaElement:
-            return self.server.send_request(question.api, arguments, enable_tunneling=False, once=True)
+            return self.server.send_request(question.api, arguments, enable_tunneling=False, once=once)
 
-        found = listed(question, ask, lambda record: record.get_child_content("uuid"))
-        if len(found) == 1:
-            return found[0]
-        raise no_such_svm(self.server.tunnel) if self.server.tunnel else ambiguous(len(found))
+        return listed(question, ask, _svm)
+
+    def _find_tunnel(self, error: Refusal) -> str:
+        """The SVM's name now. Raises ``error`` if the filer does not have the SVM, or does not tell."""
+        try:
+            return self._settled().name
+        except (NoSuchSvm, Refusal) as failure:
+            raise error from failure
 
     def get_admin_vservers(self) -> list[str]:
         """The names of the cluster's admin vservers, which only an account of the cluster sees."""
@@ -107,8 +156,16 @@ class SvmCalls(BaseClient):
         )
 
     def check_connection(self) -> None:
-        """See ``Svm``."""
+        """See ``Svm``. It also notes the SVM's uuid, once: no other call over ZAPI tells it."""
         self.get_ontapi_version()
+        if self._svms is None or self._configured is None or noted(self._svms.noted_svm()) is not None:
+            return
+        try:
+            self._settled()
+        except TransportError:
+            raise
+        except OntapError as error:
+            LOG.info("the SVM's uuid is not noted: %s", error)
 
     def require_svm(self) -> None:
         """See ``Svm``. Over ZAPI every call to an SVM that does not exist is refused."""
@@ -121,6 +178,10 @@ class SvmCalls(BaseClient):
         """See ``Svm``. It asks for the rights and does not try the calls: half of them change something."""
         granted = self.get_capabilities()
         return None if granted is None else sorted(rights.needed(protocol, per_node=per_node) - granted)
+
+
+def _svm(record: NaElement) -> Svm:
+    return Svm(*(record.get_child_content(name) for name in ("vserver-name", "uuid", "state")))
 
 
 def _portal(record: NaElement) -> IscsiPortal:
