@@ -169,3 +169,7 @@ class CommandError(HostError):
 
 class DeviceError(HostError):
     """A block device is not what it should be, or is still in use."""
+
+
+class NoPath(DeviceError):
+    """No path shows the LUN after a scan."""

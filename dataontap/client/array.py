@@ -7,7 +7,7 @@ After any other OntapError, or a DeadlineError, the request may have been carrie
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -97,13 +97,14 @@ class Igroup:
 class IscsiPortal:
     """An interface of the SVM that serves iSCSI: IP address, TCP port, portal group tag.
 
-    ``tag`` is None if the API does not tell it.
+    ``tag`` is None if the API does not tell it. ``node`` is the filer's node at which it is now.
     """
 
     address: str
     port: int
     tag: int | None
     enabled: bool
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,9 @@ class Maps(Protocol):
     def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
         """All maps to a group."""
 
+    def get_reporting_nodes(self, igroup_name: str) -> Mapping[str, Collection[str]]:
+        """Path of each LUN mapped to a group -> the filer's nodes that show it there; none if it does not tell."""
+
     def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int, *, once: bool = False) -> bool:
         """Map a LUN to a group; False if it was already mapped to it."""
 
@@ -289,10 +293,7 @@ class Svm(Protocol):
         """Whether the account belongs to the whole cluster and sees every SVM."""
 
     def get_missing_rights(self, protocol: str, *, per_node: bool) -> list[str] | None:
-        """The calls that the account may not make but needs; None if the filer is too old to tell.
-
-        ``per_node`` is whether each node has an initiator group of its own.
-        """
+        """The calls that the account lacks (``per_node``: for groups per node); None if the filer cannot tell."""
 
 
 class Array(Luns, Maps, Svm, Protocol):

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dataontap import inquiry
-from dataontap.errors import DeviceError
+from dataontap.errors import DeviceError, NoPath
 from dataontap.host.identity import Proof
 from dataontap.host.lun import Answer, Wanted, kernel_numbers
 from dataontap.host.node import Node
@@ -134,7 +134,7 @@ class BringUp:
         seconds = self._node.seconds(self._limits.other_paths, "waiting for the LUN's paths")
         if not events.until(lambda: bool(self._sysfs.paths_of(wanted.naas)), seconds):
             why = f"no path shows the LUN; {_REMEDY}" if not failed else failed[0]
-            raise DeviceError(f"no device came up: {why}")
+            raise NoPath(f"no device came up: {why}")
         naas = {path.naa for path in self._sysfs.paths_of(wanted.naas)}
         naa = next(naa for naa in wanted.naas if naa in naas)
         if naa != wanted.naas[0]:

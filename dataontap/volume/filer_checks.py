@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
@@ -161,16 +162,42 @@ class FilerChecks:
             return
         portals = self._looks.reach(target_of(self._array()))
         lost = {place: why for place, why in portals.items() if why}
+        yield from self._hidden({address for address, port in portals if (address, port) not in lost})
         if lost:
             what = "the portals " if len(lost) > 1 else "the portal "
             what += ", ".join(f"{_written(place)} ({why})" for place, why in lost.items())
             remedy = "check this node's storage network"
             yield problem("portals", f"cannot reach {what}", remedy, fails=len(lost) == len(portals))
 
+    def _hidden(self, reached: Collection[str]) -> Iterator[Finding]:
+        """A finding if LUNs are mapped for this node, but not shown at any portal that it reaches.
+
+        Only some of the filer's nodes show a LUN (selective LUN map). When its volume moves to other nodes, they
+        stay the same until the admin changes them.
+        """
+        portals = self._array().get_iscsi_target_details() if reached else ()
+        nodes = {portal.node for portal in portals if _plain(portal.address) in reached}
+        if not all(nodes) or not nodes:
+            return
+        shown_by = self._array().get_reporting_nodes(self._igroups.own)
+        hidden = sorted(path for path, reporting in shown_by.items() if reporting and not nodes & {*reporting})
+        if hidden:
+            more = f" and {len(hidden) - 1} more" if hidden[1:] else ""
+            what = f"no path to {hidden[0]}{more}: only {', '.join(sorted(shown_by[hidden[0]]))} shows it here"
+            yield failure("portals", what, "see lun mapping add-reporting-nodes")
+
     def orphans(self) -> Iterable[Finding]:
         """Ganeti knows every LUN that this cluster created. Only the master node can tell."""
         Orphans(self._array(), self._settings, self._cluster).check()
         return ()
+
+
+def _plain(address: str) -> str:
+    """An IP address as portals have it; "" if it is none."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return ""
 
 
 def _written(place: Place) -> str:

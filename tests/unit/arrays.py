@@ -172,6 +172,9 @@ class DirectArray:
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
         return [IscsiPortal("192.0.2.1", 3260, 1, True)]
 
+    def get_reporting_nodes(self, igroup_name: str) -> dict[str, list[str]]:
+        return {}
+
     def check_connection(self) -> None:
         """It is here."""
 

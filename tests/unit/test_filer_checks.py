@@ -19,6 +19,7 @@ from dataontap.volume.filer_checks import FilerChecks, Looks
 from dataontap.volume.requests import Verification
 from tests.unit.stage import Stage
 from tests.unit.test_node_checks import the_failure, the_warning, told
+from tests.unit.volume import PATH
 
 MIB = 1 << 20
 OF_FILER = ("connection", "credentials", "pool", "igroup", "portals")
@@ -230,6 +231,18 @@ class TestPortals:
         stage.portals = {("192.0.2.1", 3260): "No route to host", ("2001:db8::1", 860): "no answer within 2 s"}
         line = the_failure(stage, "portals")
         assert "portals 192.0.2.1:3260 (No route to host), [2001:db8::1]:860 (no answer within 2 s);" in line
+
+    def test_a_lun_that_only_other_nodes_of_the_filer_show(self, stage: Stage) -> None:
+        """As after its volume moved to another pair of nodes."""
+        stage.ask("lun-create-by-size", {"path": PATH, "size": 64 * MIB})
+        stage.ask("lun-map", {"path": PATH, "initiator-group": "ganeti"})
+        assert told(stage, "portals") == ["portals: fine"]
+        nodes = {"nodes": {"node-name": "cluster1-01"}}
+        stage.ask("lun-map-remove-reporting-nodes", {"path": PATH, "igroup": "ganeti", **nodes})
+        stage.portals = {("192.0.2.5", 3260): "", ("192.0.2.6", 3260): "Connection refused"}
+        assert f"no path to {PATH}: only cluster1-02 shows it here" in "".join(told(stage, "portals"))
+        stage.portals["192.0.2.6", 3260] = ""
+        assert told(stage, "portals") == ["portals: fine"]
 
     @pytest.mark.parametrize(
         ("options", "why"),

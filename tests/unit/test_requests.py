@@ -7,7 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
+import pytest
+
+from dataontap.errors import DeviceError
 from dataontap.host.iscsi import Target
+from dataontap.host.iscsi_records import Portal
 from dataontap.host.sysfs import Nexus
 from dataontap.volume.devices import Devices
 from dataontap.volume.provider import DataOnTapProvider
@@ -62,6 +66,7 @@ class OwnHands(Stage):
         super().__init__(directory)
         (directory / "node").mkdir()
         self.san = SanNode(directory / "node", self.filer)
+        self.sessions = Sessions()
         names = f"{self.san.dev}/disk/{{hostname}}/{{pool}}/{{name}}"
         self.options = {"POOL": "vol1", "IGROUP": "g-{node}", "LUN_DEVICE_PATH_FORMAT": names}
         self.asked: list[str] = self.wire.calls
@@ -75,7 +80,7 @@ class OwnHands(Stage):
         self.asked.clear()
         site = super().site
         node = replace(self.san.node, deadline=site.deadline)
-        devices = Devices(self.settings, node, Sessions(), site.locks, self.san.run)
+        devices = Devices(self.settings, node, self.sessions, site.locks, self.san.run)
         return replace(site, devices=devices)
 
 
@@ -107,6 +112,37 @@ def life(stage: OwnHands) -> Iterator[tuple[str, int]]:
     yield "remove", len(stage.asked)
     stage.provider.create(CREATION)
     yield "create", len(stage.asked)
+
+
+class MovedSessions(Sessions):
+    """What is cached is from before the LUN's volume moved to nodes of the filer with portals of their own."""
+
+    kept: Target | None = None
+
+    def cached(self) -> Target:
+        return self.kept or Target("iqn.1992-08.com.netapp:sn.1", (Portal("192.0.2.9", 3260, 1),))
+
+    def keep(self, target: Target) -> None:
+        self.kept = target
+
+    def connect(self, target: Target) -> list[Nexus]:
+        return NEXUSES if target == self.kept else [Nexus(9, 0, 0)]
+
+
+@pytest.mark.parametrize("api", ["rest", "zapi"])
+def test_portals_that_the_filer_got_after_they_were_cached(tmp_path: Path, api: str) -> None:
+    """No path shows the LUN at the portals that are cached, so the filer is asked for them: two requests."""
+    stage = OwnHands(tmp_path, api)
+    stage.provider.create(CREATION)
+    stage.provider.setinfo(METADATA)
+    stage.provider.detach(VOLUME)
+    stage.sessions = MovedSessions()
+    assert stage.provider.attach(VOLUME).endswith("/vol1/v")
+    assert len(stage.asked) == REQUESTS["attach (absent)"][0] + 2
+    stage.provider.detach(VOLUME)
+    stage.san.broken = {"scan 2:0:0", "scan 3:0:0"}
+    with pytest.raises(DeviceError, match="no device came up"):
+        stage.provider.attach(VOLUME)
 
 
 # Over REST, over ZAPI. The model's devices are no block devices, so there is no record of them: attach of a

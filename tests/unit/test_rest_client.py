@@ -704,6 +704,17 @@ class TestSvm:
             (3260, None, True)
         }
 
+    def test_which_nodes_show_a_lun(self, scene: Scene, array: RestClient) -> None:
+        assert array.get_reporting_nodes("g1") == {}, "ONTAP 9.8 does not tell"
+        scene.filer.ontapi = 200
+        scene.group("g1", "iqn.1993-08.org.debian:01:g1")
+        lun = scene.make()
+        array.map_lun(lun, "g1", 7)
+        assert array.get_reporting_nodes("g1") == {lun.path: ["cluster1-01", "cluster1-02"]}
+        assert array.get_reporting_nodes("none") == {}
+        nodes = {portal.node for portal in array.get_iscsi_target_details()}
+        assert nodes == {"cluster1-01", "cluster1-02"}
+
     @pytest.mark.parametrize(
         ("kind", "message"),
         [

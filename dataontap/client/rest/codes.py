@@ -11,6 +11,7 @@ from dataontap.errors import LunExists, LunMapped, MapConflict, NoSuchIgroup, No
 NOT_FOUND = frozenset({"4", "5"})
 NOT_AUTHORIZED = "6"
 UNEXPECTED_ARGUMENT = "262179"
+UNKNOWN_FIELD = "262197"  # or another invalid value of a field
 
 LUN_EXISTS = "5374242"
 CLONE_EXISTS = "1260136"

@@ -36,6 +36,26 @@ class MapCalls(LunCalls, IgroupCalls):
             lambda fact: fact[2] == igroup_name,
         )
 
+    def get_reporting_nodes(self, igroup_name: str) -> dict[str, list[str]]:
+        """See ``Maps``. Filers before 9.10.1 do not know the field."""
+        try:
+            reported = self.iterate(
+                MAPS,
+                lambda record: (text(record, "lun.name"), text(record, "igroup.name"), record),
+                key=lambda row: row[:2],
+                query={"igroup.name": literal(igroup_name)},
+                fields="lun.name,igroup.name,reporting_nodes.name",
+                is_asked=lambda row: row[1] == igroup_name,
+            )
+        except Refusal as error:
+            if error.code != codes.UNKNOWN_FIELD:
+                raise
+            return {}
+        return {
+            path: [text(node, "name") for node in records(record, "reporting_nodes")]
+            for path, _, record in reported
+        }
+
     def _maps(
         self, query: dict[str, str], is_asked: Callable[[LunMap], bool], is_about: Callable[[Fact], bool]
     ) -> list[LunMap]:

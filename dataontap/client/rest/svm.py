@@ -53,10 +53,10 @@ class SvmCalls(Kinds):
         """See ``Svm``. REST does not tell the tags of the portal groups."""
         return self.iterate(
             INTERFACES,
-            lambda record: IscsiPortal(text(record, "ip.address"), _ISCSI_PORT, None, flag(record, "enabled")),
+            _portal,
             key=lambda portal: (),
             query={"services": "data_iscsi"},
-            fields="ip.address,enabled",
+            fields="ip.address,enabled,location.node.name",
             is_asked=lambda portal: True,
         )
 
@@ -98,6 +98,11 @@ class SvmCalls(Kinds):
         except (Refusal, JobUnclear):
             return True
         return True
+
+
+def _portal(record: Record) -> IscsiPortal:
+    address, node = text(record, "ip.address"), text(record, "location.node.name")
+    return IscsiPortal(address, _ISCSI_PORT, None, flag(record, "enabled"), node)
 
 
 def _pool(record: Record) -> Pool:

@@ -15,6 +15,8 @@ from dataontap.errors import Refusal
 class MapCalls(BaseClient):
     """Methods are described in ``Maps`` of ``client.array``."""
 
+    REPORTING_NODES_SINCE = (1, 30)
+
     def get_lun_map(self, *luns: LunRef) -> list[LunMap]:
         """See ``Maps``."""
         return self._maps({"path": any_path(luns)}) if luns else []
@@ -32,6 +34,21 @@ class MapCalls(BaseClient):
             query=query,
             wanted=dict.fromkeys(("path", "lun-uuid", "initiator-group", "lun-id"), ""),
         )
+
+    def get_reporting_nodes(self, igroup_name: str) -> dict[str, list[str]]:
+        """See ``Maps``. Filers before 8.3 have no selective LUN map, and refuse the field."""
+        self.prepare()
+        if self.server.version < self.REPORTING_NODES_SINCE:
+            return {}
+        found = self.iterate(
+            "lun-map-get-iter",
+            "lun-map-info",
+            lambda record: (record.get_child_content("path"), _reporting_nodes(record)),
+            key=("path", "initiator-group"),
+            query={"initiator-group": igroup_name},
+            wanted={"path": "", "initiator-group": "", "reporting-nodes": {"node-name": ""}},
+        )
+        return dict(found)
 
     def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int | None = None, *, once: bool = False) -> bool:
         """Map a LUN to a group; False if it was mapped to it already."""
@@ -149,6 +166,11 @@ def _lun_map(record: NaElement) -> LunMap:
         record.get_child_content("initiator-group"),
         record.get_int("lun-id"),
     )
+
+
+def _reporting_nodes(record: NaElement) -> list[str]:
+    nodes = record.get_child_by_name("reporting-nodes")
+    return [node.get_content() for node in nodes.get_children()] if nodes is not None else []
 
 
 def _igroup(record: NaElement) -> Igroup:

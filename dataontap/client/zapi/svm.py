@@ -57,7 +57,7 @@ class SvmCalls(BaseClient):
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
         """The SVM's iSCSI interfaces, including disabled ones. A missing number is 0."""
-        names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled")
+        names = ("ip-address", "ip-port", "tpgroup-tag", "is-interface-enabled", "current-node")
         return self.iterate(
             "iscsi-interface-get-iter",
             "iscsi-interface-list-entry-info",
@@ -190,6 +190,7 @@ def _portal(record: NaElement) -> IscsiPortal:
         number(record, "ip-port"),
         number(record, "tpgroup-tag"),
         is_true(record, "is-interface-enabled"),
+        record.get_child_content("current-node"),
     )
 
 

@@ -12,7 +12,7 @@ from dataontap.errors import VolumeError
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.tag import Tag
-from dataontap.volume.verbs.device import map_and_scan, take_down, wanted
+from dataontap.volume.verbs.device import map_and_find, take_down, wanted
 from dataontap.volume.verbs.finding import noted
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def create(site: Site, volume: Creation) -> None:
         made = _make(site, volume, place, comment)
         expected = wanted(site, made) if made else Wanted((), 0, site.devices.path(volume.name))
         with site.making.rolled_back(place, partial(take_down, site, volume.name, expected.naas)):
-            failed, _ = map_and_scan(site, expected, site.masking.place_new(place))
-            device = site.devices.settle(volume.name, expected, failed, is_new=True)
+            device = map_and_find(site, expected, site.masking.place_new(place))
             if made is not None:
                 site.records.keep(volume.name, device, noted(made))
             site.records.begin(volume.name)

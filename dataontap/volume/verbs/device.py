@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError, DeviceError
+from dataontap.errors import DataOntapError, DeviceError, NoPath
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.moving import is_to_move
@@ -66,11 +66,43 @@ def _placement(site: Site, lun: Lun, *, is_here: bool, of_tag: bool, move: bool)
 
 def _come(site: Site, expected: Wanted, placement: Placement) -> str:
     try:
-        failed, is_new = map_and_scan(site, expected, placement)
-        return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new)
+        return map_and_find(site, expected, placement)
     except DataOntapError:
         _take_back(site, placement)
         raise
+
+
+def map_and_find(site: Site, expected: Wanted, placement: Placement) -> str:
+    """Map the LUN if necessary, let this node see it, and return its device, proven.
+
+    If no path shows the LUN, it may have moved to controllers whose portals are not cached. So the filer is asked
+    once more for its portals.
+    """
+    try:
+        return _map_and_find(site, expected, placement)
+    except NoPath as error:
+        if not _has_other_portals(site):
+            raise
+        LOG.warning("%s; the filer has other portals than were cached, trying these", error)
+        return _map_and_find(site, expected, placement)
+
+
+def _map_and_find(site: Site, expected: Wanted, placement: Placement) -> str:
+    failed, is_new = _map_and_scan(site, expected, placement)
+    return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new)
+
+
+def _has_other_portals(site: Site) -> bool:
+    """Whether the filer has other portals than were cached; they are cached now."""
+    target = site.devices.target
+    cached = target.cached()
+    try:
+        fresh = target_of(site.array)
+    except DataOntapError as error:
+        LOG.warning("cannot ask the filer for its portals: %s", error)
+        return False
+    target.keep(fresh)
+    return cached is not None and {*map(str, fresh.portals)} != {*map(str, cached.portals)}
 
 
 def reach(site: Site) -> Sequence[Nexus]:
@@ -92,7 +124,7 @@ def reach(site: Site) -> Sequence[Nexus]:
     return target.connect(fresh)
 
 
-def map_and_scan(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
+def _map_and_scan(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
     """Map the LUN if necessary, and let this node see it.
 
     Returns what went wrong in the scan, as sentences, and whether the volume had no device here before.
