@@ -116,10 +116,13 @@ def noted(node: Node) -> Path:
 # A verb of each kind, and the call in whose answer the filer's node is taken over.
 TAKEOVERS = [
     ("create", "lun-create-by-size"),
+    ("create", "lun-map"),
+    ("attach", "lun-get-iter"),
     ("attach", "lun-map-get-iter"),
     ("setinfo", "lun-set-comment"),
     ("grow", "lun-resize"),
     ("snapshot", "clone-create"),
+    ("remove", "lun-unmap"),
     ("remove", "lun-destroy"),
 ]
 
