@@ -18,7 +18,9 @@ import pytest
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.ganeti.hooks import HOOKS
 from tests.contract.conftest import MakeNode
+from tests.simulator.faults import Fault
 from tests.simulator.process import Simulator
+from tests.testbed import filer
 from tests.testbed.calls import spelled
 from tests.testbed.hook_calls import CALLS, NAME, OTHER, OTHER_UUID, SECOND_DISK, UUID
 from tests.testbed.node import Node, Outcome
@@ -185,6 +187,20 @@ class TestMove:
         assert (outcome.status, outcome.stdout) == (0, ""), outcome.stderr
         assert has(target, LINK)
 
+    @pytest.mark.parametrize("name", ["pre-migrate", "pre-failover"])
+    def test_a_takeover_of_the_filer(
+        self, nodes: tuple[Node, Node], simulator: Simulator, hook: RunHook, name: str
+    ) -> None:
+        source, target = nodes
+        create(source)
+        source.fabric("clear")
+        takeover = Fault("takeover", api=spelled("lun-get-iter", target.api), seconds=1)
+        with simulator.control.armed_with(takeover):
+            outcome = hook(target, name)
+            ((_, struck),) = simulator.control.armed()
+        assert (outcome.status, outcome.stdout, struck) == (0, "", 1), outcome.stderr
+        assert has(target, LINK)
+
     def test_the_filer_is_asked_about_a_device_on_record(
         self, nodes: tuple[Node, Node], simulator: Simulator, hook: RunHook
     ) -> None:
@@ -262,6 +278,19 @@ class TestRemoval:
         assert not any(has(node, link) for node in nodes for link in (LINK, OTHER_LINK))
         assert luns(admin) == []
         assert f"Ganeti left {PATH} behind; removing it" in nodes[0].log()
+
+    @pytest.mark.parametrize("call", ["lun-get-iter", "lun-destroy"])
+    def test_a_takeover_of_the_filer(
+        self, nodes: tuple[Node, Node], cluster: Cluster, simulator: Simulator, hook: RunHook, call: str
+    ) -> None:
+        create(nodes[0])
+        takeover = Fault("takeover", api=spelled(call, nodes[0].api), seconds=1)
+        with simulator.control.armed_with(takeover):
+            outcome = hook(nodes[0], "post-remove")
+            ((_, struck),) = simulator.control.armed()
+        assert (outcome.status, struck) == (0, 1), outcome.stderr
+        with filer.admin(simulator) as admin:
+            assert luns(admin) == []
 
     def test_nothing_is_run_that_lies_where_it_begins(
         self, nodes: tuple[Node, Node], cluster: Cluster, hook: RunHook, tmp_path: Path
