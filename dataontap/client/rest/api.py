@@ -80,9 +80,9 @@ class RestServer:
         self.patience = patience
         self.received = 0
 
-    def get(self, path: str, query: Query) -> Record:
+    def get(self, path: str, query: Query, *, once: bool = False) -> Record:
         """The content of an answer to GET. ``path`` has no "/api"."""
-        return self.send("GET", path, query)
+        return self.send("GET", path, query, once=once)
 
     def follow(self, link: str) -> Record:
         """The content of the page that ``link`` leads to."""

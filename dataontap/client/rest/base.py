@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Callable, Protocol, TypeVar
 
 from dataontap.client.array import LunRef
 from dataontap.client.rest import codes
 from dataontap.client.rest.api import RestServer, any_of
-from dataontap.client.rest.fields import Record, records, text
+from dataontap.client.rest.fields import Record, text
 from dataontap.client.rest.listing import listed
 from dataontap.client.rest.recent import Fact, Recent
 from dataontap.client.retry import Tries
@@ -96,7 +96,7 @@ class RestBase:
         self._svm_uuid, self._has_svm = "", False
 
     def get_svm_uuid(self) -> str:
-        """The SVM's uuid. It makes one request, which is not repeated."""
+        """The SVM's uuid. Its request is not repeated."""
         found = chosen(self._ask_svms(once=True), self._configured, noted(self.memory.noted_svm()))
         self.learn_svm(found.uuid)
         return found.uuid
@@ -104,18 +104,18 @@ class RestBase:
     def _ask_svms(self, *, once: bool = False) -> list[Svm]:
         """The SVMs that may be the configuration's."""
         name = self._configured
-        query = {"name": any_of([name, twin(name)]) if name else "*", "fields": "name,uuid,state"}
-        return [_svm(record) for record in records(self.server.send("GET", SVMS, query, once=once))]
+        return self.get_svms([name, twin(name)], once=once) if name else self.get_svms(once=once)
 
-    def get_svms(self) -> list[Svm]:
-        """All SVMs that the account sees."""
+    def get_svms(self, names: Collection[str] = (), *, once: bool = False) -> list[Svm]:
+        """The SVMs with these names that the account sees, or all."""
         return listed(
             self.server,
             SVMS,
-            {"name": "*", "fields": "name,uuid"},
+            {"name": any_of(names) if names else "*", "fields": "name,uuid,state"},
             _svm,
             key=lambda found: (found.name,),
-            is_asked=lambda found: True,
+            is_asked=lambda found: not names or found.name in names,
+            once=once,
         )
 
     def get_svm_names(self) -> list[str]:

@@ -29,15 +29,16 @@ def listed(
     *,
     key: Callable[[T], tuple[str, ...]],
     is_asked: Callable[[T], bool],
+    once: bool = False,
 ) -> list[T]:
-    """The records of all pages, converted by ``read``.
+    """The records of all pages, converted by ``read``. With ``once`` the first request is not repeated.
 
     Raises OntapError if the answer is inconsistent, has a row twice by its ``key``, or has a row that was not
     asked for. A row with an empty key may come several times.
     """
     rows: list[T] = []
     keys: set[tuple[str, ...]] = set()
-    for page in _pages(server, path, query):
+    for page in _pages(server, path, query, once=once):
         for record in page:
             row = read(record)
             name = key(row)
@@ -52,10 +53,10 @@ def listed(
     return rows
 
 
-def _pages(server: RestServer, path: str, query: Query) -> Iterator[list[Record]]:
+def _pages(server: RestServer, path: str, query: Query, *, once: bool) -> Iterator[list[Record]]:
     """The records of one page after the other."""
     begun = server.received
-    content = server.get(path, {**query, "max_records": str(PAGE)})
+    content = server.get(path, {**query, "max_records": str(PAGE)}, once=once)
     empty = 0
     for _ in range(MOST_PAGES):
         page = list(records(content))
