@@ -637,7 +637,7 @@ class TestStaleLists:
 class TestSvm:
     def test_the_only_svm_of_an_account(self, scene: Scene) -> None:
         array = scene.client(svm=None)
-        assert (array.svm, scene.client(svm=None).svm) == ("svm1", "svm1")
+        assert (array.svm.name, scene.client(svm=None).svm.name) == ("svm1", "svm1")
         assert scene.wire.requests == ["GET svms"], "it is cached"
         assert not array.is_whole_cluster()
 

@@ -73,7 +73,7 @@ class LunCalls(Kinds):
         path, uuid = text(record, "name"), required(record, "uuid")
         pool, name = _split(path)
         self.learn(path, uuid)
-        self.learn_svm(text(record, "svm.uuid"))
+        self.svm.learn(text(record, "svm.uuid"))
         return Lun(
             pool=pool,
             name=name,

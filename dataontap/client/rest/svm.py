@@ -62,16 +62,16 @@ class SvmCalls(Kinds):
 
     def check_connection(self) -> None:
         """See ``Svm``: ask for the SVM, which every account may, and for the kind of filer."""
-        uuids = {svm.uuid for svm in self.get_svms()}
+        uuids = {svm.uuid for svm in self.svm.listed()}
         if noted(self.memory.noted_svm()) not in uuids:
-            self.forget_svm()
+            self.svm.forget()
         self.memory.svm().drop()
         self.memory.kind().drop()
         self.require_served()
 
     def is_whole_cluster(self) -> bool:
         """See ``Svm``. Over REST an account of the whole cluster is recognized by the SVMs that it sees."""
-        return len(self.get_svm_names()) > 1
+        return len(self.svm.listed()) > 1
 
     def get_missing_rights(self, protocol: str, *, per_node: bool) -> list[str] | None:
         """See ``Svm``. It tries each right at an object that cannot exist, which changes nothing.
