@@ -149,6 +149,7 @@ def rights_over_rest() -> str:
     parts = (
         ("Always", (*rights.ALWAYS, *rights.SHARED)),
         ("With iSCSI", rights.TARGETS["iscsi"]),
+        ("With Fibre Channel", rights.TARGETS["fc"]),
         ("With an igroup per node", rights.PER_NODE),
         ("With an igroup per node and iSCSI", rights.SESSIONS["iscsi"]),
         ("With an igroup per node and Fibre Channel", rights.SESSIONS["fc"]),

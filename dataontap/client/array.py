@@ -7,13 +7,12 @@ After any other OntapError, or a DeadlineError, the request may have been carrie
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from dataontap.client.found import Found
 from dataontap.errors import DataOntapError, Refusal
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ class Lun(LunRef):
     """A LUN as the filer describes it. ``size`` is in bytes; ``serial`` has 12 characters, also punctuation.
 
     ``created`` is in seconds since the epoch, by the filer's clock. ``discard`` is whether a host may return
-    space; it is only told by an API that does not pass it on to clones.
+    space; it is only told by an API that does not pass it on to clones. ``node`` is the filer's node that owns it
+    now; "" if the filer does not tell.
     """
 
     size: int = 0
@@ -64,6 +64,7 @@ class Lun(LunRef):
     mapped: bool = False
     created: int = 0
     discard: bool = False
+    node: str = ""
 
     @property
     def naas(self) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ class LunMap:
 
 @dataclass(frozen=True)
 class Igroup:
-    """An initiator group. ``protocol`` is iscsi, fcp or mixed."""
+    """An initiator group. ``protocol`` is iscsi, fcp or mixed. Initiators are as in ``initiators.canonical``."""
 
     name: str
     protocol: str
@@ -103,6 +104,18 @@ class IscsiPortal:
     address: str
     port: int
     tag: int | None
+    enabled: bool
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class FcPort:
+    """An interface of the SVM that serves FC. ``wwpn`` is in lower case: 20:00:00:25:b5:00:00:01.
+
+    ``enabled`` is True if the filer does not tell. ``node`` is the filer's node at which it is now.
+    """
+
+    wwpn: str
     enabled: bool
     node: str = ""
 
@@ -134,29 +147,6 @@ class Pool:
     def online(self) -> bool:
         """Whether its LUNs are served. True if the filer does not tell."""
         return self.state in {"", "online"}
-
-
-@dataclass(frozen=True)
-class VolumeProblem:
-    """A volume that the filer could not list. ``volume`` is "" if the filer does not name it."""
-
-    volume: str
-    reason: str
-
-    def __str__(self) -> str:
-        which = f"volume {self.volume}" if self.volume else "a volume"
-        return f"{which} could not be listed: {self.reason}"
-
-
-class Found(list[T]):
-    """The rows of an answer. ``problems`` are the missing volumes that may have rows that match the question.
-
-    A row proves that its object exists. While there are problems, a missing row proves nothing.
-    """
-
-    def __init__(self, rows: Iterable[T] = (), problems: Iterable[VolumeProblem] = ()) -> None:
-        super().__init__(rows)
-        self.problems = tuple(problems)
 
 
 class Tries(Protocol):
@@ -230,8 +220,11 @@ class Maps(Protocol):
     def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
         """All maps to a group."""
 
-    def get_reporting_nodes(self, igroup_name: str) -> Mapping[str, Collection[str]]:
-        """Path of each LUN mapped to a group -> the filer's nodes that show it there; none if it does not tell."""
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> Mapping[str, Collection[str]]:
+        """Path of each LUN mapped to a group -> the filer's nodes that show it there; none if it does not tell.
+
+        If ``luns`` are given, only these are asked for.
+        """
 
     def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int, *, once: bool = False) -> bool:
         """Map a LUN to a group; False if it was already mapped to it."""
@@ -258,11 +251,11 @@ class Maps(Protocol):
         """Remove an initiator from a group that has no maps; False if the group did not have it."""
 
     def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
-        """Which of these initiators are logged in to the SVM now, in lower case. ``protocol`` is iscsi or fc."""
+        """Which of these initiators, ``canonical``, are logged in to the SVM now. ``protocol`` is iscsi or fc."""
 
 
 class Svm(Protocol):
-    """The SVM: its pools, its iSCSI target, and the rights of the account."""
+    """The SVM: its pools, its targets, and the rights of the account."""
 
     @property
     def account_commands(self) -> str:
@@ -282,6 +275,12 @@ class Svm(Protocol):
 
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
         """The SVM's iSCSI interfaces, including disabled ones. A missing number is 0."""
+
+    def is_fcp_enabled(self) -> bool | None:
+        """Whether the SVM's FC service is on; None if it has none."""
+
+    def get_fc_target_ports(self) -> list[FcPort]:
+        """The SVM's FC interfaces, including disabled ones. A missing WWPN is ""."""
 
     def check_connection(self) -> None:
         """Make the simplest call. Raises NotAllowed if the account may not even make that."""

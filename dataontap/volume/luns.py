@@ -13,7 +13,8 @@ from dataontap.volume.candidates import Elsewhere, is_copy, is_disk, names_itsel
 from dataontap.volume.tag import Tag
 
 if TYPE_CHECKING:
-    from dataontap.client.array import Array, Found, Lun, LunRef, VolumeProblem
+    from dataontap.client.array import Array, Lun, LunRef
+    from dataontap.client.found import Found, VolumeProblem
     from dataontap.config import Settings
     from dataontap.volume.igroups import Igroups
     from dataontap.volume.requests import Snapshot

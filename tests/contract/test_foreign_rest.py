@@ -114,6 +114,16 @@ def test_where_the_filer_is_reached(filer: Simulator) -> None:
     ports = list(FcInterface.get_collection(data_protocol="fcp", fields="wwpn"))
     assert [port.wwpn[:2] for port in ports] == ["20", "20"]
     assert FcpService.find().svm.name == "svm1"
+    disabled, service = ports[0], FcpService.find()
+    disabled.enabled = service.enabled = False
+    disabled.patch()
+    service.patch()
+    disabled.delete()
+    service.delete()
+    assert [port.wwpn for port in FcInterface.get_collection(fields="wwpn")] == [ports[1].wwpn]
+    assert FcpService.find() is None
+    FcpService(svm={"name": "svm1"}).post()
+    assert FcpService.find(fields="enabled").enabled is True
     sessions = list(IscsiSession.get_collection(**{"initiator.name": IQN}, fields="target_portal_group_tag"))
     assert sorted(session.target_portal_group_tag for session in sessions) == [1028, 1029]
     role = Role.find(name="vsadmin")

@@ -40,6 +40,13 @@ def is_up(filer: Filer, interface: Interface) -> bool:
     return interface.is_up and interface.node != filer.serving.taken_over
 
 
+def remove(filer: Filer, interface: Interface) -> None:
+    """It is gone, with the sessions over it."""
+    sessions = filer.state.sessions.values()
+    over = [each for each in sessions if (each.vserver, each.interface) == interface.key]
+    filer.state.commit(gone=[interface, *over])
+
+
 def port_of(interface: Interface) -> str:
     """The node's port that it is on: e0c, e0d ... or 0b, 0c ..."""
     if interface.protocol == "iscsi":

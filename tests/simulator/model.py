@@ -85,7 +85,8 @@ class Aggregate:
 class Vserver:
     """A storage virtual machine; ``number`` is the N of its iSCSI name's ``vs.N`` and of its addresses.
 
-    ``stopped`` has those of its services ("iscsi", "fcp") that do not run.
+    ``stopped`` has those of its services ("iscsi", "fcp") that do not run, ``without`` those of them that it does
+    not have at all.
     """
 
     kind: ClassVar[str] = "vserver"
@@ -93,6 +94,7 @@ class Vserver:
     uuid: str
     number: int
     stopped: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

@@ -10,15 +10,20 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from dataontap.client.array import Found, Igroup, IscsiPortal, Lun, LunMap, LunRef, LunSpec, Pool
+from dataontap.client.array import FcPort, Igroup, IscsiPortal, Lun, LunMap, LunRef, LunSpec, Pool
+from dataontap.client.found import Found
+from dataontap.client.initiators import canonical
 from dataontap.client.retry import Tries
 from dataontap.client.zapi.codes import REFUSALS
 from dataontap.errors import DataOntapError, LunExists, LunIdTaken, LunMapped, NoSuchIgroup, NoSuchLun, Refusal
 from tests.simulator import errnos
 from tests.simulator import model as simulated
+from tests.simulator.api.reporting import reporting_nodes
 from tests.simulator.call import APIS, Call
 from tests.simulator.documents import Node
 from tests.simulator.filer import Filer
+from tests.simulator.interfaces import wwpn_of
+from tests.simulator.nodes import node_of
 
 VSERVER = "svm1"
 
@@ -78,6 +83,7 @@ class DirectArray:
             online=lun.online,
             mapped=bool(lun.maps),
             created=lun.created,
+            node=node_of(self._filer, self._filer.volumes[lun.vserver, lun.volume]),
         )
 
     def create_lun(self, lun: LunRef, size: int, metadata: LunSpec) -> Lun | None:
@@ -139,11 +145,12 @@ class DirectArray:
         return [one for one in self._igroups() if one.name in names]
 
     def get_igroups_of(self, initiators: Collection[str]) -> list[Igroup]:
-        wanted = {name.lower() for name in initiators}
+        wanted = {*map(canonical, initiators)}
         return [one for one in self._igroups() if wanted & {*one.initiators}]
 
     def _igroups(self) -> Iterable[Igroup]:
-        return (Igroup(one.name, one.protocol, one.initiators) for one in self._filer.igroups.values())
+        for one in self._filer.igroups.values():
+            yield Igroup(one.name, one.protocol, tuple(map(canonical, one.initiators)))
 
     def create_igroup(self, igroup_name: str, igroup_type: str, os_type: str) -> bool:
         kind = (("initiator-group-type", igroup_type), ("os-type", os_type))
@@ -160,7 +167,7 @@ class DirectArray:
 
     def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
         there = {session.initiator for session in self._filer.state.sessions.values()}
-        return {name.lower() for name in initiators} & there
+        return {*map(canonical, initiators)} & there
 
     def get_pools(self, names: Collection[str]) -> list[Pool]:
         volumes = (one for one in self._filer.volumes.values() if one.vserver == VSERVER and one.name in names)
@@ -172,8 +179,19 @@ class DirectArray:
     def get_iscsi_target_details(self) -> list[IscsiPortal]:
         return [IscsiPortal("192.0.2.1", 3260, 1, True)]
 
-    def get_reporting_nodes(self, igroup_name: str) -> dict[str, list[str]]:
-        return {}
+    def is_fcp_enabled(self) -> bool | None:
+        vserver = self._filer.vservers[VSERVER,]
+        return None if "fcp" in vserver.without else "fcp" not in vserver.stopped
+
+    def get_fc_target_ports(self) -> list[FcPort]:
+        found = [one for one in self._filer.state.interfaces.values() if one.protocol == "fcp"]
+        return [FcPort(wwpn_of(self._filer, one), one.is_up, one.node) for one in found]
+
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]]:
+        wanted = {lun.path for lun in luns}
+        mapped = [lun for lun in self._filer.luns.values() if igroup_name in lun.maps]
+        shown = [lun for lun in mapped if not wanted or lun.path in wanted]
+        return {lun.path: reporting_nodes(lun, igroup_name) for lun in shown}
 
     def check_connection(self) -> None:
         """It is here."""
@@ -309,6 +327,10 @@ class PoollessArray(DirectArray):
     def unmap_lun(self, lun: LunRef, igroup_name: str, *, once: bool = False) -> bool:
         self._require_igroup(igroup_name)
         return self._known(lun).maps.pop(igroup_name, None) is not None
+
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]]:
+        """It does not tell."""
+        return {}
 
     def get_pools(self, names: Collection[str]) -> list[Pool]:
         raise AssertionError(f"there are no pools: {names}")

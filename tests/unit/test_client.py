@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import count, repeat
 from typing import Any, Callable
 
 import pytest
 
 from dataontap import client, config
-from dataontap.client.array import Found, LunMap, Pool, VolumeProblem
+from dataontap.client.array import FcPort, Igroup, LunMap, Pool
+from dataontap.client.found import Found, VolumeProblem
 from dataontap.client.zapi.api import NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.client.zapi.luns import lun_at
 from dataontap.deadline import Deadline
 from dataontap.errors import ConfigError, OntapError, Refusal
 from tests.simulator import provision
+from tests.simulator.model import Session
 from tests.unit.stage import Stage
 
 MIB = 1024 * 1024
+WWPN = "20:00:00:25:b5:00:0a:01"
+FC_INTERFACE = {"vserver": "svm1", "interface-name": "svm1_fc_1"}
+VERSION = "<major-version>1</major-version><minor-version>180</minor-version>"
 
 
 @pytest.mark.parametrize(
@@ -147,6 +153,8 @@ ALL_VOLUMES: dict[str, Callable[[CmodeClient], object]] = {
     "igroups": lambda client: client.get_igroups("ganeti"),
     "target": lambda client: client.get_iscsi_service_details(),
     "portals": lambda client: client.get_iscsi_target_details(),
+    "FC service": lambda client: client.is_fcp_enabled(),
+    "FC ports": lambda client: client.get_fc_target_ports(),
     "vservers": lambda client: client.get_admin_vservers(),
     "capabilities": lambda client: client.get_capabilities(),
 }
@@ -411,6 +419,90 @@ def test_which_fc_initiators_are_logged_in(stage: Stage) -> None:
     asked = [here.upper(), nowhere]
     assert stage.client.logged_in(asked, "fc") == {here}
     assert stage.wire.calls == ["fcp-initiator-get-iter"]
+
+
+@pytest.mark.parametrize("listed", [WWPN.upper(), WWPN.replace(":", ""), WWPN.replace(":", "").upper()])
+def test_wwpns_in_any_form(stage: Stage, listed: str) -> None:
+    """A group's, and those of the initiators that are logged in."""
+    stage.ask("igroup-create", {"initiator-group-name": "g", "initiator-group-type": "fcp"})
+    group = stage.filer.igroups["svm1", "g"]
+    stage.filer.state.commit(replace(group, initiators=(listed,)), Session("svm1", listed, "svm1_fc_1"))
+    expected = [Igroup("g", "fcp", (WWPN,))]
+    assert stage.client.get_igroups("g") == stage.client.get_igroups_of([WWPN]) == expected
+    assert stage.client.get_igroups_of([f"{WWPN[:-1]}f"]) == []
+    assert stage.client.logged_in([WWPN], "fc") == {WWPN}
+
+
+def test_where_lun_maps_are_served_over_fibre_channel(stage: Stage) -> None:
+    """ZAPI does not tell which interfaces are disabled."""
+    ports = [FcPort(f"20:0{n}:00:a0:98:00:00:02", True, f"cluster1-0{n}") for n in (1, 2)]
+    assert stage.client.get_fc_target_ports() == ports
+    assert stage.client.is_fcp_enabled() is True
+    assert stage.wire.calls == ["fcp-interface-get-iter", "fcp-service-get-iter"]
+    stage.ask("net-interface-modify", {**FC_INTERFACE, "administrative-status": "down"})
+    assert stage.client.get_fc_target_ports() == ports
+    stage.ask("net-interface-delete", FC_INTERFACE)
+    assert stage.client.get_fc_target_ports() == ports[1:]
+    stage.ask("fcp-service-stop", {})
+    assert stage.client.is_fcp_enabled() is False
+    stage.filer.state.commit(replace(stage.filer.vservers["svm1",], without=("fcp",)))
+    assert stage.client.is_fcp_enabled() is None
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("<port-name>200100A098000002</port-name>", FcPort("20:01:00:a0:98:00:00:02", True)),
+        ("<current-node>n1</current-node>", FcPort("", True, "n1")),
+        ("<port-name>odd</port-name>", FcPort("odd", True)),
+    ],
+)
+def test_an_fc_interface_of_which_less_is_told(told: str, expected: FcPort) -> None:
+    (found,) = answering(page(f"<fcp-interface-info>{told}</fcp-interface-info>")).get_fc_target_ports()
+    assert found == expected
+
+
+def test_an_fc_service_of_which_nothing_is_told() -> None:
+    assert answering(page("<fcp-service-info/>")).is_fcp_enabled() is True
+    assert answering(page()).is_fcp_enabled() is None
+
+
+def test_which_nodes_show_a_lun(stage: Stage) -> None:
+    places = [lun_at(f"/vol/vol1/{name}") for name in "abc"]
+    for number, place in enumerate(places):
+        stage.ask("lun-create-by-size", {"path": place.path, "size": 4 * MIB})
+        stage.client.map_lun(place, "ganeti", number)
+    away = {"path": places[0].path, "igroup": "ganeti", "nodes": {"node-name": "cluster1-02"}}
+    stage.ask("lun-map-remove-reporting-nodes", away)
+    both = ["cluster1-01", "cluster1-02"]
+    of_all = {place.path: both for place in places} | {places[0].path: both[:1]}
+    assert stage.client.get_reporting_nodes("ganeti") == of_all
+    some = stage.client.get_reporting_nodes("ganeti", *places[:2])
+    assert some == {place.path: of_all[place.path] for place in places[:2]}
+    assert stage.client.get_reporting_nodes("other", *places) == {}
+
+
+def test_only_the_reporting_nodes_of_one_lun_are_asked_for() -> None:
+    """A filer that ignores the query is not believed."""
+    filer = answering(VERSION, page(lun_map("/vol/vol1/x", "ganeti")))
+    with pytest.raises(OntapError, match="^the filer answered lun-map-get-iter with /vol/vol1/x, which was not"):
+        filer.get_reporting_nodes("ganeti", lun_at("/vol/vol1/v"))
+
+
+def test_the_node_that_owns_a_lun(stage: Stage) -> None:
+    """It is told with the LUN: after a move of its volume, and after a takeover, the new one."""
+    stage.ask("lun-create-by-size", {"path": "/vol/vol1/v", "size": 4 * MIB})
+
+    def owner() -> str:
+        (found,) = stage.client.get_luns(lun_at("/vol/vol1/v"))
+        return found.node
+
+    assert owner() == "cluster1-01"
+    stage.ask("volume-move-start", {"source-volume": "vol1", "dest-aggr": "aggr2"})
+    assert owner() == "cluster1-02"
+    stage.filer.serve(taken_over="cluster1-02")
+    assert owner() == "cluster1-01"
+    assert stage.wire.calls == ["lun-get-iter"] * 3
 
 
 def test_seven_mode_has_no_client_yet() -> None:

@@ -10,10 +10,11 @@ from urllib.parse import unquote
 
 import pytest
 
-from dataontap.client.array import Lun, LunSpec
+from dataontap.client.array import FcPort, Igroup, Lun, LunSpec
 from dataontap.client.rest.client import RestClient
 from dataontap.client.rest.listing import MOST_EMPTY_PAGES
 from dataontap.client.rest.recent import DOUBT_SECONDS, STALE_SECONDS
+from dataontap.client.rest.svm import FC_INTERFACES, FC_SERVICES
 from dataontap.client.transport import Answer
 from dataontap.errors import (
     ApiOff,
@@ -31,13 +32,16 @@ from dataontap.errors import (
 )
 from tests.simulator import provision
 from tests.simulator.filer import Filer
+from tests.simulator.model import Session
 from tests.simulator.rest.codes import Problem
 from tests.simulator.rest.service import Rest, Trouble
+from tests.unit import zapi
 from tests.unit.clock import Clock
 from tests.unit.rest import ask, respond
 from tests.unit.rest_wire import Memory, RestWire, client
 
 MIB = 1 << 20
+WWPN = "20:00:00:25:b5:00:0a:01"
 SPEC = LunSpec("linux", False, "a comment")
 FORMER = "01234567-89ab-cdef-0123-456789abcdef"  # of an SVM that is no more
 
@@ -328,6 +332,28 @@ class TestIgroups:
         assert array.logged_in([here.upper(), "iqn.1993-08.org.debian:01:none"], "iscsi") == {here}
         assert array.logged_in([there.upper()], "fc") == {there}
         assert array.logged_in([], "iscsi") == set()
+
+    @pytest.mark.parametrize("listed", [WWPN.upper(), WWPN.replace(":", ""), WWPN.replace(":", "").upper()])
+    def test_wwpns_in_any_form(self, scene: Scene, array: RestClient, listed: str) -> None:
+        """A group's, and those of the initiators that are logged in."""
+        assert array.create_igroup("g", "fcp", "linux")
+        group = scene.filer.igroups["svm1", "g"]
+        scene.filer.state.commit(replace(group, initiators=(listed,)), Session("svm1", listed, "svm1_fc_1"))
+        expected = [Igroup("g", "fcp", (WWPN,))]
+        assert array.get_igroups("g") == array.get_igroups_of([WWPN]) == expected
+        assert array.get_igroups_of([f"{WWPN[:-1]}f"]) == []
+        assert array.logged_in([WWPN], "fc") == {WWPN}
+
+    def test_an_initiator_is_added_and_removed_in_any_form(self, array: RestClient) -> None:
+        """What this process changed is awaited in the form in which the filer lists it."""
+        array.create_igroup("g", "fcp", "linux")
+        plain = WWPN.replace(":", "").upper()
+        assert array.add_igroup_initiator("g", plain)
+        (group,) = array.get_igroups("g")
+        assert group.initiators == (WWPN,)
+        assert array.remove_igroup_initiator("g", plain)
+        (group,) = array.get_igroups("g")
+        assert group.initiators == ()
 
 
 class TestLists:
@@ -714,6 +740,79 @@ class TestSvm:
         assert array.get_reporting_nodes("none") == {}
         nodes = {portal.node for portal in array.get_iscsi_target_details()}
         assert nodes == {"cluster1-01", "cluster1-02"}
+
+    def test_which_nodes_show_some_luns(self, scene: Scene, array: RestClient) -> None:
+        scene.filer.ontapi = 200
+        scene.group("g1", "iqn.1993-08.org.debian:01:g1")
+        luns = [scene.make(name) for name in "abc"]
+        for number, lun in enumerate(luns):
+            array.map_lun(lun, "g1", number)
+        group = scene.filer.igroups["svm1", "g1"].uuid
+        nodes = f"/protocols/san/lun-maps/{luns[0].uuid}/{group}/reporting-nodes"
+        (away,) = [one for one in ask(scene.filer, "GET", nodes)["records"] if one["name"] == "cluster1-02"]
+        ask(scene.filer, "DELETE", f"{nodes}/{away['uuid']}")
+        both = ["cluster1-01", "cluster1-02"]
+        found = array.get_reporting_nodes("g1", *luns[:2])
+        assert found == {luns[0].path: both[:1], luns[1].path: both}
+        assert array.get_reporting_nodes("none", *luns) == {}
+        stray = {"lun": {"name": "/vol/vol1/x"}, "igroup": {"name": "g1"}}
+        scene.answer("GET lun-maps", 200, {"records": [stray], "num_records": 1})
+        with pytest.raises(OntapError, match="with /vol/vol1/x g1, not asked for"):
+            array.get_reporting_nodes("g1", *luns)
+
+    def test_where_luns_are_served_over_fibre_channel(self, scene: Scene, array: RestClient) -> None:
+        ports = [FcPort(f"20:0{n}:00:a0:98:00:00:02", True, f"cluster1-0{n}") for n in (1, 2)]
+        assert array.get_fc_target_ports() == ports
+        assert array.is_fcp_enabled() is True
+        assert scene.wire.requests == ["GET interfaces", "GET services"]
+        (first, *_) = ask(scene.filer, "GET", FC_INTERFACES, query={"name": "svm1_fc_1"})["records"]
+        interface = f"{FC_INTERFACES}/{first['uuid']}"
+        ask(scene.filer, "PATCH", interface, {"enabled": False})
+        assert array.get_fc_target_ports() == [replace(ports[0], enabled=False), ports[1]]
+        ask(scene.filer, "DELETE", interface)
+        assert array.get_fc_target_ports() == ports[1:]
+        service = f"{FC_SERVICES}/{scene.filer.vservers['svm1',].uuid}"
+        ask(scene.filer, "PATCH", service, {"enabled": False})
+        assert array.is_fcp_enabled() is False
+        ask(scene.filer, "DELETE", service)
+        assert array.is_fcp_enabled() is None
+
+    @pytest.mark.parametrize(
+        ("record", "expected"),
+        [
+            ({"wwpn": "200100A098000002", "enabled": True}, FcPort("20:01:00:a0:98:00:00:02", True)),
+            ({"location": {"node": {"name": "n1"}}}, FcPort("", True, "n1")),
+            ({"wwpn": 7, "enabled": False, "location": "n1"}, FcPort("", False)),
+        ],
+    )
+    def test_an_fc_interface_of_which_less_is_told(
+        self, scene: Scene, array: RestClient, record: dict[str, object], expected: FcPort
+    ) -> None:
+        scene.answer("GET interfaces", 200, {"records": [record], "num_records": 1})
+        assert array.get_fc_target_ports() == [expected]
+
+    @pytest.mark.parametrize("collection", ["interfaces", "services"])
+    def test_a_list_about_fibre_channel_that_is_too_short(
+        self, scene: Scene, array: RestClient, collection: str
+    ) -> None:
+        scene.answer(f"GET {collection}", 200, {"records": [], "num_records": 1})
+        with pytest.raises(OntapError, match="announces another number of records than it has"):
+            array.get_fc_target_ports() if collection == "interfaces" else array.is_fcp_enabled()
+
+    def test_the_node_that_owns_a_lun(self, scene: Scene, array: RestClient) -> None:
+        """It is told with the LUN: after a move of its volume, and after a takeover, the new one."""
+        lun = scene.make()
+
+        def owner() -> str:
+            (found,) = array.get_luns(lun)
+            return found.node
+
+        assert owner() == "cluster1-01"
+        zapi.ask(scene.filer, "volume-move-start", {"source-volume": "vol1", "dest-aggr": "aggr2"})
+        assert owner() == "cluster1-02"
+        scene.filer.serve(taken_over="cluster1-02")
+        assert owner() == "cluster1-01"
+        assert scene.wire.requests == ["GET luns"] * 3
 
     @pytest.mark.parametrize(
         ("kind", "message"),

@@ -143,6 +143,8 @@ def test_the_list_is_what_the_verbs_send(rest: RestStage) -> None:
     array = rest.connect(Deadline(120))
     array.remove_igroup_initiator("g-b1.example", "iqn.1993-08.org.debian:01:b1.example")
     assert array.logged_in([WWPN], "fc") == set()
+    assert array.is_fcp_enabled()
+    assert array.get_fc_target_ports()
     needed = {(method, right.path) for right in (*ALL, *rights.OPTIONAL) for method in right.methods}
     assert rest.sent == needed
 

@@ -271,6 +271,45 @@ def test_a_service_stops(filer: Filer) -> None:
     assert code(filer, "GET", "/protocols/san/iscsi/services/none") == "5374078"
 
 
+@pytest.mark.parametrize(("protocol", "name"), [("iscsi", IQN), ("fcp", WWPN)])
+def test_a_service_is_deleted_and_created(filer: Filer, protocol: str, name: str) -> None:
+    """It has to be disabled before; ZAPI does not have it any more either."""
+    services, svm = f"/protocols/san/{protocol}/services", filer.vservers["svm1",].uuid
+    filer.log_in("svm1", name)
+    place = f"{services}/{svm}"
+    assert code(filer, "DELETE", place) == "5373960"
+    ask(filer, "PATCH", place, {"enabled": False})
+    ask(filer, "DELETE", place)
+    assert [each["svm"]["name"] for each in records(filer, services)] == ["svm2"]
+    assert code(filer, "GET", place) == code(filer, "PATCH", place, {"enabled": True}) == "5374078"
+    assert zapi.texts(zapi.ask(filer, f"{protocol}-service-get-iter"), "num-records") == ["0"]
+    for api in ("service-start", "service-stop", "service-status", "node-get-name"):
+        assert zapi.errno_of(filer, f"{protocol}-{api}") == 15661
+    assert code(filer, "POST", services, {"svm.name": "svm2"}) == "5374077"
+    ask(filer, "POST", services, {"svm.name": "svm1"})
+    assert ask(filer, "GET", place)["enabled"] is True
+    ask(filer, "PATCH", place, {"enabled": False})
+    ask(filer, "DELETE", place)
+    ask(filer, "POST", services, {"svm.uuid": svm, "enabled": False})
+    assert ask(filer, "GET", place)["enabled"] is False
+
+
+def test_an_fc_interface_is_disabled_and_deleted(filer: Filer) -> None:
+    filer.log_in("svm1", WWPN)
+    (first, second) = records(filer, "/network/fc/interfaces", svm_name="svm1")
+    place = f"/network/fc/interfaces/{first['uuid']}"
+    assert code(filer, "DELETE", place) == "53280992"
+    ask(filer, "PATCH", place, {"enabled": False})
+    found = ask(filer, "GET", place)
+    assert (found["enabled"], found["state"]) == (False, "down")
+    assert len(records(filer, "/network/fc/logins")) == 1
+    ask(filer, "DELETE", place)
+    assert records(filer, "/network/fc/interfaces", svm_name="svm1") == [second]
+    ask(filer, "PATCH", f"/network/fc/interfaces/{second['uuid']}", {"enabled": True})
+    assert len(records(filer, "/network/fc/logins")) == 1
+    assert code(filer, "PATCH", f"/network/fc/interfaces/{second['uuid']}", {"name": "x"}) == "262196"
+
+
 def test_who_is_logged_in(filer: Filer) -> None:
     group(filer, "g", IQN)
     sessions = records(filer, "/protocols/san/iscsi/sessions", initiator_name=IQN, fields="*")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Callable
 
 from dataontap.client.array import Igroup
+from dataontap.client.initiators import canonical, spellings
 from dataontap.client.rest import codes
 from dataontap.client.rest.api import RestServer, any_of, segment
 from dataontap.client.rest.base import Memory, RestBase
@@ -35,10 +36,10 @@ class IgroupCalls(RestBase):
         """See ``Maps``. ONTAP keeps IQNs in lower case; which case a query has to have is not known [?]."""
         if not initiators:
             return []
-        wanted = {*initiators, *(name.lower() for name in initiators)}
+        wanted = {canonical(name) for name in initiators}
         return self._igroups(
-            {"initiators.name": any_of(sorted(wanted))},
-            lambda igroup: bool(wanted & {name.lower() for name in igroup.initiators}),
+            {"initiators.name": any_of(spellings(initiators))},
+            lambda igroup: bool(wanted & {*igroup.initiators}),
             set(),
         )
 
@@ -56,7 +57,7 @@ class IgroupCalls(RestBase):
             ),
             facts=lambda igroup: [
                 ("igroup", igroup.name),
-                *(("member", igroup.name, name.lower()) for name in igroup.initiators),
+                *(("member", igroup.name, name) for name in igroup.initiators),
             ],
             asked=lambda fact: fact[0] in {"igroup", "member"} and fact[1] in names,
         )
@@ -65,7 +66,7 @@ class IgroupCalls(RestBase):
         name = text(record, "name")
         self.learn_igroup(name, text(record, "uuid"))
         # A group without initiators has no such field. A parent's includes the initiators of the groups in it.
-        initiators = tuple(text(initiator, "name") for initiator in records(record, "initiators"))
+        initiators = tuple(canonical(text(initiator, "name")) for initiator in records(record, "initiators"))
         return Igroup(name, text(record, "protocol"), initiators)
 
     def create_igroup(self, igroup_name: str, igroup_type: str, os_type: str) -> bool:
@@ -92,36 +93,32 @@ class IgroupCalls(RestBase):
             )
 
         was_added = self.in_igroup(igroup_name, add)
-        self.recent.note(("member", igroup_name, initiator.lower()), True)
+        self.recent.note(("member", igroup_name, canonical(initiator)), True)
         return was_added
 
     def remove_igroup_initiator(self, igroup_name: str, initiator: str) -> bool:
         """See ``Maps``. The filer refuses it for a group that has maps."""
 
         def remove(uuid: str) -> bool:
-            path = f"{IGROUPS}/{segment(uuid)}/initiators/{segment(initiator.lower())}"
+            path = f"{IGROUPS}/{segment(uuid)}/initiators/{segment(canonical(initiator))}"
             return self.unless({codes.INITIATOR_NOT_IN_IGROUP, *codes.NOT_FOUND}, "DELETE", path)
 
         was_removed = self.in_igroup(igroup_name, remove)
-        self.recent.note(("member", igroup_name, initiator.lower()), False)
+        self.recent.note(("member", igroup_name, canonical(initiator)), False)
         return was_removed
 
     def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
         """See ``Maps``."""
         if not initiators:
             return set()
-        wanted = {name.lower() for name in initiators}
+        wanted = {canonical(name) for name in initiators}
         if protocol == "iscsi":
-            path, name, query = (
-                SESSIONS,
-                "initiator.name",
-                {"initiator.name": any_of(sorted({*initiators, *wanted}))},
-            )
+            path, name, query = SESSIONS, "initiator.name", {"initiator.name": any_of(spellings(initiators))}
         else:  # in which case a query has to write WWPNs is not known [?]
             path, name, query = LOGINS, "initiator.wwpn", {"protocol": "fcp"}
         found = self.iterate(
             path,
-            lambda record: text(record, name).lower(),
+            lambda record: canonical(text(record, name)),
             key=lambda initiator: (),  # an initiator has a record for each interface that it is logged in to
             query=query,
             fields=name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Callable
 
-from dataontap.client.array import Found, Lun, LunRef, LunSpec
+from dataontap.client.array import Lun, LunRef, LunSpec
+from dataontap.client.found import Found
 from dataontap.client.rest import codes
 from dataontap.client.rest.api import JobUnclear, any_of, literal, segment
 from dataontap.client.rest.fields import Record, flag, number, optional_number, records, required, seconds, text
@@ -17,7 +18,7 @@ LUNS = "/storage/luns"
 VOLUMES = "/vol/"
 
 _FIELDS = (
-    "name,svm.uuid,serial_number,comment,create_time,enabled,status.state,status.mapped,"
+    "name,svm.uuid,serial_number,comment,create_time,enabled,status.state,status.mapped,location.node.name,"
     "space.size,space.guarantee.requested,space.scsi_thin_provisioning_support_enabled"
 )
 
@@ -87,6 +88,7 @@ class LunCalls(Kinds):
             online=flag(record, "enabled") and text(record, "status.state") != "offline",
             mapped=flag(record, "status.mapped"),
             created=seconds(record, "create_time"),
+            node=text(record, "location.node.name"),
         )
 
     def create_lun(self, lun: LunRef, size: int, metadata: LunSpec) -> Lun | None:

@@ -36,16 +36,18 @@ class MapCalls(LunCalls, IgroupCalls):
             lambda fact: fact[2] == igroup_name,
         )
 
-    def get_reporting_nodes(self, igroup_name: str) -> dict[str, list[str]]:
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]]:
         """See ``Maps``. Filers before 9.10.1 do not know the field."""
+        paths = {lun.path for lun in luns}
+        only = {"lun.name": any_of(sorted(paths))} if paths else {}
         try:
             reported = self.iterate(
                 MAPS,
                 lambda record: (text(record, "lun.name"), text(record, "igroup.name"), record),
                 key=lambda row: row[:2],
-                query={"igroup.name": literal(igroup_name)},
+                query={"igroup.name": literal(igroup_name), **only},
                 fields="lun.name,igroup.name,reporting_nodes.name",
-                is_asked=lambda row: row[1] == igroup_name,
+                is_asked=lambda row: row[1] == igroup_name and (not paths or row[0] in paths),
             )
         except Refusal as error:
             if error.code != codes.UNKNOWN_FIELD:

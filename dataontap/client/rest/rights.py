@@ -61,7 +61,10 @@ TARGETS = {
         Right(f"{_SAN}/iscsi/services", ("GET",), "find the iSCSI target"),
         Right("/api/network/ip/interfaces", ("GET",), "find the target's portals"),
     ),
-    "fc": (),
+    "fc": (
+        Right(f"{_SAN}/fcp/services", ("GET",), "see whether the FC service is on"),
+        Right("/api/network/fc/interfaces", ("GET",), "find the FC interfaces"),
+    ),
 }
 # Whether a role of an SVM may have these is not known [?]. Without them all verbs work.
 OPTIONAL = (

@@ -1,13 +1,14 @@
-"""The SVM over REST: its pools, its iSCSI target, and what the account may do."""
+"""The SVM over REST: its pools, its targets, and what the account may do."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from dataontap.client.array import IscsiPortal, Pool
+from dataontap.client.array import FcPort, IscsiPortal, Pool
+from dataontap.client.initiators import canonical
 from dataontap.client.rest import rights
 from dataontap.client.rest.api import JobUnclear, any_of
-from dataontap.client.rest.fields import Record, flag, optional_number, text
+from dataontap.client.rest.fields import Record, flag, optional_number, text, value
 from dataontap.client.rest.kinds import Kinds
 from dataontap.client.svm import noted
 from dataontap.errors import NotAllowed, Refusal
@@ -15,6 +16,8 @@ from dataontap.errors import NotAllowed, Refusal
 VOLUMES = "/storage/volumes"
 SERVICES = "/protocols/san/iscsi/services"
 INTERFACES = "/network/ip/interfaces"
+FC_SERVICES = "/protocols/san/fcp/services"
+FC_INTERFACES = "/network/fc/interfaces"
 # Interfaces serve iSCSI at this port only (Cinder).
 _ISCSI_PORT = 3260
 
@@ -60,6 +63,29 @@ class SvmCalls(Kinds):
             is_asked=lambda portal: True,
         )
 
+    def is_fcp_enabled(self) -> bool | None:
+        """See ``Svm``."""
+        services = self.iterate(
+            FC_SERVICES,
+            _is_enabled,
+            key=lambda enabled: (),
+            query={},
+            fields="enabled",
+            is_asked=lambda enabled: True,
+        )
+        return next(iter(services), None)
+
+    def get_fc_target_ports(self) -> list[FcPort]:
+        """See ``Svm``."""
+        return self.iterate(
+            FC_INTERFACES,
+            _fc_port,
+            key=lambda port: (),
+            query={"data_protocol": "fcp"},  # the others serve NVMe
+            fields="wwpn,enabled,location.node.name",
+            is_asked=lambda port: True,
+        )
+
     def check_connection(self) -> None:
         """See ``Svm``: ask for the SVM, which every account may, and for the kind of filer."""
         uuids = {svm.uuid for svm in self.svm.listed()}
@@ -103,6 +129,14 @@ class SvmCalls(Kinds):
 def _portal(record: Record) -> IscsiPortal:
     address, node = text(record, "ip.address"), text(record, "location.node.name")
     return IscsiPortal(address, _ISCSI_PORT, None, flag(record, "enabled"), node)
+
+
+def _fc_port(record: Record) -> FcPort:
+    return FcPort(canonical(text(record, "wwpn")), _is_enabled(record), text(record, "location.node.name"))
+
+
+def _is_enabled(record: Record) -> bool:
+    return value(record, "enabled") is not False
 
 
 def _pool(record: Record) -> Pool:

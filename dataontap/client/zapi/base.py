@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Protocol, TypeVar
 
-from dataontap.client.array import Found, LunRef
+from dataontap.client.array import LunRef
+from dataontap.client.found import Found
 from dataontap.client.retry import Tries
 from dataontap.client.zapi.api import Arguments, NaElement, NaServer
 from dataontap.client.zapi.listing import Question, complete, listed

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Callable, TypeVar
 
-from dataontap.client.array import Found, VolumeProblem
+from dataontap.client.found import Found, VolumeProblem
 from dataontap.client.text import one_line, shown
 from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.errors import OntapError

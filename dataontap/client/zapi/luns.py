@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Callable
 
-from dataontap.client.array import Found, Lun, LunRef, LunSpec
+from dataontap.client.array import Lun, LunRef, LunSpec
+from dataontap.client.found import Found
 from dataontap.client.zapi import codes
 from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.client.zapi.base import BaseClient
@@ -26,6 +27,7 @@ _LUN_FIELDS = (
     "online",
     "mapped",
     "creation-timestamp",
+    "node",
 )
 
 
@@ -188,6 +190,7 @@ def _lun(record: NaElement) -> Lun:
         online=is_true(record, "online"),
         mapped=is_true(record, "mapped"),
         created=number(record, "creation-timestamp"),
+        node=record.get_child_content("node"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dataontap.client.array import Igroup, LunMap, LunRef
+from dataontap.client.initiators import canonical, spellings
 from dataontap.client.zapi import codes
 from dataontap.client.zapi.api import Arguments, NaElement
 from dataontap.client.zapi.base import BaseClient
@@ -35,17 +36,18 @@ class MapCalls(BaseClient):
             wanted=dict.fromkeys(("path", "lun-uuid", "initiator-group", "lun-id"), ""),
         )
 
-    def get_reporting_nodes(self, igroup_name: str) -> dict[str, list[str]]:
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]]:
         """See ``Maps``. Filers before 8.3 have no selective LUN map, and refuse the field."""
         self.prepare()
         if self.server.version < self.REPORTING_NODES_SINCE:
             return {}
+        only: Arguments = {"path": any_path(luns)} if luns else {}
         found = self.iterate(
             "lun-map-get-iter",
             "lun-map-info",
             lambda record: (record.get_child_content("path"), _reporting_nodes(record)),
             key=("path", "initiator-group"),
-            query={"initiator-group": igroup_name},
+            query={"initiator-group": igroup_name, **only},
             wanted={"path": "", "initiator-group": "", "reporting-nodes": {"node-name": ""}},
         )
         return dict(found)
@@ -114,11 +116,11 @@ class MapCalls(BaseClient):
         return self.unless({codes.NODE_NOT_IN_INITGROUP}, "igroup-remove", arguments)
 
     def logged_in(self, initiators: Collection[str], protocol: str) -> set[str]:
-        """Which of these initiators are logged in to the SVM now, in lower case. ``protocol`` is iscsi or fc."""
+        """See ``Maps``."""
         if not initiators:
             return set()
         found = self._iscsi_initiators(initiators) if protocol == "iscsi" else self._fc_initiators()
-        return {name.lower() for name in initiators} & {name.lower() for name in found}
+        return {*map(canonical, initiators)} & {*map(canonical, found)}
 
     def _iscsi_initiators(self, names: Collection[str]) -> list[str]:
         return self.iterate(
@@ -155,8 +157,8 @@ def _connected(record: NaElement) -> list[str]:
 
 
 def _any_of(initiators: Collection[str]) -> str:
-    """A query for any of these names, as given and in lower case: a filer may tell these apart [?]."""
-    return "|".join(sorted({*initiators, *(name.lower() for name in initiators)}))
+    """A query for any of these names."""
+    return "|".join(spellings(initiators))
 
 
 def _lun_map(record: NaElement) -> LunMap:
@@ -180,5 +182,5 @@ def _igroup(record: NaElement) -> Igroup:
     return Igroup(
         name=record.get_child_content("initiator-group-name"),
         protocol=record.get_child_content("initiator-group-type"),
-        initiators=tuple(info.get_child_content("initiator-name") for info in infos),
+        initiators=tuple(canonical(info.get_child_content("initiator-name")) for info in infos),
     )

@@ -31,10 +31,10 @@ SESSIONS = {
     "iscsi": frozenset({"iscsi-initiator-get-iter"}),
     "fc": frozenset({"fcp-initiator-get-iter"}),
 }
-# To find the target of a LUN's paths. With FC, the fabric shows it without the filer.
+# To find the target of a LUN's paths.
 TARGETS: dict[str, frozenset[str]] = {
     "iscsi": frozenset({"iscsi-interface-get-iter", "iscsi-service-get-iter"}),
-    "fc": frozenset(),
+    "fc": frozenset({"fcp-interface-get-iter", "fcp-service-get-iter"}),
 }
 
 

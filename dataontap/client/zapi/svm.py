@@ -1,4 +1,4 @@
-"""The SVM over ZAPI: its pools, its iSCSI target, and what the account may do."""
+"""The SVM over ZAPI: its pools, its targets, and what the account may do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 from collections.abc import Collection
 from typing import Protocol
 
-from dataontap.client.array import IscsiPortal, Pool
+from dataontap.client.array import FcPort, IscsiPortal, Pool
+from dataontap.client.initiators import canonical
 from dataontap.client.svm import NoSuchSvm, Svm, Text, chosen, noted, take_note, twin
 from dataontap.client.zapi import codes, rights
 from dataontap.client.zapi.api import Arguments, NaElement, NaServer
@@ -65,6 +66,29 @@ class SvmCalls(BaseClient):
             key=(),
             query={},
             wanted=dict.fromkeys(names, ""),
+        )
+
+    def is_fcp_enabled(self) -> bool | None:
+        """See ``Svm``."""
+        services = self.iterate(
+            "fcp-service-get-iter",
+            "fcp-service-info",
+            lambda record: record.get_child_content("is-available").lower() != "false",
+            key=(),
+            query={},
+            wanted={"is-available": ""},
+        )
+        return next(iter(services), None)
+
+    def get_fc_target_ports(self) -> list[FcPort]:
+        """See ``Svm``. ZAPI does not tell here which interfaces are disabled."""
+        return self.iterate(
+            "fcp-interface-get-iter",
+            "fcp-interface-info",
+            _fc_port,
+            key=(),
+            query={},
+            wanted=dict.fromkeys(("port-name", "current-node"), ""),
         )
 
     def get_svm_uuid(self) -> str:
@@ -192,6 +216,11 @@ def _portal(record: NaElement) -> IscsiPortal:
         is_true(record, "is-interface-enabled"),
         record.get_child_content("current-node"),
     )
+
+
+def _fc_port(record: NaElement) -> FcPort:
+    name, node = record.get_child_content("port-name"), record.get_child_content("current-node")
+    return FcPort(canonical(name), enabled=True, node=node)
 
 
 def _api_names(record: NaElement) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.simulator.api.san_service import require_service
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.filer import Filer
@@ -46,12 +47,13 @@ def fcp_interface_get_iter(call: Call) -> Tree:
 @api("fcp-node-get-name")
 def fcp_node_get_name(call: Call) -> Tree:
     """The vserver's world-wide node name."""
+    require_service(call, "fcp")
     return {"node-name": _node_name(call.filer, call.vserver)}
 
 
 @api("fcp-service-get-iter", optional=ITERATOR, tunnelled=False)
 def fcp_service_get_iter(call: Call) -> Tree:
-    """One service a vserver."""
+    """One service a vserver that has it."""
     services: dict[tuple[str, ...], Tree] = {
         key: {
             "is-available": "fcp" not in vserver.stopped,
@@ -59,7 +61,7 @@ def fcp_service_get_iter(call: Call) -> Tree:
             "vserver": vserver.name,
         }
         for key, vserver in call.filer.vservers.items()
-        if call.scope in {None, vserver.name}
+        if call.scope in {None, vserver.name} and "fcp" not in vserver.without
     }
     return SERVICES.answer(call, services)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.simulator.api.san_service import require_service
 from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.filer import Filer
@@ -62,17 +63,19 @@ def _interface(filer: Filer, interface: Interface) -> Tree:
 @api("iscsi-node-get-name")
 def iscsi_node_get_name(call: Call) -> Tree:
     """The vserver's target name."""
-    vserver = call.filer.vservers[call.vserver,]
+    vserver = require_service(call, "iscsi")
     return {"node-name": iscsi_name(vserver.uuid, vserver.number)}
 
 
 @api("iscsi-service-get-iter", optional=ITERATOR, tunnelled=False)
 def iscsi_service_get_iter(call: Call) -> Tree:
-    """One service a vserver."""
-    vservers = call.filer.vservers.items()
-    return SERVICES.answer(
-        call, {key: _service(vserver) for key, vserver in vservers if call.scope in {None, vserver.name}}
-    )
+    """One service a vserver that has it."""
+    vservers = [
+        vserver
+        for vserver in call.filer.vservers.values()
+        if call.scope in {None, vserver.name} and "iscsi" not in vserver.without
+    ]
+    return SERVICES.answer(call, {vserver.key: _service(vserver) for vserver in vservers})
 
 
 @api("iscsi-interface-get-iter", optional=ITERATOR, tunnelled=False)

@@ -9,7 +9,7 @@ from tests.simulator.call import Call, api
 from tests.simulator.documents import Tree
 from tests.simulator.errnos import DUPLICATE_ENTRY, INVALID_INPUT, OBJECT_NOT_FOUND, Refusal
 from tests.simulator.filer import Filer
-from tests.simulator.interfaces import address, by_name, is_up, port_of, seen, wwpn_of
+from tests.simulator.interfaces import address, by_name, is_up, port_of, remove, seen, wwpn_of
 from tests.simulator.iterator import ITERATOR, fields, trees
 from tests.simulator.model import Interface
 from tests.simulator.nodes import NODES
@@ -147,7 +147,5 @@ def net_interface_delete(call: Call) -> Tree:
     interface = _find(call)
     if interface.is_up:
         raise Refusal(INVALID_INPUT, f"Interface {interface.name} is up")
-    sessions = call.filer.state.sessions.values()
-    over = [each for each in sessions if (each.vserver, each.interface) == interface.key]
-    call.filer.state.commit(gone=[interface, *over])
+    remove(call.filer, interface)
     return {}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tests.simulator.filer import Filer
 from tests.simulator.identity import wwpn
-from tests.simulator.interfaces import address, is_up, port_of, wwpn_of
+from tests.simulator.interfaces import address, is_up, port_of, remove, wwpn_of
 from tests.simulator.model import Interface
 from tests.simulator.rest.call import Call
+from tests.simulator.rest.codes import FC_INTERFACE_ENABLED, Problem
 from tests.simulator.rest.fields import Document, Schema
 from tests.simulator.rest.resource import Resource, Row
 from tests.simulator.rest.resources import management
@@ -104,4 +106,26 @@ def _fc(call: Call) -> Iterator[Row]:
         )
 
 
-RESOURCES = (Resource("/network/ip/interfaces", IP, _ip), Resource("/network/fc/interfaces", FC, _fc))
+def _change_fc(call: Call, row: Row) -> None:
+    found: Interface = row.record
+    call.filer.state.commit(replace(found, is_up=call.body.flag("enabled", found.is_up)))
+
+
+def _remove_fc(call: Call, row: Row) -> None:
+    found: Interface = row.record
+    if found.is_up:
+        raise Problem(FC_INTERFACE_ENABLED, "The FC interface could not be deleted because it is enabled.")
+    remove(call.filer, found)
+
+
+RESOURCES = (
+    Resource("/network/ip/interfaces", IP, _ip),
+    Resource(
+        "/network/fc/interfaces",
+        FC,
+        _fc,
+        change=_change_fc,
+        remove=_remove_fc,
+        patchable=frozenset(["enabled"]),
+    ),
+)
