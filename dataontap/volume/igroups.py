@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+# How iSCSI initiators' names begin (RFC 7143, 4.2.7). All others are WWPNs.
+_ISCSI_NAMES = ("iqn.", "eui.", "naa.")
 # ONTAP's names of the igroups' protocols.
 _PROTOCOLS = {"iscsi": "iscsi", "fc": "fcp"}
 _NO_INITIATORS = {
@@ -78,10 +80,12 @@ class Igroups(IgroupNames):
         return {one.name for one in found if initiators & {name.lower() for name in one.initiators}}
 
     def logged_in(self, igroup: str) -> bool:
-        """Whether an initiator of the igroup is logged in to the SVM now. Asks the filer."""
+        """Whether an initiator of the igroup is logged in to the SVM now, over any protocol. Asks the filer."""
         found = self._array().get_igroups(igroup)
         names = {name for one in found for name in one.initiators}
-        return bool(self._array().logged_in(names, self._settings.storage_protocol))
+        wwpns = {name for name in names if not name.lower().startswith(_ISCSI_NAMES)}
+        asked = (("iscsi", names - wwpns), ("fc", wwpns))
+        return any(self._array().logged_in(some, protocol) for protocol, some in asked if some)
 
     def require_allowed(self) -> None:
         """ConfigError unless LUNs may be mapped to igroups of this form, and this node's igroup has a name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
@@ -117,6 +118,22 @@ def test_a_node_that_left_this_cluster_and_runs(stage: Stage) -> None:
     stage.cluster = "cluster.example"
     with pytest.raises(VolumeError, match=IN_USE):
         stage.provider.open(EXCLUSIVE)
+
+
+def test_a_node_over_another_protocol(stage: Stage) -> None:
+    """Its igroup has WWPNs, whose logins are another question to the filer."""
+    wwpn = "20:00:00:25:b5:00:00:01"
+    stage.cluster = "cluster.example"
+    stage.filer.log_out("svm1", IQN1)
+    group = stage.filer.igroups["svm1", NODE1]
+    stage.filer.igroups["svm1", NODE1] = replace(group, protocol="fcp", initiators=(wwpn,))
+    stage.filer.log_in("svm1", wwpn)
+    with pytest.raises(VolumeError, match=IN_USE):
+        stage.provider.open(EXCLUSIVE)
+    stage.filer.log_out("svm1", wwpn)
+    stage.provider.attach(VOLUME)
+    stage.provider.open(EXCLUSIVE)
+    assert stage.groups(PATH) == [B1]
 
 
 def test_the_command_is_in_the_message_and_with_the_path_in_the_log(
