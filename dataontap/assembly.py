@@ -17,20 +17,15 @@ if TYPE_CHECKING:
     from dataontap.config import Settings
     from dataontap.deadline import Deadline
     from dataontap.findings import Finding
-    from dataontap.host.iscsi import Iscsi, Target
-    from dataontap.host.reach import Place
+    from dataontap.host.iscsi import Iscsi
     from dataontap.state.locks import Locks
     from dataontap.volume.checks import Checks
     from dataontap.volume.cluster import Cluster
     from dataontap.volume.devices import Devices
     from dataontap.volume.igroups import Igroups
-    from dataontap.volume.targets import IscsiTarget
+    from dataontap.volume.targets import FilerTarget
 
 Connect = Callable[[], "Array"]
-
-
-# How long verify waits for a portal to answer.
-_REACH_SECONDS = 2.0
 
 
 def assemble(
@@ -42,8 +37,10 @@ def assemble(
 ) -> Site:
     """The site for a verb; ``environ`` has its ext-params."""
     from dataontap import client
+    from dataontap.state.cache import FilerCaches
     from dataontap.state.locks import Locks
     from dataontap.state.records import Records
+    from dataontap.volume.reporting import Reporting
 
     array = lru_cache(maxsize=None)(partial(client.connect, settings, deadline, config_file))
     locks = Locks(deadline)
@@ -55,6 +52,7 @@ def assemble(
         array,
         devices=_devices(settings, deadline, locks),
         igroups=igroups,
+        reporting=Reporting(array, FilerCaches(settings).reporting),
         locks=locks,
         records=Records(environ, enabled=not settings.debug, config_file=config_file),
         checks=partial(_checks, settings, cluster, deadline, array, igroups, config_file=config_file),
@@ -115,8 +113,7 @@ def _checks(
 
     facts = Facts(deadline)
     of_node = NodeChecks(settings, cluster, igroups, facts, Lvm(facts))
-    target = _target(settings, deadline)
-    looks = Looks(partial(_reach, target), partial(_addresses, settings, deadline, config_file))
+    looks = Looks(_target(settings, deadline), partial(_addresses, settings, deadline, config_file))
     of_filer = FilerChecks(settings, cluster, array, igroups, looks)
     return Checks(of_node.checks, of_filer.checks)
 
@@ -128,20 +125,19 @@ def _addresses(settings: Settings, deadline: Deadline, config_file: str) -> Iter
     return examine(settings, deadline, config_file)
 
 
-def _reach(ours: IscsiTarget, target: Target) -> Mapping[Place, str]:
-    """Why this node does not reach the target's portals; what the filer told is cached for the next attach."""
-    from dataontap.host.reach import reached
-
-    ours.keep(target)
-    return reached([(portal.address, portal.port) for portal in target.portals], _REACH_SECONDS)
-
-
-def _target(settings: Settings, deadline: Deadline) -> IscsiTarget:
-    """The SVM's iSCSI target."""
+def _target(settings: Settings, deadline: Deadline) -> FilerTarget:
+    """The SVM's interfaces for the storage protocol."""
     from dataontap.state.cache import FilerCaches
+
+    cache = FilerCaches(settings).target(settings.storage_protocol)
+    if settings.storage_protocol == "fc":
+        from dataontap.host.fc import FibreChannel
+        from dataontap.volume.fc_target import FcTarget
+
+        return FcTarget(FibreChannel(deadline), cache)
     from dataontap.volume.targets import IscsiTarget
 
-    return IscsiTarget(_iscsi(settings, deadline), FilerCaches(settings).target())
+    return IscsiTarget(_iscsi(settings, deadline), cache)
 
 
 def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:

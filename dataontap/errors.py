@@ -23,6 +23,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DataOntapError(Exception):
     """Any failure that has a class here. Any other exception is a bug.
@@ -173,3 +175,9 @@ class DeviceError(HostError):
 
 class NoPath(DeviceError):
     """No path shows the LUN after a scan."""
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first two of ``names``, for a message, and how many more there are."""
+    more = len(names) - 2
+    return ", ".join(names[:2]) + (f" and {more} more" if more > 0 else "")

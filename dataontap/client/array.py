@@ -220,10 +220,10 @@ class Maps(Protocol):
     def get_igroup_maps(self, igroup_name: str) -> list[LunMap]:
         """All maps to a group."""
 
-    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> Mapping[str, Collection[str]]:
-        """Path of each LUN mapped to a group -> the filer's nodes that show it there; none if it does not tell.
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> Mapping[str, Collection[str]] | None:
+        """Path of each LUN mapped to a group -> the filer's nodes that show it there. Empty: all nodes do.
 
-        If ``luns`` are given, only these are asked for.
+        If ``luns`` are given, only these are asked for. None if the filer does not know reporting nodes.
         """
 
     def map_lun(self, lun: LunRef, igroup_name: str, lun_id: int, *, once: bool = False) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable
 
 from dataontap.deadline import Deadline
+from dataontap.host import fc
 from dataontap.host import run as programs
 
 # A program that takes longer hangs: each answers at once.
@@ -56,6 +57,10 @@ class Facts:
             r'^\s*find_multipaths\s+"?([a-z]+)"?\s*$', self.ask("multipathd", "show", "config", "local"), re.M
         )
         return found[1] if found else ""
+
+    def largest_lun_ids(self) -> dict[str, int]:
+        """See ``fc``."""
+        return fc.largest_lun_ids(f"{self._root}/sys")
 
     def has_rules(self, name: str) -> bool:
         """Whether udev reads the rules file ``name``. An empty file, or a link to /dev/null, masks the others."""

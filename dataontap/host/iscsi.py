@@ -35,10 +35,14 @@ _ALREADY = 15  # ISCSI_ERR_SESS_EXISTS, iscsiadm(8): this record has a session a
 
 @dataclass(frozen=True)
 class Target:
-    """An iSCSI target: its name and its portals."""
+    """An iSCSI target: its name, and the portals to use.
+
+    Sessions to the portals ``elsewhere`` (ADDRESS:PORT) are left as they are, and do not count.
+    """
 
     name: str
     portals: tuple[Portal, ...]
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,11 @@ class Iscsi:
 
     def nexuses(self, target: Target) -> list[Nexus]:
         """The addresses at which sessions that are logged in see the target."""
-        return [session.nexus for session in sessions(self._sysfs, target.name) if session.serves]
+        return [session.nexus for session in self._sessions(target) if session.serves]
+
+    def _sessions(self, target: Target) -> list[Session]:
+        found = sessions(self._sysfs, target.name)
+        return [session for session in found if session.portal not in target.elsewhere]
 
     def known(self, target: Target) -> list[Nexus]:
         """The addresses of all the target's sessions, in any state: their devices come back when they recover."""
@@ -83,7 +91,7 @@ class Iscsi:
 
         One working session is enough: the failed logins become warnings. Raises DeviceError without a session.
         """
-        here = list(sessions(self._sysfs, target.name))
+        here = self._sessions(target)
         records = self._quieten(target.name, here)
         logins = list(_missing(target.portals, records, here))
         if any(session.serves for session in here):

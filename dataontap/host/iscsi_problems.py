@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable
 
-from dataontap.errors import CommandError
+from dataontap.errors import CommandError, first_of
 
-_NAMED = 2  # portals that a message names for each reason
 # While another session serves, a failed login is not retried for this time.
 _FAILURE_SECONDS = 300.0
 
@@ -42,7 +40,7 @@ class Problems:
 
     def __str__(self) -> str:
         """Each reason once, followed by its portals: a message that is too long is cut off at its end."""
-        return "; ".join(f"{reason} ({_listed(places)})" for reason, places in self._places.items())
+        return "; ".join(f"{reason} ({first_of(places)})" for reason, places in self._places.items())
 
 
 class Failures:
@@ -84,8 +82,3 @@ def reason(error: Exception) -> str:
 
 def _last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.split("\n")) if line.strip()), "")
-
-
-def _listed(places: Sequence[str]) -> str:
-    more = len(places) - _NAMED
-    return ", ".join(places[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -52,11 +52,15 @@ _LEFT_OVER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Portal:
-    """A portal of a target: an IP address, a TCP port, and the portal group's tag, if it is known."""
+    """A portal of a target: an IP address, a TCP port, and the portal group's tag, if it is known.
+
+    ``node`` is the filer's node at which it is, "" if that is not known.
+    """
 
     address: str
     port: int
     tag: int | None
+    node: str = ""
 
     def __str__(self) -> str:
         return portal_name(self.address, self.port)

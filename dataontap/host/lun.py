@@ -10,7 +10,7 @@ from dataontap import inquiry
 
 # SAM-5: a LUN id of 256 or more needs the flat space method. The kernel's number contains the method's bits.
 FLAT_SPACE = 0x4000
-_LARGEST_PERIPHERAL = 255
+LARGEST_PERIPHERAL = 255
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def kernel_numbers(lun_id: int) -> tuple[int, ...]:
 
     LIO takes large ids without it, so the plain number is tried as well.
     """
-    return (lun_id,) if lun_id <= _LARGEST_PERIPHERAL else (lun_id | FLAT_SPACE, lun_id)
+    return (lun_id,) if lun_id <= LARGEST_PERIPHERAL else (lun_id | FLAT_SPACE, lun_id)
 
 
 def lun_ids(numbers: Collection[int]) -> set[int]:

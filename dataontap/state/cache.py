@@ -97,9 +97,13 @@ class FilerCaches:
         """Its API version."""
         return VersionCache(*self._account, self._cert_file)
 
-    def target(self) -> Cache:
-        """Its iSCSI target and portals."""
-        return Cache("target", *self._account)
+    def target(self, protocol: str) -> Cache:
+        """Its iSCSI target and portals, or its FC interfaces."""
+        return Cache("target", *self._account, protocol)
+
+    def reporting(self, node: str) -> Cache:
+        """Its nodes that show the LUNs of its ``node``."""
+        return Cache("reporting", *self._account, node)
 
     def igroup(self, name: str) -> Cache:
         """The initiators that this node put into the igroup ``name``."""

@@ -22,17 +22,14 @@ from dataontap.host.take_down import TearDown
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from dataontap import literals
     from dataontap.config import Settings
     from dataontap.host.node import Node
     from dataontap.host.sysfs import Nexus
     from dataontap.state.locks import Locks
-    from dataontap.volume.targets import IscsiTarget
+    from dataontap.volume.targets import FilerTarget
 
 LOG = logging.getLogger(__name__)
 
-# The commands of the first implementation: Fibre Channel is not built in yet.
-FC_ATTACH_COMMANDS: literals.Commands = (("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle"))
 _UNLINK_SECONDS = 5.0
 
 
@@ -43,7 +40,7 @@ class Devices:
     """
 
     def __init__(
-        self, settings: Settings, node: Node, target: IscsiTarget, locks: Locks, run: Callable[..., str]
+        self, settings: Settings, node: Node, target: FilerTarget, locks: Locks, run: Callable[..., str]
     ) -> None:
         self._settings = settings
         self.node = node
@@ -53,12 +50,9 @@ class Devices:
         self.target = target
         self._locks = locks
         self._commands = Commands(node, run)
-        commands = settings.attach_commands
-        if commands is None and settings.storage_protocol == "fc":
-            commands = FC_ATTACH_COMMANDS
-        self._attach_commands = commands
+        self._attach_commands = settings.attach_commands
         # Whether the provider brings devices up itself, without configured commands.
-        self.are_ours = commands is None
+        self.are_ours = self._attach_commands is None
 
     def find(self, name: str) -> str | None:
         """The device that has the volume's stable name. It may be another LUN's by now."""

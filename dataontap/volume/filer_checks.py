@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import NotAllowed, TransportError
 from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
 from dataontap.volume.orphans import Orphans
-from dataontap.volume.targets import target_of
 
 LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from dataontap.client.array import Array, Pool
     from dataontap.config import Settings
-    from dataontap.host.iscsi import Target
-    from dataontap.host.reach import Place
     from dataontap.volume.cluster import Cluster
     from dataontap.volume.igroups import Igroups
+    from dataontap.volume.targets import FilerTarget
 
 # ONTAP's own threshold for "nearly full" (space-nearly-full-threshold-percent), in per cent.
 _NEARLY_FULL = 95
+# How long it waits for a portal to answer.
+_REACH_SECONDS = 2.0
 # Less than this is no room even for the smallest disk of Ganeti's.
 _NO_ROOM = 1 << 20
 
@@ -33,11 +32,11 @@ _NO_ROOM = 1 << 20
 class Looks:
     """What this node tries beside requests.
 
-    ``reach`` tells why this node cannot reach a portal, "" if it can. ``addresses`` connects to each address in
-    HOSTNAME, if there are several.
+    ``target`` reaches the filer's interfaces. ``addresses`` connects to each address in HOSTNAME, if there are
+    several.
     """
 
-    reach: Callable[[Target], Mapping[Place, str]]
+    target: FilerTarget
     addresses: Callable[[], Iterable[Finding]]
 
 
@@ -78,7 +77,7 @@ class FilerChecks:
         return self._connect()
 
     def connection(self) -> Iterator[Finding]:
-        """The filer answers, at each of its addresses. A refusal is an answer too, by HTTP status or by errno."""
+        """The filer answers, at each of its addresses. A refusal is an answer, too."""
         try:
             self._array().check_connection()
         except TransportError as error:
@@ -153,34 +152,32 @@ class FilerChecks:
         yield from self._igroups.check()
 
     def portals(self) -> Iterator[Finding]:
-        """This node reaches the SVM's iSCSI portals. One portal is enough; without any, no login is possible."""
-        if self._settings.storage_protocol != "iscsi":
-            yield unchecked("portals", "STORAGE_PROTOCOL is fc")
-            return
+        """This node reaches the SVM's portals, or FC interfaces. One is enough; without any, attach fails."""
         if self._settings.attach_commands is not None:
             yield unchecked("portals", "LUNs come by configured commands")
             return
-        portals = self._looks.reach(target_of(self._array()))
-        lost = {place: why for place, why in portals.items() if why}
-        yield from self._hidden({address for address, port in portals if (address, port) not in lost})
+        target = self._looks.target
+        target.learn(self._array())
+        nodes = target.interfaces()
+        lost = target.unreached(_REACH_SECONDS)
+        yield from self._hidden({node for interface, node in nodes.items() if interface not in lost})
         if lost:
-            what = "the portals " if len(lost) > 1 else "the portal "
-            what += ", ".join(f"{_written(place)} ({why})" for place, why in lost.items())
-            remedy = "check this node's storage network"
-            yield problem("portals", f"cannot reach {what}", remedy, fails=len(lost) == len(portals))
+            is_fc = self._settings.storage_protocol == "fc"
+            what = ("FC interface" if is_fc else "portal") + ("s " if len(lost) > 1 else " ")
+            what += ", ".join(f"{interface} ({why})" for interface, why in lost.items())
+            remedy = "check the zoning and this node's FC ports" if is_fc else "check this node's storage network"
+            yield problem("portals", f"cannot reach the {what}", remedy, fails=len(lost) == len(nodes))
 
-    def _hidden(self, reached: Collection[str]) -> Iterator[Finding]:
-        """A finding if LUNs are mapped for this node, but not shown at any portal that it reaches.
+    def _hidden(self, reached: set[str]) -> Iterator[Finding]:
+        """A finding if LUNs are mapped for this node, but no node of the filer that it ``reached`` shows them.
 
         Only some of the filer's nodes show a LUN (selective LUN map). When its volume moves to other nodes, they
         stay the same until the admin changes them.
         """
-        portals = self._array().get_iscsi_target_details() if reached else ()
-        nodes = {portal.node for portal in portals if _plain(portal.address) in reached}
-        if not all(nodes) or not nodes:
+        if not all(reached) or not reached:
             return
-        shown_by = self._array().get_reporting_nodes(self._igroups.own)
-        hidden = sorted(path for path, reporting in shown_by.items() if reporting and not nodes & {*reporting})
+        shown_by = self._array().get_reporting_nodes(self._igroups.own) or {}
+        hidden = sorted(path for path, nodes in shown_by.items() if nodes and not reached & {*nodes})
         if hidden:
             more = f" and {len(hidden) - 1} more" if hidden[1:] else ""
             what = f"no path to {hidden[0]}{more}: only {', '.join(sorted(shown_by[hidden[0]]))} shows it here"
@@ -190,16 +187,3 @@ class FilerChecks:
         """Ganeti knows every LUN that this cluster created. Only the master node can tell."""
         Orphans(self._array(), self._settings, self._cluster).check()
         return ()
-
-
-def _plain(address: str) -> str:
-    """An IP address as portals have it; "" if it is none."""
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return ""
-
-
-def _written(place: Place) -> str:
-    address, port = place
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

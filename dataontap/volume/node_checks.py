@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dataontap import paths
 from dataontap.errors import CommandError, DeviceError
 from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
+from dataontap.host.lun import FLAT_SPACE, LARGEST_PERIPHERAL
 
 if TYPE_CHECKING:
     from dataontap.config import Settings
@@ -119,14 +120,24 @@ class NodeChecks:
         if by_commands:
             return
         if settings.storage_protocol == "fc":
-            if not self._facts.has_program("rescan-scsi-bus.sh"):
-                yield failure("initiator", "rescan-scsi-bus.sh is not installed", "apt install sg3-utils")
+            yield from self._lun_ids()
         elif not self._facts.has_program("iscsiadm"):
             yield failure("initiator", "iscsiadm is not installed", "apt install open-iscsi")
         elif not self._facts.has_iscsid():
             fails = not self._facts.can_start_iscsid()
             what = "iscsid does not run" if fails else "iscsid does not run until iscsiadm starts it"
             yield problem("initiator", what, "systemctl enable --now iscsid.socket", fails=fails)
+
+    def _lun_ids(self) -> Iterator[Finding]:
+        """A finding if an FC adapter does not see all LUN ids that may be assigned."""
+        limit = self._settings.lun_id_limit
+        needed = limit if limit <= LARGEST_PERIPHERAL else limit | FLAT_SPACE
+        for host, largest in self._facts.largest_lun_ids().items():
+            if largest < needed:
+                seen = min(largest, LARGEST_PERIPHERAL)
+                what = f"{host} sees LUN ids up to {seen} only (lpfc_max_luns); LUN_ID_LIMIT is {limit}"
+                remedy = f"set LUN_ID_LIMIT = {seen}, or the module option lpfc_max_luns=65535"
+                yield failure("initiator", what, remedy)
 
     def multipath(self) -> Iterator[Finding]:
         """multipathd runs, and makes multipath maps of LUNs that are new to it."""
@@ -137,16 +148,14 @@ class NodeChecks:
         if not settings.multipath:
             yield unchecked("multipath", "MULTIPATH is False")
             return
-        # The commands for Fibre Channel need it only later: when paths fail and come back.
-        fails = settings.storage_protocol == "iscsi"
         if not self._facts.has_program("multipathd"):
             what, remedy = "multipathd is not installed", "apt install multipath-tools"
-            yield problem("multipath", what, remedy, fails=fails)
+            yield failure("multipath", what, remedy)
             return
         try:
             found = self._facts.find_multipaths()
         except CommandError:
-            yield problem("multipath", "multipathd does not run", "systemctl enable --now multipathd", fails=fails)
+            yield failure("multipath", "multipathd does not run", "systemctl enable --now multipathd")
             return
         if found and found not in _MAKES_ALL_MAPS:
             # No failure: attach writes each LUN there before it scans for it. Other programs that scan do not.
@@ -161,8 +170,7 @@ class NodeChecks:
         if settings.attach_commands is not None:
             yield unchecked("udev", "LUNs come by configured commands")
         elif not self._facts.has_rules(RULES):
-            # Over Fibre Channel the admin's own rules may name the devices, as in the first version.
-            fails = settings.lun_device_path_format.startswith("/dev/") and settings.storage_protocol == "iscsi"
+            fails = settings.lun_device_path_format.startswith("/dev/")
             remedy = "reinstall the package, or put the file into /etc/udev/rules.d; then udevadm control --reload"
             yield problem("udev", f"udev does not read {RULES}", remedy, fails=fails)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dataontap.volume.cluster import Cluster
     from dataontap.volume.devices import Devices
     from dataontap.volume.igroups import Igroups
+    from dataontap.volume.reporting import Reporting
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Site:
     connect: Callable[[], Array]
     devices: Devices
     igroups: Igroups
+    reporting: Reporting
     locks: Locks
     records: Records
     checks: Callable[[], Checks]

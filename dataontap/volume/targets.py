@@ -1,4 +1,4 @@
-"""The target that this node reaches the SVM's LUNs through. The filer tells it; this node caches it for a day."""
+"""Where this node sees the SVM's LUNs over iSCSI. The filer names its portals; this node caches them for a day."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import ipaddress
 import json
 import logging
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from dataontap.errors import OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
+from dataontap.host.reach import reached
 
 if TYPE_CHECKING:
     from dataontap.client.array import IscsiPortal, Svm
@@ -26,34 +27,97 @@ _LAST_PORT = 65535
 _LAST_TAG = 65535  # RFC 7143, TargetPortalGroupTag: 16 bits
 
 
+class FilerTarget(Protocol):
+    """The SVM's interfaces for one storage protocol, as this node reaches them.
+
+    An interface is a portal (iSCSI) or a WWPN (FC). Each is at one of the filer's nodes, if the filer tells.
+    """
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether the filer named its interfaces less than a day ago."""
+
+    def learn(self, svm: Svm) -> bool:
+        """Ask the filer for its interfaces and cache them. Returns whether others were cached.
+
+        OntapError if the filer has none that is usable.
+        """
+
+    def connect(self, nodes: Collection[str] = ()) -> list[Nexus]:
+        """Where this node sees the interfaces, after logging in if necessary; DeviceError if it sees none.
+
+        Only those at ``nodes`` of the filer, if any interface is there; all without ``nodes``.
+        """
+
+    def known(self) -> list[Nexus]:
+        """Where this node sees or saw any of the interfaces, in any state. Empty if none is cached."""
+
+    def interfaces(self) -> Mapping[str, str]:
+        """The cached interfaces, each with its node of the filer, "" if that is not known."""
+
+    def unreached(self, seconds: float) -> Mapping[str, str]:
+        """Why this node does not reach an interface, for each that it does not reach within ``seconds``."""
+
+
 class IscsiTarget:
     """This node's sessions to the SVM's iSCSI target. ``iscsi`` makes them; ``cache`` keeps the target."""
 
     def __init__(self, iscsi: Iscsi, cache: Cache) -> None:
         self._iscsi = iscsi
         self._cache = cache
+        self._told: Target | None = None
 
-    def cached(self) -> Target | None:
-        """The target as the filer last described it; None if that was over a day ago."""
-        try:
-            name, portals = json.loads(self._cache.get() or "null")
-            return Target(name, tuple(Portal(*portal) for portal in portals))
-        except (ValueError, TypeError):
-            return None
+    @property
+    def is_cached(self) -> bool:
+        """See ``FilerTarget``."""
+        return self._cached() is not None
 
-    def keep(self, target: Target) -> None:
-        """Cache the target that the filer has just described."""
-        portals = [[portal.address, portal.port, portal.tag] for portal in target.portals]
-        self._cache.put(json.dumps([target.name, portals]))
+    def learn(self, svm: Svm) -> bool:
+        """See ``FilerTarget``."""
+        before, self._told = self._cached(), target_of(svm)
+        portals = [[portal.address, portal.port, portal.tag, portal.node] for portal in self._told.portals]
+        self._cache.put(json.dumps([self._told.name, portals]))
+        return before is not None and {*map(str, before.portals)} != {*map(str, self._told.portals)}
 
-    def connect(self, target: Target) -> list[Nexus]:
-        """Where this node sees the target, after logging in if necessary. DeviceError if it cannot log in."""
-        return self._iscsi.connect(target)
+    def connect(self, nodes: Collection[str] = ()) -> list[Nexus]:
+        """See ``FilerTarget``."""
+        return self._iscsi.connect(at_nodes(self._target(), nodes))
 
     def known(self) -> list[Nexus]:
-        """Where this node has sessions to the cached target, in any state. Empty if no target is cached."""
-        cached = self.cached()
+        """See ``FilerTarget``."""
+        cached = self._cached()
         return self._iscsi.known(cached) if cached is not None else []
+
+    def interfaces(self) -> dict[str, str]:
+        """See ``FilerTarget``."""
+        return {str(portal): portal.node for portal in self._target().portals}
+
+    def unreached(self, seconds: float) -> dict[str, str]:
+        """See ``FilerTarget``."""
+        portals = {(portal.address, portal.port): str(portal) for portal in self._target().portals}
+        return {portals[place]: why for place, why in reached(portals, seconds).items() if why}
+
+    def _target(self) -> Target:
+        return self._cached() or Target("", ())
+
+    def _cached(self) -> Target | None:
+        """The target as the filer last described it; None if that was over a day ago."""
+        if self._told is None:
+            try:
+                name, portals = json.loads(self._cache.get() or "null")
+                self._told = Target(name, tuple(Portal(*portal) for portal in portals))
+            except (ValueError, TypeError):
+                return None
+        return self._told
+
+
+def at_nodes(target: Target, nodes: Collection[str]) -> Target:
+    """The target with its portals at ``nodes`` of the filer only; with all if there are none."""
+    chosen = tuple(portal for portal in target.portals if portal.node in nodes)
+    if not chosen:
+        return target
+    others = tuple(str(portal) for portal in target.portals if portal not in chosen)
+    return Target(target.name, chosen, elsewhere=others)
 
 
 def target_of(svm: Svm) -> Target:
@@ -79,7 +143,7 @@ def _usable(found: Sequence[IscsiPortal]) -> tuple[Portal, ...]:
             odd.append(problem)
             LOG.warning("ignoring an iSCSI interface of the filer: %s", problem)
         else:
-            one = Portal(str(ipaddress.ip_address(portal.address)), portal.port, portal.tag)
+            one = Portal(str(ipaddress.ip_address(portal.address)), portal.port, portal.tag, portal.node)
             usable.setdefault(str(one), one)
     if not usable:
         first = f": {odd[0]}" if odd else ""

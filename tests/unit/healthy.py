@@ -29,7 +29,7 @@ LVM = """devices {
 }
 """
 RULES = "usr/lib/udev/rules.d/57-ganeti-extstorage-dataontap.rules"
-PROGRAMS = ("iscsiadm", "multipathd", "lvmconfig", "rescan-scsi-bus.sh")
+PROGRAMS = ("iscsiadm", "multipathd", "lvmconfig")
 
 
 class HealthyNode:

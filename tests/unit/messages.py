@@ -69,6 +69,9 @@ VALUES = {
     "Path(path).parent": "/run/ganeti-extstorage-dataontap/lock",
     "self._directory": "/run/ganeti-extstorage-dataontap/udev",
     "failure": "the device's record cannot be written",
+    "host/fc.py:names": "50:0a:09:82:80:00:00:01, 50:0a:09:82:80:00:00:02 and 30 more",
+    "', '.join(names[:2])": "50:0a:09:82:80:00:00:01, 50:0a:09:82:80:00:00:02",
+    "host/fc.py:states": "50:0a:09:82:80:00:00:01: its state is Blocked and 3 more",
     # Programs
     "argv[0]": "/usr/local/sbin/ganeti-attach-lun",
     "' '.join([argv[0].rpartition('/')[2], *words])": "rescan-scsi-bus.sh --largelun --forcerescan",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Callable, NoReturn
 from lxml import etree
 
 from dataontap import config
-from dataontap.client.array import Array
+from dataontap.client.array import Array, Svm
 from dataontap.client.retry import Again, Patience
 from dataontap.client.zapi.api import NaElement, NaServer
 from dataontap.client.zapi.cmode import CmodeClient
@@ -19,6 +19,7 @@ from dataontap.config import Settings
 from dataontap.deadline import Deadline
 from dataontap.errors import DeviceError, TransportError
 from dataontap.findings import Finding
+from dataontap.host.iscsi_records import portal_name
 from dataontap.host.lvm import Lvm
 from dataontap.host.multipath import Multipath
 from dataontap.host.node import Node
@@ -34,8 +35,9 @@ from dataontap.volume.filer_checks import FilerChecks, Looks
 from dataontap.volume.igroups import Igroups
 from dataontap.volume.node_checks import NodeChecks
 from dataontap.volume.provider import DataOnTapProvider
+from dataontap.volume.reporting import Reporting
 from dataontap.volume.site import Site
-from dataontap.volume.targets import IscsiTarget
+from dataontap.volume.targets import IscsiTarget, target_of
 from tests.simulator import provision
 from tests.simulator.filer import Filer
 from tests.unit.clock import Clock
@@ -123,11 +125,30 @@ class NoTarget(IscsiTarget):
     def __init__(self) -> None:
         pass
 
-    def cached(self) -> NoReturn:
+    @property
+    def is_cached(self) -> NoReturn:
         raise AssertionError
 
     def known(self) -> NoReturn:
         raise AssertionError
+
+
+class StageTarget(NoTarget):
+    """What verify finds of the interfaces: ``why`` says for each (address, port) why it is not reached, or ""."""
+
+    def __init__(self, why: Mapping[tuple[str, int], str]) -> None:
+        self._why = {portal_name(*place): why for place, why in why.items()}
+        self._nodes: dict[str, str] = {}
+
+    def learn(self, svm: Svm) -> bool:
+        self._nodes = {str(portal): portal.node for portal in target_of(svm).portals}
+        return False
+
+    def interfaces(self) -> dict[str, str]:
+        return {place: self._nodes.get(place, "") for place in self._why}
+
+    def unreached(self, seconds: float) -> dict[str, str]:
+        return {place: why for place, why in self._why.items() if why}
 
 
 class NoWaiting(Events):
@@ -319,7 +340,7 @@ class Stage:
             cluster,
             connect,
             initiators=lambda: [self.initiator] if self.initiator else [],
-            memory=lambda group: Cache("igroup", self.node, group, directory=f"{self.directory}/run"),
+            memory=partial(self._cache, "igroup"),
         )
         records = Records(
             {},
@@ -328,7 +349,11 @@ class Stage:
             creator=lambda: self.caller,
         )
         checks = partial(self._checks, cluster, connect, igroups)
-        return Site(settings, cluster, deadline, connect, devices, igroups, locks, records, checks)
+        reporting = Reporting(connect, partial(self._cache, "reporting"))
+        return Site(settings, cluster, deadline, connect, devices, igroups, reporting, locks, records, checks)
+
+    def _cache(self, kind: str, *identity: str) -> Cache:
+        return Cache(kind, self.node, *identity, directory=f"{self.directory}/run")
 
     def _node(self, deadline: Deadline) -> Node:
         host = self.host
@@ -359,7 +384,7 @@ class Stage:
     def _checks(self, cluster: Cluster, client: Callable[[], Array], igroups: Igroups) -> Checks:
         facts = self.healthy.facts
         of_node = NodeChecks(self.settings, cluster, igroups, facts, Lvm(facts))
-        looks = Looks(lambda places: self.portals, lambda: self.addresses)
+        looks = Looks(StageTarget(self.portals), lambda: self.addresses)
         of_filer = FilerChecks(self.settings, cluster, client, igroups, looks)
         return Checks(of_node.checks, of_filer.checks)
 

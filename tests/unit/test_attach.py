@@ -92,12 +92,13 @@ class TestAttach:
         with pytest.raises(VolumeError, match="a LUN of this name in each of the pools vol1, vol2"):
             created.provider.attach(VOLUME)
 
-    def test_fibre_channel_scans_as_the_first_implementation_did(self, created: Stage) -> None:
-        created.options["STORAGE_PROTOCOL"] = "fc"
+    def test_fibre_channel_by_configured_commands(self, created: Stage) -> None:
+        commands = (("rescan-scsi-bus.sh",), ("multipath", "-r"))
+        created.options.update(STORAGE_PROTOCOL="fc", FC_ATTACH_COMMANDS=commands)
         created.host.devices.clear()
         created.host.scans.clear()
         created.provider.attach(VOLUME)
-        assert created.host.scans == [("rescan-scsi-bus.sh",), ("multipath", "-r"), ("udevadm", "settle")]
+        assert created.host.scans == [*commands]
 
     def test_open_and_close_ask_nobody(self, created: Stage) -> None:
         provider = created.provider

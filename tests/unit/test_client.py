@@ -23,7 +23,7 @@ from tests.unit.stage import Stage
 
 MIB = 1024 * 1024
 WWPN = "20:00:00:25:b5:00:0a:01"
-FC_INTERFACE = {"vserver": "svm1", "interface-name": "svm1_fc_1"}
+FC_INTERFACE: dict[str, object] = {"vserver": "svm1", "interface-name": "svm1_fc_1"}
 VERSION = "<major-version>1</major-version><minor-version>180</minor-version>"
 
 
@@ -472,7 +472,7 @@ def test_which_nodes_show_a_lun(stage: Stage) -> None:
     for number, place in enumerate(places):
         stage.ask("lun-create-by-size", {"path": place.path, "size": 4 * MIB})
         stage.client.map_lun(place, "ganeti", number)
-    away = {"path": places[0].path, "igroup": "ganeti", "nodes": {"node-name": "cluster1-02"}}
+    away: dict[str, object] = {"path": places[0].path, "igroup": "ganeti", "nodes": {"node-name": "cluster1-02"}}
     stage.ask("lun-map-remove-reporting-nodes", away)
     both = ["cluster1-01", "cluster1-02"]
     of_all = {place.path: both for place in places} | {places[0].path: both[:1]}

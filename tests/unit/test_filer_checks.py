@@ -17,7 +17,7 @@ from dataontap.findings import Finding, failure, warning
 from dataontap.volume.checks import Checks
 from dataontap.volume.filer_checks import FilerChecks, Looks
 from dataontap.volume.requests import Verification
-from tests.unit.stage import Stage
+from tests.unit.stage import Stage, StageTarget
 from tests.unit.test_node_checks import the_failure, the_warning, told
 from tests.unit.volume import PATH
 
@@ -176,7 +176,7 @@ class TestPool:
                 return [pool]
 
         site = stage.site
-        looks = Looks(lambda places: {}, list)
+        looks = Looks(StageTarget({}), list)
         told = cast(CmodeClient, Told())
         checks = FilerChecks(site.settings, site.cluster, lambda: told, site.igroups, looks)
         assert [finding.severity.value for finding in checks.pool()] == expected
@@ -245,16 +245,24 @@ class TestPortals:
         assert told(stage, "portals") == ["portals: fine"]
 
     @pytest.mark.parametrize(
-        ("options", "why"),
+        "options",
         [
-            ({"STORAGE_PROTOCOL": "fc"}, "STORAGE_PROTOCOL is fc"),
-            ({"ISCSI_ATTACH_COMMANDS": (("true",),)}, "LUNs come by configured commands"),
+            {"ISCSI_ATTACH_COMMANDS": (("true",),)},
+            {"STORAGE_PROTOCOL": "fc", "FC_ATTACH_COMMANDS": (("true",),)},
         ],
     )
-    def test_not_ours(self, stage: Stage, options: dict[str, object], why: str) -> None:
+    def test_not_ours(self, stage: Stage, options: dict[str, object]) -> None:
         stage.portals["192.0.2.1", 3260] = "Connection refused"
         stage.options.update(options)
-        assert told(stage, "portals") == [f"portals: not checked: {why}"]
+        assert told(stage, "portals") == ["portals: not checked: LUNs come by configured commands"]
+
+    def test_over_fc(self, stage: Stage) -> None:
+        stage.options["STORAGE_PROTOCOL"] = "fc"
+        stage.portals["192.0.2.2", 3260] = "its state is Blocked"
+        assert (
+            "cannot reach the FC interface 192.0.2.2:3260 (its state is Blocked); check the zoning"
+            in the_warning(stage, "portals")
+        )
 
 
 class TestFindings:

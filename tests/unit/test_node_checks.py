@@ -189,10 +189,19 @@ class TestInitiator:
         stage.healthy.write("etc/iscsi/iscsid.conf", conf)
         assert stage.healthy.facts.can_start_iscsid() is starts
 
-    def test_no_scanner_for_fibre_channel(self, stage: Stage) -> None:
-        stage.options["STORAGE_PROTOCOL"] = "fc"
-        stage.healthy.remove("usr/sbin/rescan-scsi-bus.sh")
-        assert "apt install sg3-utils" in the_failure(stage, "initiator")
+    @pytest.mark.parametrize(
+        ("largest", "limit", "seen"),
+        [("255", 4095, "255"), ("16383", 256, "255"), ("100", 200, "100"), ("255", 255, ""), ("65535", 4095, "")],
+    )
+    def test_an_adapter_that_does_not_see_all_ids(self, stage: Stage, largest: str, limit: int, seen: str) -> None:
+        stage.options.update(STORAGE_PROTOCOL="fc", LUN_ID_LIMIT=limit)
+        stage.healthy.write("sys/class/scsi_host/host3/lpfc_max_luns", f"{largest}\n")
+        if not seen:
+            assert told(stage, "initiator") == ["initiator: fine"]
+            return
+        assert f"host3 sees LUN ids up to {seen} only (lpfc_max_luns); LUN_ID_LIMIT is {limit}" in the_failure(
+            stage, "initiator"
+        )
 
     def test_fibre_channel_needs_no_iscsi(self, stage: Stage) -> None:
         stage.options["STORAGE_PROTOCOL"] = "fc"
@@ -209,13 +218,10 @@ class TestMultipath:
         del stage.healthy.answers["multipathd"]
         assert "multipathd does not run; systemctl enable" in the_failure(stage, "multipath")
 
-    @pytest.mark.parametrize("lacks", ["the program", "the daemon"])
-    def test_fibre_channel_gets_its_maps_without_the_daemon(self, stage: Stage, lacks: str) -> None:
+    def test_not_running_over_fibre_channel(self, stage: Stage) -> None:
         stage.options["STORAGE_PROTOCOL"] = "fc"
         del stage.healthy.answers["multipathd"]
-        if lacks == "the program":
-            stage.healthy.remove("usr/sbin/multipathd")
-        the_warning(stage, "multipath")
+        the_failure(stage, "multipath")
 
     @pytest.mark.parametrize("setting", ["strict", "yes", "on", "smart"])
     def test_only_for_named_luns(self, stage: Stage, setting: str) -> None:
@@ -247,11 +253,6 @@ class TestUdev:
     def test_names_that_udev_does_not_give(self, stage: Stage) -> None:
         """Then LUNs have their names by-id, and only the hands-off rules are missed."""
         stage.options["LUN_DEVICE_PATH_FORMAT"] = "/srv/{hostname}/{pool}/{name}"
-        stage.healthy.remove(RULES)
-        the_warning(stage, "udev")
-
-    def test_fibre_channel_may_have_rules_of_its_own(self, stage: Stage) -> None:
-        stage.options["STORAGE_PROTOCOL"] = "fc"
         stage.healthy.remove(RULES)
         the_warning(stage, "udev")
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
+from dataontap.client.array import Svm
 from dataontap.errors import DeviceError
-from dataontap.host.iscsi import Target
-from dataontap.host.iscsi_records import Portal
 from dataontap.host.sysfs import Nexus
 from dataontap.volume.devices import Devices
 from dataontap.volume.provider import DataOnTapProvider
 from dataontap.volume.requests import Snapshot
 from dataontap.volume.site import Site
-from dataontap.volume.targets import IscsiTarget
+from dataontap.volume.targets import IscsiTarget, target_of
 from tests.simulator.filer import Filer
 from tests.unit.rest_wire import Memory, RestWire, client
 from tests.unit.stage import Stage
@@ -46,14 +45,17 @@ class SanNode(FakeNode):
 class Sessions(IscsiTarget):
     """The filer's target, logged in to."""
 
+    is_cached = True
+
     def __init__(self) -> None:
-        pass
+        self.nodes: list[Collection[str]] = []
 
-    def cached(self) -> Target:
-        return Target("iqn.1992-08.com.netapp:sn.1", ())
-
-    def connect(self, target: Target) -> list[Nexus]:
+    def connect(self, nodes: Collection[str] = ()) -> list[Nexus]:
+        self.nodes.append(nodes)
         return NEXUSES
+
+    def learn(self, svm: Svm) -> bool:
+        return False
 
     def known(self) -> list[Nexus]:
         return NEXUSES
@@ -117,16 +119,14 @@ def life(stage: OwnHands) -> Iterator[tuple[str, int]]:
 class MovedSessions(Sessions):
     """What is cached is from before the LUN's volume moved to nodes of the filer with portals of their own."""
 
-    kept: Target | None = None
+    has_learnt = False
 
-    def cached(self) -> Target:
-        return self.kept or Target("iqn.1992-08.com.netapp:sn.1", (Portal("192.0.2.9", 3260, 1),))
+    def learn(self, svm: Svm) -> bool:
+        self.has_learnt = bool(target_of(svm).portals)
+        return True
 
-    def keep(self, target: Target) -> None:
-        self.kept = target
-
-    def connect(self, target: Target) -> list[Nexus]:
-        return NEXUSES if target == self.kept else [Nexus(9, 0, 0)]
+    def connect(self, nodes: Collection[str] = ()) -> list[Nexus]:
+        return NEXUSES if self.has_learnt else [Nexus(9, 0, 0)]
 
 
 @pytest.mark.parametrize("api", ["rest", "zapi"])
@@ -145,10 +145,56 @@ def test_portals_that_the_filer_got_after_they_were_cached(tmp_path: Path, api: 
         stage.provider.attach(VOLUME)
 
 
+@pytest.mark.parametrize("api", ["rest", "zapi"])
+class TestReportingNodes:
+    """This node only connects to the filer's nodes that show the LUN."""
+
+    OWNER, BOTH = ("cluster1-01",), ("cluster1-01", "cluster1-02")
+
+    @pytest.fixture
+    def stage(self, tmp_path: Path, api: str) -> OwnHands:
+        stage = OwnHands(tmp_path, api)
+        stage.filer.ontapi = 200
+        stage.provider.create(CREATION)
+        stage.provider.setinfo(METADATA)
+        stage.provider.detach(VOLUME)
+        return stage
+
+    def test_asked_once_for_each_node(self, stage: OwnHands) -> None:
+        """First the LUN's owner alone is connected to: the others are told only after the LUN is mapped."""
+        assert stage.sessions.nodes == [self.OWNER, self.BOTH]
+        stage.provider.attach(VOLUME)
+        assert stage.sessions.nodes == [self.OWNER, self.BOTH, self.BOTH]
+        assert len(stage.asked) == 2
+
+    def test_a_lun_that_others_show(self, stage: OwnHands) -> None:
+        """No path at the nodes that are cached: all are tried, and the next attach asks again."""
+        stage.sessions.nodes.clear()
+        stage.san.broken = {"scan 2:0:0", "scan 3:0:0"}
+        with pytest.raises(DeviceError, match="no device came up"):
+            stage.provider.attach(VOLUME)
+        assert stage.sessions.nodes == [self.BOTH, ()]
+        stage.san.broken = set()
+        stage.sessions.nodes.clear()
+        stage.provider.attach(VOLUME)
+        assert stage.sessions.nodes == [self.OWNER, self.BOTH]
+
+    def test_a_filer_that_does_not_know_them(self, tmp_path: Path, api: str) -> None:
+        """All its nodes show the LUN. That is asked once, too."""
+        stage = OwnHands(tmp_path, api)
+        stage.filer.ontapi = 21 if api == "zapi" else 180
+        stage.provider.create(CREATION)
+        stage.provider.setinfo(METADATA)
+        stage.provider.detach(VOLUME)
+        stage.provider.attach(VOLUME)
+        assert stage.sessions.nodes == [self.OWNER, (), ()]
+        assert len(stage.asked) == 2
+
+
 # Over REST, over ZAPI. The model's devices are no block devices, so there is no record of them: attach of a
 # present volume and open have the filer look for the LUN, which takes two requests.
 REQUESTS = {
-    "create (first)": (9, 10),  # asks for the kind or the version, and makes the group
+    "create (first)": (10, 11),  # asks for the kind or the version, makes the group, asks for reporting nodes
     "attach (present)": (2, 2),
     "open": (3, 3),
     "setinfo": (2, 2),

@@ -731,7 +731,7 @@ class TestSvm:
         }
 
     def test_which_nodes_show_a_lun(self, scene: Scene, array: RestClient) -> None:
-        assert array.get_reporting_nodes("g1") == {}, "ONTAP 9.8 does not tell"
+        assert array.get_reporting_nodes("g1") is None, "ONTAP 9.8 does not know them"
         scene.filer.ontapi = 200
         scene.group("g1", "iqn.1993-08.org.debian:01:g1")
         lun = scene.make()

@@ -126,7 +126,7 @@ def test_a_node_over_another_protocol(stage: Stage) -> None:
     stage.cluster = "cluster.example"
     stage.filer.log_out("svm1", IQN1)
     group = stage.filer.igroups["svm1", NODE1]
-    stage.filer.igroups["svm1", NODE1] = replace(group, protocol="fcp", initiators=(wwpn,))
+    stage.filer.state.commit(replace(group, protocol="fcp", initiators=(wwpn,)))
     stage.filer.log_in("svm1", wwpn)
     with pytest.raises(VolumeError, match=IN_USE):
         stage.provider.open(EXCLUSIVE)

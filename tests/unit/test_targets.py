@@ -51,13 +51,14 @@ class Seat:
     array: Svm
     target: IscsiTarget
     are_ours: bool = True
+    nodes: tuple[str, ...] = ()
 
     @property
     def devices(self) -> Seat:
         return self
 
     def connect(self) -> Sequence[Nexus]:
-        return reach(cast(Site, self))
+        return reach(cast(Site, self), self.nodes)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class MapCalls(LunCalls, IgroupCalls):
             lambda fact: fact[2] == igroup_name,
         )
 
-    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]]:
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]] | None:
         """See ``Maps``. Filers before 9.10.1 do not know the field."""
         paths = {lun.path for lun in luns}
         only = {"lun.name": any_of(sorted(paths))} if paths else {}
@@ -52,7 +52,7 @@ class MapCalls(LunCalls, IgroupCalls):
         except Refusal as error:
             if error.code != codes.UNKNOWN_FIELD:
                 raise
-            return {}
+            return None
         return {
             path: [text(node, "name") for node in records(record, "reporting_nodes")]
             for path, _, record in reported

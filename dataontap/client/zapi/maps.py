@@ -36,11 +36,11 @@ class MapCalls(BaseClient):
             wanted=dict.fromkeys(("path", "lun-uuid", "initiator-group", "lun-id"), ""),
         )
 
-    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]]:
+    def get_reporting_nodes(self, igroup_name: str, *luns: LunRef) -> dict[str, list[str]] | None:
         """See ``Maps``. Filers before 8.3 have no selective LUN map, and refuse the field."""
         self.prepare()
         if self.server.version < self.REPORTING_NODES_SINCE:
-            return {}
+            return None
         only: Arguments = {"path": any_path(luns)} if luns else {}
         found = self.iterate(
             "lun-map-get-iter",

@@ -39,7 +39,7 @@ def create(site: Site, volume: Creation) -> None:
         made = _make(site, volume, place, comment)
         expected = wanted(site, made) if made else Wanted((), 0, site.devices.path(volume.name))
         with site.making.rolled_back(place, partial(take_down, site, volume.name, expected.naas)):
-            device = map_and_find(site, expected, site.masking.place_new(place))
+            device = map_and_find(site, expected, site.masking.place_new(made or place))
             if made is not None:
                 site.records.keep(volume.name, device, noted(made))
             site.records.begin(volume.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dataontap.errors import DataOntapError, DeviceError, NoPath
@@ -12,7 +12,6 @@ from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.moving import is_to_move
 from dataontap.volume.placement import Placement
-from dataontap.volume.targets import target_of
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun
@@ -75,61 +74,70 @@ def _come(site: Site, expected: Wanted, placement: Placement) -> str:
 def map_and_find(site: Site, expected: Wanted, placement: Placement) -> str:
     """Map the LUN if necessary, let this node see it, and return its device, proven.
 
-    If no path shows the LUN, it may have moved to controllers whose portals are not cached. So the filer is asked
-    once more for its portals.
+    This node only looks at the filer's nodes that show the LUN. If no path shows the LUN there, it may have moved
+    to other nodes. So the filer is asked once more for its interfaces, and all its nodes are tried.
     """
-    try:
+    if not site.devices.are_ours:
         return _map_and_find(site, expected, placement)
+    lun, reporting = placement.lun, site.reporting
+    nodes = reporting.of(lun)
+    try:
+        if nodes is not None:
+            return _map_and_find(site, expected, placement, nodes)
+        _, is_new = _map_and_scan(site, expected, placement, reporting.owner(lun))
+        nodes = reporting.ask(lun, placement.igroups.own)  # a new LUN has them only now that it is mapped
+        return _map_and_find(site, expected, placement, nodes, is_new=is_new)
     except NoPath as error:
-        if not _has_other_portals(site):
+        reporting.forget(lun)
+        if not (_has_other_interfaces(site) or nodes):
             raise
-        LOG.warning("%s; the filer has other portals than were cached, trying these", error)
+        LOG.warning("%s; trying all of the filer's interfaces", error)
         return _map_and_find(site, expected, placement)
 
 
-def _map_and_find(site: Site, expected: Wanted, placement: Placement) -> str:
-    failed, is_new = _map_and_scan(site, expected, placement)
-    return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new)
+def _map_and_find(
+    site: Site, expected: Wanted, placement: Placement, nodes: Collection[str] = (), *, is_new: bool = False
+) -> str:
+    failed, was_new = _map_and_scan(site, expected, placement, nodes)
+    return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new or was_new)
 
 
-def _has_other_portals(site: Site) -> bool:
-    """Whether the filer has other portals than were cached; they are cached now."""
-    target = site.devices.target
-    cached = target.cached()
+def _has_other_interfaces(site: Site) -> bool:
+    """Whether the filer has other interfaces than were cached; they are cached now."""
     try:
-        fresh = target_of(site.array)
+        return site.devices.target.learn(site.array)
     except DataOntapError as error:
-        LOG.warning("cannot ask the filer for its portals: %s", error)
+        LOG.warning("cannot ask the filer for its interfaces: %s", error)
         return False
-    target.keep(fresh)
-    return cached is not None and {*map(str, fresh.portals)} != {*map(str, cached.portals)}
 
 
-def reach(site: Site) -> Sequence[Nexus]:
-    """Where this node sees the target, after logging in if necessary. Empty if configured commands look for it.
+def reach(site: Site, nodes: Collection[str] = ()) -> Sequence[Nexus]:
+    """Where this node sees the SVM, after logging in if necessary. Empty if configured commands look for it.
 
-    May be slow: call it before the scan lock is taken.
+    At ``nodes`` of the filer, if any are given and reached; else at all. May be slow: call it before the scan lock
+    is taken.
     """
     if not site.devices.are_ours:
         return ()
     target = site.devices.target
-    cached = target.cached()
-    if cached is not None:
+    if target.is_cached:
         try:
-            return target.connect(cached)
+            return target.connect(nodes)
         except DeviceError as error:
-            LOG.warning("%s; asking the filer for its current portals", error)
-    fresh = target_of(site.array)
-    target.keep(fresh)
-    return target.connect(fresh)
+            LOG.warning("%s; asking the filer for its current interfaces", error)
+            nodes = ()
+    target.learn(site.array)
+    return target.connect(nodes)
 
 
-def _map_and_scan(site: Site, expected: Wanted, placement: Placement) -> tuple[list[str], bool]:
-    """Map the LUN if necessary, and let this node see it.
+def _map_and_scan(
+    site: Site, expected: Wanted, placement: Placement, nodes: Collection[str]
+) -> tuple[list[str], bool]:
+    """Map the LUN if necessary, and let this node see it at ``nodes`` of the filer.
 
     Returns what went wrong in the scan, as sentences, and whether the volume had no device here before.
     """
-    nexuses = reach(site)
+    nexuses = reach(site, nodes)
     with mapped(site, placement):
         return site.devices.scan(placement.lun.name, expected, placement.lun_ids, nexuses)
 
