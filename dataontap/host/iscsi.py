@@ -143,7 +143,9 @@ class Iscsi:
             return
         seconds = min(_LOGIN_LIMIT, self._deadline.left("logging in to iSCSI portals"))
         works = {login: partial(self._enter, target, login, seconds) for login in ready}
-        for login, outcome in outcomes_within(seconds, works).items():
+        outcomes = outcomes_within(seconds, works)
+        for login in ready:  # not in the order in which they ended
+            outcome = outcomes[login]
             why, _, whole = (outcome.why if outcome.answer is None else outcome.answer).partition("\n")
             if why:
                 LOG.info("the login to %s failed: %s", login, whole or why)
