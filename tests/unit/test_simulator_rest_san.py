@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulator import provision
-from tests.simulator.filer import Filer
+from tests.simulator.filer import LICENCES, Filer
 from tests.unit import zapi
 from tests.unit.rest import Fields, ask, code, make, records, respond
 
@@ -286,6 +286,9 @@ def test_a_service_is_deleted_and_created(filer: Filer, protocol: str, name: str
     for api in ("service-start", "service-stop", "service-status", "node-get-name"):
         assert zapi.errno_of(filer, f"{protocol}-{api}") == 15661
     assert code(filer, "POST", services, {"svm.name": "svm2"}) == "5374077"
+    filer.licences = LICENCES - {protocol}
+    assert code(filer, "POST", services, {"svm.name": "svm1"}) == "1115127"
+    filer.licences = LICENCES
     ask(filer, "POST", services, {"svm.name": "svm1"})
     assert ask(filer, "GET", place)["enabled"] is True
     ask(filer, "PATCH", place, {"enabled": False})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tests.simulator.identity import iscsi_name, wwpn
 from tests.simulator.model import Vserver
 from tests.simulator.rest.call import Call
-from tests.simulator.rest.codes import NO_SERVICE, SERVICE_ENABLED, SERVICE_EXISTS, Problem
+from tests.simulator.rest.codes import NO_SERVICE, SERVICE_ENABLED, SERVICE_EXISTS, SERVICE_NOT_LICENSED, Problem
 from tests.simulator.rest.fields import Document, Schema
 from tests.simulator.rest.resource import Resource, Row
 from tests.simulator.rest.resources.common import svm
@@ -43,6 +43,8 @@ def _creating(protocol: str) -> Callable[[Call], list[dict[str, str]]]:
     def create(call: Call) -> list[dict[str, str]]:
         """It is enabled unless the body says otherwise (netapp-ontap)."""
         found = call.svm()
+        if protocol not in call.filer.licences:
+            raise Problem(SERVICE_NOT_LICENSED, "The cluster lacks a valid licence.")
         if protocol not in found.without:
             raise Problem(SERVICE_EXISTS, "The SVM has such a service already.")
         without = tuple(each for each in found.without if each != protocol)
