@@ -50,7 +50,7 @@ class Notes(Protocol):
     def is_silent(self, address: str) -> bool:
         """Whether an address did not answer lately."""
 
-    def is_down(self, address: str) -> None:
+    def note_silent(self, address: str) -> None:
         """An address does not answer."""
 
     def svm(self, address: str) -> str | None:
@@ -119,7 +119,7 @@ class Addresses:
         if len(self._filers) > 1:
             LOG.warning("%s; trying HOSTNAME's other addresses", error)
         if error.is_silent and not (error.timed_out and seconds < LEAST_SECONDS):
-            self._notes.is_down(filer.hostname)
+            self._notes.note_silent(filer.hostname)
 
     def _without(self, failures: Sequence[Unanswered]) -> TransportError:
         """The error if no address can be used. A wrong certificate comes first, because it may be an attack."""

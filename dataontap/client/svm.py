@@ -9,26 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from dataontap.errors import OntapError
+
+if TYPE_CHECKING:
+    from dataontap.state.cache import Text
 
 SUFFIX = "-mc"
 _RUNNING = frozenset({"running", ""})  # "": the filer does not tell
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-class Text(Protocol):
-    """A text that is cached between processes; see ``state.cache.Cache``."""
-
-    def get(self, *, of_any_age: bool = False) -> str | None:
-        """The cached text, or None."""
-
-    def put(self, text: str) -> None:
-        """Cache it."""
-
-    def drop(self) -> None:
-        """Delete it from the cache."""
 
 
 @dataclass(frozen=True)

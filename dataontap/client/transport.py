@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
 
-from dataontap.client import names, tls
+from dataontap.client import resolver, tls
 from dataontap.deadline import Deadline
 from dataontap.errors import TransportError
 
@@ -221,7 +221,7 @@ def _connect(filer: Filer, deadline: Deadline, *, once: bool = False) -> http.cl
     wrap = tls.wrapper(filer) if filer.tls else None
     connection = http.client.HTTPConnection(filer.hostname, filer.port or filer.default_port)
     connection.auto_open = 0  # it would connect without TLS and send the password
-    addresses = names.addresses(connection.host, connection.port, CONNECT_SECONDS)
+    addresses = resolver.addresses(connection.host, connection.port, CONNECT_SECONDS)
     failure: Exception = TimeoutError()
     # A timeout is retried: during a takeover, the addresses that a node of the filer takes over do not answer.
     while isinstance(failure, (TimeoutError, socket.timeout)):  # one class from Python 3.10 on

@@ -7,25 +7,15 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Callable, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
+
+if TYPE_CHECKING:
+    from dataontap.state.cache import Text
 
 # How long an address that did not answer is passed over. Each note has a time of its own, so that a hundred nodes
 # do not try the address together.
 SHORTEST_PAUSE = 180.0
 LONGEST_PAUSE = 420.0
-
-
-class Text(Protocol):
-    """A text that is cached between processes; see ``cache.Cache``."""
-
-    def get(self, *, of_any_age: bool = False) -> str | None:
-        """The cached text, or None."""
-
-    def put(self, text: str) -> None:
-        """Cache it."""
-
-    def drop(self) -> None:
-        """Delete it from the cache."""
 
 
 class Caches(Protocol):
@@ -86,7 +76,7 @@ class AddressNotes:
             return False
         return 0 < rest <= LONGEST_PAUSE
 
-    def is_down(self, address: str) -> None:
+    def note_silent(self, address: str) -> None:
         """An address does not answer."""
         self._caches.silence(address).put(f"{self._clock() + self._pause():.1f}\n")
 

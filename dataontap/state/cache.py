@@ -12,7 +12,7 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dataontap import paths
 
@@ -24,6 +24,19 @@ LOG = logging.getLogger(__name__)
 DAY = 24 * 60 * 60
 APIS = ("rest", "zapi")
 _LIMIT = 4096
+
+
+class Text(Protocol):
+    """A text that is cached between processes; see ``Cache``."""
+
+    def get(self, *, of_any_age: bool = False) -> str | None:
+        """The cached text, or None."""
+
+    def put(self, text: str) -> None:
+        """Cache it."""
+
+    def drop(self) -> None:
+        """Delete it from the cache."""
 
 
 class Cache:

@@ -105,7 +105,7 @@ class TestOrder:
         assert scene.order() == "abc"
 
     def test_silent_ones_come_last_for_a_while(self, scene: Scene) -> None:
-        scene.notes.is_down("a")
+        scene.notes.note_silent("a")
         assert scene.order() == "bca"
         scene.clock.now += SHORTEST_PAUSE - 1
         assert scene.order() == "bca"
@@ -113,7 +113,7 @@ class TestOrder:
         assert scene.order() == "abc"
 
     def test_one_that_works_again_is_not_silent(self, scene: Scene) -> None:
-        scene.notes.is_down("a")
+        scene.notes.note_silent("a")
         scene.notes.works("a")
         scene.notes.works("b")
         assert scene.order() == "bac"

@@ -19,7 +19,7 @@ OWNERS = {
     "six": {"client/zapi/api.py"},
     "http.client": {"client/transport.py"},
     "ssl": {"client/tls.py"},
-    "socket": {"client/names.py", "client/transport.py", "host/udev.py", "host/reach.py", "host/addresses.py"},
+    "socket": {"client/resolver.py", "client/transport.py", "host/udev.py", "host/reach.py", "host/addresses.py"},
     "subprocess": {"host/run.py"},
     "oslo_log": {"log.py"},
     "oslo_config": {"log.py"},

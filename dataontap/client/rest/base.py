@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Callable, Protocol, TypeVar
+from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
 
 from dataontap.client.array import LunRef
 from dataontap.client.rest import codes
@@ -11,10 +11,12 @@ from dataontap.client.rest.api import RestServer
 from dataontap.client.rest.fields import Record
 from dataontap.client.rest.listing import listed
 from dataontap.client.rest.recent import Fact, Recent
-from dataontap.client.rest.the_svm import SvmMemory, TheSvm
+from dataontap.client.rest.svm_identity import SvmIdentity, SvmMemory
 from dataontap.client.retry import Tries
-from dataontap.client.svm import Text
 from dataontap.errors import Refusal
+
+if TYPE_CHECKING:
+    from dataontap.state.cache import Text
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class RestBase:
         self.server = server
         self.memory = memory
         self.recent = recent
-        self.svm = TheSvm(server, memory, svm)
+        self.svm = SvmIdentity(server, memory, svm)
         self._uuids: dict[str, str] = {}
         self._has_svm = False
 

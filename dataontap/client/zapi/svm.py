@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dataontap.client.array import FcPort, IscsiPortal, Pool
 from dataontap.client.initiators import canonical
-from dataontap.client.svm import NoSuchSvm, Svm, Text, chosen, noted, take_note, twin
+from dataontap.client.svm import NoSuchSvm, Svm, chosen, noted, take_note, twin
 from dataontap.client.zapi import codes, rights
 from dataontap.client.zapi.api import Arguments, NaElement, NaServer
 from dataontap.client.zapi.base import BaseClient, Memory
 from dataontap.client.zapi.listing import Question, listed
 from dataontap.client.zapi.luns import is_true, number
 from dataontap.errors import OntapError, Refusal, TransportError
+
+if TYPE_CHECKING:
+    from dataontap.state.cache import Text
 
 LOG = logging.getLogger(__name__)
 

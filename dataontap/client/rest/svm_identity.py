@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dataontap.client.rest.api import RestServer, any_of
 from dataontap.client.rest.fields import Record, text
 from dataontap.client.rest.listing import listed
-from dataontap.client.svm import Svm, Text, ambiguous, chosen, no_such_svm, noted, take_note, twin
+from dataontap.client.svm import Svm, ambiguous, chosen, no_such_svm, noted, take_note, twin
+
+if TYPE_CHECKING:
+    from dataontap.state.cache import Text
 
 SVMS = "/svm/svms"
 
@@ -23,7 +26,7 @@ class SvmMemory(Protocol):
         """The uuid of the SVM. It outlives a reboot."""
 
 
-class TheSvm:
+class SvmIdentity:
     """The SVM at ``server`` that is ``configured`` by its name, or the account's only SVM."""
 
     def __init__(self, server: RestServer, memory: SvmMemory, configured: str | None) -> None:
