@@ -24,6 +24,21 @@ class TestFencing:
         assert shared.groups(PATH) == [NODE2]
         assert len(shared.wire.calls) <= 5  # 3 where the device is on record, which there is none of on this stage
 
+    def test_between_nodes_over_iscsi_and_over_fc(self, made: Stage) -> None:
+        """Each has a group of its own protocol, and takes the LUN from the other's."""
+        made.options.update(FC_ATTACH_COMMANDS=made.options["ISCSI_ATTACH_COMMANDS"], FC_DETACH_COMMANDS=())
+        made.initiators["node2.example"] = "20:00:00:25:b5:00:00:02"
+        made.provider.attach(VOLUME)
+        made.options["STORAGE_PROTOCOL"] = "fc"
+        made.become("node2.example").provider.attach(VOLUME)
+        made.provider.open(EXCLUSIVE)
+        assert made.filer.igroups["svm1", NODE2].protocol == "fcp"
+        assert made.groups(PATH) == [NODE2]
+        made.options["STORAGE_PROTOCOL"] = "iscsi"
+        made.become("node1.example").provider.attach(VOLUME)
+        made.provider.open(EXCLUSIVE)
+        assert made.groups(PATH) == [NODE1]
+
     def test_two_that_open_it_at_once_do_not_both_succeed(self, shared: Stage) -> None:
         shared.wire.meanwhile(
             "lun-unmap", lambda: shared.ask("lun-unmap", {"path": PATH, "initiator-group": NODE2})
