@@ -148,8 +148,10 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     from dataontap.host.iscsi_records import Chap, Records
     from dataontap.state.cache import Cache
 
-    chap = None
-    if settings.iscsi_chap_user and settings.iscsi_chap_password:
-        chap = Chap(settings.iscsi_chap_user, settings.iscsi_chap_password)
-    records = Records(programs.run, deadline, chap=chap, cache=partial(Cache, "iscsi-records"))
+    def chap(user: str | None, secret: str | None, target: Chap | None = None) -> Chap | None:
+        return Chap(user, secret, target) if user and secret else None
+
+    target = chap(settings.iscsi_chap_target_user, settings.iscsi_chap_target_password)
+    own = chap(settings.iscsi_chap_user, settings.iscsi_chap_password, target)
+    records = Records(programs.run, deadline, chap=own, cache=partial(Cache, "iscsi-records"))
     return Iscsi(programs.run, deadline, records, Failures(f"{RUN}/portal"))

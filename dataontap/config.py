@@ -69,6 +69,8 @@ class Settings:
     storage_protocol: str = option(literals.one_of("iscsi", "fc"), default="iscsi")
     iscsi_chap_user: str | None = option(literals.maybe(literals.chap), default=None)
     iscsi_chap_password: str | None = option(literals.maybe(literals.chap), default=None, repr=False)
+    iscsi_chap_target_user: str | None = option(literals.maybe(literals.chap), default=None)
+    iscsi_chap_target_password: str | None = option(literals.maybe(literals.chap), default=None, repr=False)
     multipath: bool = option(literals.yes_no, default=True)
     lun_id_limit: int = option(literals.number(1, 4095), default=4095)
     lun_device_path_format: str = option(literals.device_path_format, default="/dev/disk/{hostname}/{pool}/{name}")
@@ -118,7 +120,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must not appear in any log or message."""
-        return tuple(secret for secret in (self.password, self.iscsi_chap_password) if secret)
+        all_of_them = (self.password, self.iscsi_chap_password, self.iscsi_chap_target_password)
+        return tuple(secret for secret in all_of_them if secret)
 
     @property
     def attach_commands(self) -> Commands | None:
@@ -182,8 +185,24 @@ def _check_together(settings: Settings, path: str) -> None:
         raise ConfigError(f"{path}: LOGIN: LOGIN and PASSWORD, or CERT_FILE, must be given")
     if bool(settings.iscsi_chap_user) != bool(settings.iscsi_chap_password):
         raise ConfigError(f"{path}: ISCSI_CHAP_USER: set both ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD, or neither")
+    _check_target_chap(settings, path)
     if not settings.allows_pool(settings.pool):
         raise ConfigError(f"{path}: POOL: {settings.pool!r} is not allowed by POOL_NAME_SEARCH_PATTERN")
+
+
+def _check_target_chap(settings: Settings, path: str) -> None:
+    """Raise ConfigError for options of mutual CHAP that do not fit together.
+
+    ONTAP's manual of "vserver iscsi security create" does not allow one password for both directions, and
+    open-iscsi refuses a target that has the node's secret (auth.c, AUTH_DBG_STATUS_PASSWD_IDENTICAL).
+    """
+    user, secret = settings.iscsi_chap_target_user, settings.iscsi_chap_target_password
+    if bool(user) != bool(secret):
+        raise ConfigError(f"{path}: set both ISCSI_CHAP_TARGET_USER and ISCSI_CHAP_TARGET_PASSWORD, or neither")
+    if user and not settings.iscsi_chap_user:
+        raise ConfigError(f"{path}: ISCSI_CHAP_TARGET_USER: needs ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD")
+    if secret and secret == settings.iscsi_chap_password:
+        raise ConfigError(f"{path}: ISCSI_CHAP_TARGET_PASSWORD: must differ from ISCSI_CHAP_PASSWORD")
 
 
 def _assignments(text: str, path: str) -> Iterator[tuple[int, str, Any]]:

@@ -20,7 +20,8 @@ _REASONS = {
     11: "the portal does not answer in time, see the filer's interface",
     12: "the interface's kernel module is not loaded, see modprobe iscsi_tcp",
     18: "iscsid does not answer, see systemctl status iscsid",
-    19: "the filer refuses the login, see journalctl -u iscsid",
+    # Also for a target that does not prove itself, seen with open-iscsi 2.1.8.
+    19: "the filer refuses the login, or is refused by ISCSI_CHAP_TARGET_*: see journalctl -u iscsid",
     20: "iscsid does not run (could not connect to iscsid), see systemctl status iscsid",
     21: "iscsiadm finds no record of the portal, see iscsiadm -m node",
     24: "the filer rejects this node's login: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD",

@@ -37,11 +37,6 @@ _QUIET = {_SCAN: _MANUAL}
 # open-iscsi's default is to retry for two minutes. One path is enough; the others may come later.
 _PROMPT = {"node.session.initial_login_retry_max": "1", "node.conn[0].timeo.login_timeout": "5"}
 _METHOD = "node.session.auth.authmethod"
-_USER = "node.session.auth.username"
-_SECRET = "node.session.auth.password"  # noqa: S105 - the setting's name
-# This comment, with the user's name, stands before CHAP settings that we wrote. iscsiadm writes a record without
-# comments, so CHAP settings without this comment are the admin's.
-_MARK = "# CHAP by ganeti-extstorage-dataontap for "
 
 # Blanks as C's isspace(3) has them; at least one blank must stand before the "=".
 _SETTING = re.compile(r"\s*([^\s=#][^\s=]*)\s+=\s*(.*\S)\s*", re.ASCII)
@@ -68,13 +63,38 @@ class Portal:
 
 @dataclass(frozen=True)
 class Chap:
-    """This node's credentials for a target (one-way CHAP)."""
+    """This node's credentials for a target, and those that the target must have: None in one-way CHAP."""
 
     user: str
     secret: str
+    target: Chap | None = None
 
     def __repr__(self) -> str:
         return f"Chap(user={self.user!r})"
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The settings of one side's credentials.
+
+    The comment ``mark``, with the user's name, stands before settings that we wrote. iscsiadm writes a record
+    without comments, so CHAP settings without this comment are the admin's.
+    """
+
+    mark: str
+    user: str
+    secret: str
+
+
+_NODE = _Side(
+    "# CHAP by ganeti-extstorage-dataontap for ", "node.session.auth.username", "node.session.auth.password"
+)
+# Versions that write one-way CHAP only leave this comment and these settings in the record.
+_TARGET = _Side(
+    "# Mutual CHAP by ganeti-extstorage-dataontap for ",
+    "node.session.auth.username_in",
+    "node.session.auth.password_in",
+)
 
 
 @dataclass(frozen=True)
@@ -217,27 +237,31 @@ def _settings(text: str) -> dict[str, str]:
 
 
 def _amended(text: str, wanted: Mapping[str, str], chap: Chap | None) -> str:
-    """A record with these settings, and CHAP's. Without ``chap``, CHAP settings that we wrote are removed."""
+    """A record with these settings, and CHAP's. CHAP settings that we wrote are removed where ``chap`` is None."""
     settings = _settings(text)
     lines = text.removesuffix("\n").split("\n")
-    marks = [line for line in lines if line.startswith(_MARK)]
-    is_ours = f"{_MARK}{settings.get(_USER, '')}" in marks
-    new, gone, mark = dict(wanted), set[str](), marks if is_ours else []
-    if chap is not None:
-        credentials = {_METHOD: "CHAP", _USER: chap.user, _SECRET: chap.secret}
-        if is_ours or credentials.items() - settings.items():  # equal settings of the admin's stay the admin's
-            mark = [f"{_MARK}{chap.user}"]
-        new.update(credentials)
-    elif is_ours:
-        new[_METHOD], gone, mark = "None", {_USER, _SECRET}, []
-    if marks == mark and new.items() <= settings.items() and not gone & settings.keys():
+    new, gone, marks = dict(wanted), set[str](), dict[str, str]()
+    for side, credentials in ((_NODE, chap), (_TARGET, chap.target if chap else None)):
+        is_ours = f"{side.mark}{settings.get(side.user, '')}" in lines
+        if credentials is not None:
+            method = {_METHOD: "CHAP"} if side is _NODE else {}
+            told = {side.user: credentials.user, side.secret: credentials.secret, **method}
+            new.update(told)
+            if is_ours or told.items() - settings.items():  # equal settings of the admin's stay the admin's
+                marks[side.user] = f"{side.mark}{credentials.user}"
+        elif is_ours:
+            gone |= {side.user, side.secret}
+            new.update({_METHOD: "None"} if side is _NODE else {})
+    old = [line for line in lines if line.startswith((_NODE.mark, _TARGET.mark))]
+    if old == [*marks.values()] and new.items() <= settings.items() and not gone & settings.keys():
         return text
-    kept = [line for line in lines if line not in marks and _setting(line)[0] not in new.keys() | gone]
+    kept = [line for line in lines if line not in old and _setting(line)[0] not in new.keys() | gone]
     # The record ends with a comment: new lines go before it.
     at = next((number for number, line in enumerate(kept) if line.startswith("# END")), len(kept))
-    added = [f"{name} = {value}" for name, value in new.items()]
-    if mark:
-        added.insert(added.index(f"{_METHOD} = CHAP"), mark[0])
+    added: list[str] = []
+    for name, value in new.items():
+        added += [marks[name]] if name in marks else []
+        added.append(f"{name} = {value}")
     return "\n".join([*kept[:at], *added, *kept[at:]]) + "\n"
 
 

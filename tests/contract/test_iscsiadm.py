@@ -105,16 +105,20 @@ def test_a_record_without_a_tag_or_with_another_one(do: Do, at: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["with  blanks # inside = all", "x" * 255, "é" * 127])
-def test_iscsiadm_reads_the_secret_that_is_configured(do: Do, secret: str) -> None:
+def test_iscsiadm_reads_the_secrets_that_are_configured(do: Do, secret: str) -> None:
     """And none when it is configured no more; our mark of it is nothing to iscsiadm."""
     show = f"iscsiadm -m node -T {TARGET} -p 192.0.2.1:3260 -S"
     _, shown, _, then = do(
-        ["connect", TARGET, [FIRST], ["node", secret]],
+        ["connect", TARGET, [FIRST], ["node", secret, ["filer", f"{secret[1:]}b"]]],
         ["shell", show],
         ["connect", TARGET, [FIRST], None],
         ["shell", show],
     )
     assert f"node.session.auth.password = {secret}\n" in shown
+    assert f"node.session.auth.password_in = {secret[1:]}b\n" in shown
+    assert "node.session.auth.username_in = filer\n" in shown
+    assert "node.session.auth.password_in = <empty>\n" in then
+    assert "node.session.auth.username_in = <empty>\n" in then
     assert "node.session.auth.authmethod = CHAP\n" in shown
     assert "node.session.auth.password = <empty>\n" in then
     assert "node.session.auth.username = <empty>\n" in then

@@ -163,6 +163,12 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--chap", type=_pair("USER:SECRET", ":"), metavar="USER:SECRET", help="what initiators have to log in with"
     )
+    parser.add_argument(
+        "--chap-target",
+        type=_pair("USER:SECRET", ":"),
+        metavar="USER:SECRET",
+        help="what it proves itself with to initiators that ask for that; needs --chap",
+    )
     parser.add_argument("--strict", action="store_true", help="refuse unknown fields in queries, as none does")
     parser.add_argument(
         "--offline-volumes-unlisted", action="store_true", help="lists lack their LUNs and have volume-errors"
@@ -253,7 +259,8 @@ def main(arguments: list[str]) -> None:
     )
     _provision(filer, options)
     if options.iscsi:
-        chap = lio.Chap(*options.chap) if options.chap else None
+        mutual = lio.Chap(*options.chap_target) if options.chap_target else None
+        chap = lio.Chap(*options.chap, mutual) if options.chap else None
         lio.Exporter(filer.state, options.iscsi, guests=options.admit, chap=chap)
     if not options.http:
         certificates.ensure(options.state)

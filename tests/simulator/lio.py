@@ -33,10 +33,11 @@ Place = tuple[str, int]  # an initiator, and the LUN number that it sees
 
 @dataclass(frozen=True)
 class Chap:
-    """What every initiator has to log in with."""
+    """What every initiator has to log in with; with ``mutual``, what the target proves itself with."""
 
     user: str
     secret: str
+    mutual: Chap | None = None
 
 
 class Exporter:
@@ -101,8 +102,7 @@ class Exporter:
                 if initiator.startswith("iqn."):
                     acl.mkdir(exist_ok=True)
                     if self._chap:
-                        (acl / "auth/userid").write_text(self._chap.user)
-                        (acl / "auth/password").write_text(self._chap.secret)
+                        _let_prove(acl / "auth", self._chap)
 
     def _places(self, lun: Lun | None) -> set[Place]:
         """Where a LUN is to be seen."""
@@ -172,6 +172,15 @@ class Exporter:
 def portal_group(vserver: Vserver, interface: int) -> Path:
     """The directory of an interface's portal group: ``enable`` in it is the interface's switch."""
     return CONFIG / "iscsi" / iscsi_name(vserver.uuid, vserver.number) / f"tpgt_{PORTAL_GROUP + interface}"
+
+
+def _let_prove(auth: Path, chap: Chap) -> None:
+    """Ask an initiator for credentials, and give the target its own: "NULL" takes them away."""
+    mutual = chap.mutual or Chap("NULL", "NULL")
+    (auth / "userid").write_text(chap.user)
+    (auth / "password").write_text(chap.secret)
+    (auth / "userid_mutual").write_text(mutual.user)
+    (auth / "password_mutual").write_text(mutual.secret)
 
 
 def _link(directory: Path, target: Path, name: str) -> None:

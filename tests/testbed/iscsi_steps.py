@@ -7,7 +7,9 @@ in the database by then is the thing. A step is a list, and its result is in the
     ["write", PATH, TEXT]                         null
     ["read", PATH]                                the text; null if there is none
     ["files"]                                     the databases' files, as paths
-    ["connect", TARGET, [[ADDRESS, PORT, TAG]...], [USER, SECRET] or null]     the error
+    ["connect", TARGET, [[ADDRESS, PORT, TAG]...], CHAP]     the error
+
+CHAP is null, [USER, SECRET], or [USER, SECRET, [USER, SECRET]] with the target's credentials.
 """
 
 from __future__ import annotations
@@ -67,10 +69,14 @@ def files() -> list[str]:
     return sorted(str(path) for root in DATABASES for path in Path(root).rglob("*") if path.is_file())
 
 
-def connect(target: str, portals: list[tuple[str, int, int]], chap: list[str] | None) -> str:
+def credentials(user: str, secret: str, target: list[str] | None = None) -> Chap:
+    return Chap(user, secret, Chap(*target) if target else None)
+
+
+def connect(target: str, portals: list[tuple[str, int, int]], chap: list[Any] | None) -> str:
     deadline = Deadline(60)
     cache = partial(Cache, "records", directory="/run/cache")
-    records = Records(run, deadline, chap=Chap(*chap) if chap else None, cache=cache)
+    records = Records(run, deadline, chap=credentials(*chap) if chap else None, cache=cache)
     iscsi = Iscsi(run, deadline, records, Failures("/run/failures"), sysfs="/run/no-sysfs")
     try:
         iscsi.connect(Target(target, tuple(Portal(*portal) for portal in portals)))

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -253,20 +254,55 @@ def test_any_literal_is_taken_or_refused_by_name(name: str, value: object) -> No
         assert dataclasses.replace(settings) == settings
 
 
-@pytest.mark.parametrize("option", ["ISCSI_CHAP_USER", "ISCSI_CHAP_PASSWORD"])
+CHAP = {"ISCSI_CHAP_USER": "node", "ISCSI_CHAP_PASSWORD": "right-secret"}
+TARGET_CHAP = {"ISCSI_CHAP_TARGET_USER": "filer", "ISCSI_CHAP_TARGET_PASSWORD": "filers-secret"}
+
+
+def with_options(options: Mapping[str, object]) -> Settings:
+    return config.parse(MINIMUM + "".join(f"{name} = {value!r}\n" for name, value in options.items()), "f")
+
+
+class TestMutualChap:
+    def test_both_pairs(self) -> None:
+        settings = with_options({**CHAP, **TARGET_CHAP})
+        assert settings.iscsi_chap_target_user == "filer"
+        assert settings.secrets[-2:] == ("right-secret", "filers-secret")
+        assert "secret" not in repr(settings)
+
+    @pytest.mark.parametrize(
+        ("options", "error"),
+        [
+            (TARGET_CHAP, "^f: ISCSI_CHAP_TARGET_USER: needs ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD$"),
+            (
+                {**CHAP, "ISCSI_CHAP_TARGET_USER": "filer"},
+                "^f: set both ISCSI_CHAP_TARGET_USER and ISCSI_CHAP_TARGET_PASSWORD, or",
+            ),
+            ({**CHAP, "ISCSI_CHAP_TARGET_PASSWORD": "filers-secret"}, "^f: set both ISCSI_CHAP_TARGET"),
+            (
+                {**CHAP, **TARGET_CHAP, "ISCSI_CHAP_TARGET_PASSWORD": "right-secret"},
+                "^f: ISCSI_CHAP_TARGET_PASSWORD: must differ from ISCSI_CHAP_PASSWORD$",
+            ),
+        ],
+        ids=["no one-way CHAP", "no password", "no user", "one password for both"],
+    )
+    def test_what_does_not_fit_together(self, options: Mapping[str, object], error: str) -> None:
+        with pytest.raises(ConfigError, match=error) as caught:
+            with_options(options)
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", [*CHAP, *TARGET_CHAP])
 class TestChap:
     @pytest.mark.parametrize("value", [" in front", "behind ", "x" * 256, "é" * 128])
     def test_what_open_iscsi_would_read_otherwise_is_refused(self, option: str, value: str) -> None:
         """Without a word of it."""
-        both = {"ISCSI_CHAP_USER": "node", "ISCSI_CHAP_PASSWORD": "right-secret", option: value}
         with pytest.raises(
             ConfigError, match="expected a string without blanks at its ends, of at most 255"
         ) as caught:
-            config.parse(MINIMUM + "".join(f"{name} = {one!r}\n" for name, one in both.items()), "f")
+            with_options({**CHAP, **TARGET_CHAP, option: value})
         assert value.strip() not in str(caught.value)
 
     @pytest.mark.parametrize("value", ["with  blanks # inside", "x" * 255, "é" * 127])
     def test_what_it_reads_as_it_is(self, option: str, value: str) -> None:
-        both = {"ISCSI_CHAP_USER": "node", "ISCSI_CHAP_PASSWORD": "right-secret", option: value}
-        settings = config.parse(MINIMUM + "".join(f"{name} = {one!r}\n" for name, one in both.items()), "f")
+        settings = with_options({**CHAP, **TARGET_CHAP, option: value})
         assert getattr(settings, option.lower()) == value

@@ -238,6 +238,67 @@ class TestChap:
         assert "authmethod = CHAP\n" in open_iscsi.record(FIRST.address)
 
 
+class TestMutualChap:
+    """What the target proves itself with: in the record beside this node's own credentials."""
+
+    ONE_WAY = Chap("node", "s3cr3t-s3cr3t")
+    MUTUAL = Chap("node", "s3cr3t-s3cr3t", Chap("filer", "f1l3r5-s3cr3t"))
+    OF_TARGET = ("username_in = filer\n", "password_in = f1l3r5-s3cr3t\n")
+
+    def test_it_is_in_the_record_and_in_no_command(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+        make(self.MUTUAL).connect(TARGET)
+        record = open_iscsi.record(FIRST.address)
+        assert all(f"node.session.auth.{line}" in record for line in self.OF_TARGET)
+        assert "node.session.auth.password = s3cr3t-s3cr3t\n" in record
+        assert "s3cr3t" not in " ".join([*open_iscsi.commands(), repr(self.MUTUAL)])
+
+    def test_what_is_there_is_not_written_again(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+        make(self.MUTUAL).connect(TARGET)
+        (file,) = open_iscsi.database.glob("nodes/*/192.0.2.1,*/default")
+        before = file.stat()
+        make(self.MUTUAL).connect(TARGET)
+        assert file.stat() == before
+
+    def test_only_the_targets_is_configured_no_more(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+        make(self.ONE_WAY).connect(TARGET)
+        one_way = open_iscsi.record(FIRST.address)
+        make(self.MUTUAL).connect(TARGET)
+        make(self.ONE_WAY).connect(TARGET)
+        assert sorted(open_iscsi.record(FIRST.address).split("\n")) == sorted(one_way.split("\n"))
+
+    def test_neither_is_configured_any_more(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+        make(self.MUTUAL).connect(TARGET)
+        make().connect(TARGET)
+        record = open_iscsi.record(FIRST.address)
+        assert "node.session.auth.authmethod = None\n" in record
+        assert not [word for word in ("s3cr3t", "username", "password", "ganeti") if word in record]
+
+    def test_a_record_of_the_version_before(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+        """It has the comment of one-way CHAP. The target's settings are the admin's, until ours replace them."""
+        mark = "# CHAP by ganeti-extstorage-dataontap for node\n"
+        lines = ("authmethod = CHAP\n", "username = node\n", "password = s3cr3t-s3cr3t\n", "username_in = other\n")
+        own = mark + "".join(f"node.session.auth.{line}" for line in lines)
+        open_iscsi.keep("192.0.2.1,3260,1028/default", RECORD.replace("# END", f"{own}# END"))
+        make(self.ONE_WAY).connect(TARGET)
+        assert "username_in = other\n" in open_iscsi.record(FIRST.address)
+        make(self.MUTUAL).connect(TARGET)
+        assert all(line in open_iscsi.record(FIRST.address) for line in self.OF_TARGET)
+        assert "other" not in open_iscsi.record(FIRST.address)
+        make().connect(TARGET)
+        record = open_iscsi.record(FIRST.address)
+        assert not [word for word in ("s3cr3t", "username", "ganeti") if word in record]
+
+    @pytest.mark.parametrize("configured", [True, False], ids=["ours alike", "none of ours"])
+    def test_the_admins_stays(self, open_iscsi: OpenIscsi, make: MakeIscsi, configured: bool) -> None:
+        own = "".join(f"node.session.auth.{line}" for line in self.OF_TARGET)
+        open_iscsi.keep("192.0.2.1,3260,1028/default", RECORD.replace("# END", f"{own}# END"))
+        make(self.MUTUAL if configured else self.ONE_WAY).connect(TARGET)
+        make().connect(TARGET)
+        record = open_iscsi.record(FIRST.address)
+        assert all(line in record for line in self.OF_TARGET)
+        assert "password = " not in record
+
+
 class TestRecords:
     def test_all_interfaces_are_amended_and_logged_in_by(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
         for interface in ("iface0", "iface1"):

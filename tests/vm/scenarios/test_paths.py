@@ -17,6 +17,7 @@ NAME = "volume-a"
 AT = 5
 # Where it is noted that the second portal did not let us in.
 FAILURE = f"{RUN}/portal/127.0.0.2:3260"
+PORTAL_GROUPS = "/sys/kernel/config/target/iscsi/iqn.*/tpgt_*"
 
 
 @contextmanager
@@ -256,6 +257,51 @@ def test_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
     finally:
         node.configure(ISCSI_CHAP_USER=None, ISCSI_CHAP_PASSWORD=None, DEBUG=None)
         simulator.start()
+
+
+def test_mutual_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
+    """A filer that proves itself by other credentials, or not at all, gets no session."""
+    storage.make(NAME)
+    without_sessions(node)
+    simulator.stop()
+    options = ("--iscsi", "127.0.0.1,127.0.0.2", "--chap", "node:right-secret")
+    mine = {"ISCSI_CHAP_USER": "node", "ISCSI_CHAP_PASSWORD": "right-secret"}
+    its = {"ISCSI_CHAP_TARGET_USER": "filer", "ISCSI_CHAP_TARGET_PASSWORD": "filers-secret"}
+    node.configure(**mine, **its, DEBUG=True)
+    try:
+        with Simulator(simulator.state, *options, port=simulator.port):
+            refuses_the_filer(node, "a filer that does not prove itself")
+        with Simulator(simulator.state, *options, "--chap-target", "filer:filers-secret", port=simulator.port):
+            for wrong in ({"ISCSI_CHAP_TARGET_USER": "another"}, {"ISCSI_CHAP_TARGET_PASSWORD": "others-secret"}):
+                node.configure(**wrong)
+                refuses_the_filer(node, f"another filer's {wrong}")
+                node.configure(**its)
+            device = node.attach(NAME)
+            assert node.write(device, "by mutual CHAP") == "ok"
+            assert node.shell("cat /sys/class/iscsi_session/session*/username_in").split() == ["filer"] * 2
+            node.must("detach", NAME)
+            without_sessions(node)
+            node.shell(f"for file in {PORTAL_GROUPS}/attrib/authentication; do echo 0 >$file; done")
+            node.shell(f"for file in {PORTAL_GROUPS}/param/AuthMethod; do echo None >$file; done")
+            refuses_the_filer(node, "a filer that knows no CHAP", by="no iSCSI session: ")
+        assert "secret" not in node.shell(f"cat {LOG}")
+    finally:
+        without_sessions(node)
+        node.configure(**dict.fromkeys((*mine, *its)), DEBUG=None)
+        node.shell(f"for file in {PORTAL_GROUPS}/param/AuthMethod; do echo CHAP,None >$file; done")
+        simulator.start()
+
+
+def refuses_the_filer(
+    node: Machine, why: str, by: str = "is refused by ISCSI_CHAP_TARGET_*: see journalctl"
+) -> None:
+    """No session, and a message that names the options of mutual CHAP."""
+    done = node.script("attach", NAME)
+    print(f"\n{why}: {done.message}")
+    assert (done.status, done.stdout) == (1, ""), done
+    assert by in done.message, done.message
+    assert "secret" not in done.stderr
+    assert node.sessions() == set()
 
 
 def without_sessions(node: Machine) -> None:
