@@ -145,7 +145,8 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     from dataontap.host import run as programs
     from dataontap.host.iscsi import Iscsi
     from dataontap.host.iscsi_problems import Failures
-    from dataontap.host.iscsi_records import Chap, Records
+    from dataontap.host.iscsi_records import Records
+    from dataontap.host.iscsi_settings import Chap
     from dataontap.state.cache import Cache
 
     def chap(user: str | None, secret: str | None, target: Chap | None = None) -> Chap | None:

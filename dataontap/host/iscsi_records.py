@@ -12,12 +12,13 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import CommandError, DeviceError
+from dataontap.host.iscsi_settings import Chap, amended, settings
 from dataontap.host.run import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ _SCAN, _MANUAL = "node.session.scan", "manual"
 _QUIET = {_SCAN: _MANUAL}
 # open-iscsi's default is to retry for two minutes. One path is enough; the others may come later.
 _PROMPT = {"node.session.initial_login_retry_max": "1", "node.conn[0].timeo.login_timeout": "5"}
-_METHOD = "node.session.auth.authmethod"
-
-# Blanks as C's isspace(3) has them; at least one blank must stand before the "=".
-_SETTING = re.compile(r"\s*([^\s=#][^\s=]*)\s+=\s*(.*\S)\s*", re.ASCII)
 
 _TEMPORARY = ".dataontap."
 _LEFT_OVER_SECONDS = 60.0
@@ -62,42 +59,6 @@ class Portal:
 
 
 @dataclass(frozen=True)
-class Chap:
-    """This node's credentials for a target, and those that the target must have: None in one-way CHAP."""
-
-    user: str
-    secret: str
-    target: Chap | None = None
-
-    def __repr__(self) -> str:
-        return f"Chap(user={self.user!r})"
-
-
-@dataclass(frozen=True)
-class _Side:
-    """The settings of one side's credentials.
-
-    The comment ``mark``, with the user's name, stands before settings that we wrote. iscsiadm writes a record
-    without comments, so CHAP settings without this comment are the admin's.
-    """
-
-    mark: str
-    user: str
-    secret: str
-
-
-_NODE = _Side(
-    "# CHAP by ganeti-extstorage-dataontap for ", "node.session.auth.username", "node.session.auth.password"
-)
-# Versions that write one-way CHAP only leave this comment and these settings in the record.
-_TARGET = _Side(
-    "# Mutual CHAP by ganeti-extstorage-dataontap for ",
-    "node.session.auth.username_in",
-    "node.session.auth.password_in",
-)
-
-
-@dataclass(frozen=True)
 class Record:
     """A node record: the settings of logins to ``portal`` (ADDRESS:PORT) over ``interface``."""
 
@@ -109,7 +70,7 @@ class Record:
     @property
     def brings_all(self) -> bool:
         """Whether a login by it scans for all LUNs, which is open-iscsi's default."""
-        return _settings(self.text).get(_SCAN) != _MANUAL
+        return settings(self.text).get(_SCAN) != _MANUAL
 
 
 class Records:
@@ -155,7 +116,7 @@ class Records:
         The short login timeouts are written only ``for_login``; logins at boot keep theirs.
         """
         wanted = {**_QUIET, **(_PROMPT if for_login else {})}
-        text = _amended(record.text, wanted, self._chap)
+        text = amended(record.text, wanted, self._chap)
         if text != record.text:
             _replace(self._database(), record.file, text)
         return replace(record, text=text)
@@ -212,9 +173,9 @@ def _records(folder: Path, target: str) -> Iterator[Record]:
                 text = file.read_bytes().decode("utf-8", "surrogateescape")
             except OSError:  # a folder, or removed meanwhile
                 continue
-            settings = _settings(text)
-            if settings.get("node.name") == target:  # not an editor's backup, and not a partial file
-                interface = file.name if file != entry else settings.get("iface.iscsi_ifacename", DEFAULT)
+            found = settings(text)
+            if found.get("node.name") == target:  # not an editor's backup, and not a partial file
+                interface = file.name if file != entry else found.get("iface.iscsi_ifacename", DEFAULT)
                 yield Record(file, portal_name(address, int(port)), interface, text)
 
 
@@ -223,46 +184,6 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
-
-
-def _setting(line: str) -> tuple[str, str]:
-    """Name and value in a record's line, as iscsiadm reads it; two empty strings for a line without a setting."""
-    found = _SETTING.fullmatch(line)
-    return (found[1], found[2]) if found else ("", "")
-
-
-def _settings(text: str) -> dict[str, str]:
-    """A record's settings; of two lines for the same setting the last counts."""
-    return dict(map(_setting, text.split("\n")))
-
-
-def _amended(text: str, wanted: Mapping[str, str], chap: Chap | None) -> str:
-    """A record with these settings, and CHAP's. CHAP settings that we wrote are removed where ``chap`` is None."""
-    settings = _settings(text)
-    lines = text.removesuffix("\n").split("\n")
-    new, gone, marks = dict(wanted), set[str](), dict[str, str]()
-    for side, credentials in ((_NODE, chap), (_TARGET, chap.target if chap else None)):
-        is_ours = f"{side.mark}{settings.get(side.user, '')}" in lines
-        if credentials is not None:
-            method = {_METHOD: "CHAP"} if side is _NODE else {}
-            told = {side.user: credentials.user, side.secret: credentials.secret, **method}
-            new.update(told)
-            if is_ours or told.items() - settings.items():  # equal settings of the admin's stay the admin's
-                marks[side.user] = f"{side.mark}{credentials.user}"
-        elif is_ours:
-            gone |= {side.user, side.secret}
-            new.update({_METHOD: "None"} if side is _NODE else {})
-    old = [line for line in lines if line.startswith((_NODE.mark, _TARGET.mark))]
-    if old == [*marks.values()] and new.items() <= settings.items() and not gone & settings.keys():
-        return text
-    kept = [line for line in lines if line not in old and _setting(line)[0] not in new.keys() | gone]
-    # The record ends with a comment: new lines go before it.
-    at = next((number for number, line in enumerate(kept) if line.startswith("# END")), len(kept))
-    added: list[str] = []
-    for name, value in new.items():
-        added += [marks[name]] if name in marks else []
-        added.append(f"{name} = {value}")
-    return "\n".join([*kept[:at], *added, *kept[at:]]) + "\n"
 
 
 def _replace(nodes: Path, file: Path, text: str) -> None:

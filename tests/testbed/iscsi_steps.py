@@ -28,7 +28,8 @@ from dataontap.deadline import Deadline
 from dataontap.errors import DataOntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_problems import Failures
-from dataontap.host.iscsi_records import Chap, Portal, Records
+from dataontap.host.iscsi_records import Portal, Records
+from dataontap.host.iscsi_settings import Chap
 from dataontap.host.run import run
 from dataontap.state.cache import Cache
 
@@ -69,7 +70,7 @@ def files() -> list[str]:
     return sorted(str(path) for root in DATABASES for path in Path(root).rglob("*") if path.is_file())
 
 
-def credentials(user: str, secret: str, target: list[str] | None = None) -> Chap:
+def credentials(user: str, secret: str, target: tuple[str, str] | None = None) -> Chap:
     return Chap(user, secret, Chap(*target) if target else None)
 
 

@@ -14,7 +14,8 @@ from dataontap.deadline import Deadline
 from dataontap.errors import CommandError, DeadlineError, DeviceError
 from dataontap.host.iscsi import Iscsi, Target, initiators
 from dataontap.host.iscsi_problems import Failures, Problems
-from dataontap.host.iscsi_records import Chap, Portal, Record, Records
+from dataontap.host.iscsi_records import Portal, Record, Records
+from dataontap.host.iscsi_settings import Chap
 from dataontap.host.sysfs import Nexus
 from dataontap.state.cache import Cache
 
