@@ -146,6 +146,7 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
     from dataontap.host.iscsi import Iscsi
     from dataontap.host.iscsi_problems import Failures
     from dataontap.host.iscsi_records import Records
+    from dataontap.host.iscsi_scope import Scope
     from dataontap.host.iscsi_settings import Chap
     from dataontap.state.cache import Cache
 
@@ -154,5 +155,6 @@ def _iscsi(settings: Settings, deadline: Deadline) -> Iscsi:
 
     target = chap(settings.iscsi_chap_target_user, settings.iscsi_chap_target_password)
     own = chap(settings.iscsi_chap_user, settings.iscsi_chap_password, target)
-    records = Records(programs.run, deadline, chap=own, cache=partial(Cache, "iscsi-records"))
+    scope = Scope(settings.iscsi_networks, settings.iscsi_interfaces)
+    records = Records(programs.run, deadline, chap=own, cache=partial(Cache, "iscsi-records"), scope=scope)
     return Iscsi(programs.run, deadline, records, Failures(f"{RUN}/portal"))

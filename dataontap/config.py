@@ -24,6 +24,7 @@ OSTYPES = (
     *("aix", "hpux", "hyper_v", "image", "linux", "netware", "openvms", "solaris", "solaris_efi"),
     *("vmware", "windows", "windows_2008", "windows_gpt", "xen"),
 )
+_INTERFACE = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"  # ISCSI_MAX_IFACE_LEN, with the byte at its end
 _POOL = r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?"
 
 
@@ -71,6 +72,13 @@ class Settings:
     iscsi_chap_password: str | None = option(literals.maybe(literals.chap), default=None, repr=False)
     iscsi_chap_target_user: str | None = option(literals.maybe(literals.chap), default=None)
     iscsi_chap_target_password: str | None = option(literals.maybe(literals.chap), default=None, repr=False)
+    iscsi_networks: tuple[str, ...] = option(
+        literals.several(literals.network, "IP addresses and networks"), default=()
+    )
+    iscsi_interfaces: tuple[str, ...] = option(
+        literals.several(literals.matching(_INTERFACE, "an interface's name"), "open-iscsi's interfaces"),
+        default=(),
+    )
     multipath: bool = option(literals.yes_no, default=True)
     lun_id_limit: int = option(literals.number(1, 4095), default=4095)
     lun_device_path_format: str = option(literals.device_path_format, default="/dev/disk/{hostname}/{pool}/{name}")

@@ -109,6 +109,17 @@ def hostnames(value: object) -> tuple[str, ...]:
     return names
 
 
+@reader('an IP address, or a network such as "10.0.5.0/24"')
+def network(value: object) -> str:
+    """An IPv4 or IPv6 network, or a single address as a network. A network has no bits beyond its prefix."""
+    import ipaddress
+
+    if isinstance(value, str) and "%" not in value:  # a scope names a node's interface
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_network(value))
+    raise Unexpected
+
+
 def one_of(*choices: str) -> Reader:
     """One of these strings."""
     *others, last = (f'"{choice}"' for choice in choices)

@@ -51,6 +51,10 @@ class Facts:
         has_systemd = (self._root / "run/systemd/system").is_dir()
         return any(has_systemd or "systemctl" not in command for command in commands)
 
+    def iscsi_interfaces(self) -> list[str]:
+        """The names of open-iscsi's interfaces; CommandError if iscsiadm does not tell them."""
+        return [line.split()[0] for line in self.ask("iscsiadm", "-m", "iface").splitlines() if line.strip()]
+
     def find_multipaths(self) -> str:
         """multipathd's effective find_multipaths, or "" if its output lacks it; CommandError without an answer."""
         found = re.search(

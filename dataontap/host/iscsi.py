@@ -6,8 +6,8 @@ A session serves every LUN of its target that is in use here; a logout would end
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -47,18 +47,21 @@ class Target:
 
 @dataclass(frozen=True)
 class Login:
-    """A login to be made; ``record`` is None where the portal has no record yet."""
+    """A login to be made; ``record`` is None where the portal has no record for the interface yet."""
 
     portal: Portal
+    interface: str = DEFAULT
     record: Record | None = None
 
     def __str__(self) -> str:
-        interface = self.record.interface if self.record else DEFAULT
-        return str(self.portal) if interface == DEFAULT else f"{self.portal} by {interface}"
+        return str(self.portal) if self.interface == DEFAULT else f"{self.portal} by {self.interface}"
 
 
 class Iscsi:
-    """open-iscsi on this node. ``run`` starts programs; ``sysfs`` is the mount point of sysfs."""
+    """open-iscsi on this node, as far as the scope of its ``records`` allows to use it.
+
+    ``run`` starts programs; ``sysfs`` is the mount point of sysfs.
+    """
 
     def __init__(
         self,
@@ -72,14 +75,19 @@ class Iscsi:
         self._deadline = deadline
         self._records = records
         self._failures = failures
+        self._scope = records.scope
         self._sysfs = Path(sysfs)
 
     def nexuses(self, target: Target) -> list[Nexus]:
-        """The addresses at which sessions that are logged in see the target."""
+        """The addresses at which sessions that are logged in, and may be used, see the target."""
         return [session.nexus for session in self._sessions(target) if session.serves]
 
+    def portals(self, target: Target) -> tuple[Portal, ...]:
+        """The target's portals that may be used. Raises DeviceError if it has others only."""
+        return self._scope.portals(target.portals)
+
     def _sessions(self, target: Target) -> list[Session]:
-        found = sessions(self._sysfs, target.name)
+        found = filter(self._scope.has_session, sessions(self._sysfs, target.name))
         return [session for session in found if session.portal not in target.elsewhere]
 
     def known(self, target: Target) -> list[Nexus]:
@@ -91,16 +99,15 @@ class Iscsi:
 
         One working session is enough: the failed logins become warnings. Raises DeviceError without a session.
         """
-        here = self._sessions(target)
-        records = self._quieten(target.name, here)
-        logins = list(_missing(target.portals, records, here))
-        if any(session.serves for session in here):
-            logins = [login for login in logins if not self._failures.was_lately(str(login))]
         problems = Problems()
-        for session in here:
+        for session in self._sessions(target):
             if not session.serves:
                 problems.add(f"the session is {session.state}, iscsid tries to log in again", session.portal)
-        self._log_in(target.name, logins, problems)
+        tried: set[str] = set()
+        for _ in self._scope.interfaces or (DEFAULT,):
+            logins = self._missing(target, tried)
+            self._log_in(target.name, logins, problems)
+            tried.update(map(str, logins))
         found = self.nexuses(target)
         if not found:
             untried = "the kernel shows no session" if target.portals else "the filer names no iSCSI portal"
@@ -108,6 +115,33 @@ class Iscsi:
         if str(problems):
             LOG.warning("an iSCSI session is missing: %s", problems)
         return found
+
+    def _missing(self, target: Target, tried: Collection[str]) -> list[Login]:
+        """The logins that are missing, but for those that were ``tried``, or failed lately while others serve.
+
+        With ISCSI_INTERFACES, only one at a time to a portal whose tag is not known: it has a single record then.
+        After the first login, the session tells the tag.
+        """
+        here = self._sessions(target)
+        records = self._quieten(target.name, here)
+        serves, interfaces = any(session.serves for session in here), self._scope.interfaces
+        missing: list[Login] = []
+        for portal in (
+            map(partial(self._tagged, target, records), target.portals) if interfaces else target.portals
+        ):
+            logins = [
+                login
+                for login in _logins(portal, records, here, interfaces)
+                if str(login) not in tried and not (serves and self._failures.was_lately(str(login)))
+            ]
+            missing += logins[:1] if interfaces and portal.tag is None else logins
+        return missing
+
+    def _tagged(self, target: Target, records: Sequence[Record], portal: Portal) -> Portal:
+        """The portal with its tag, if the filer, a record or a session tells it."""
+        told = (*records, *sessions(self._sysfs, target.name))
+        tags = (one.tag for one in told if one.portal == str(portal) and one.tag is not None)
+        return portal if portal.tag is not None else replace(portal, tag=next(tags, None))
 
     def _quieten(self, target: str, here: Sequence[Session]) -> list[Record]:
         """The target's records, after automatic scans are turned off in all of them, also in the admin's."""
@@ -154,13 +188,15 @@ class Iscsi:
 
     def _prepared(self, target: str, login: Login) -> list[Login]:
         """The login, with a record that is made if missing, and amended. Raises HostError or OSError."""
-        records = [login.record] if login.record else self._records.make(target, login.portal)
-        return [Login(login.portal, self._records.amend(record, for_login=True)) for record in records]
+        if self._scope.interfaces:
+            self._records.require_interface(login.interface)
+        made = [login.record] if login.record else self._records.make(target, login.portal, login.interface)
+        return [replace(login, record=self._records.amend(record, for_login=True)) for record in made]
 
     def _enter(self, target: str, login: Login, seconds: float) -> str:
         """Log in; returns "", or the reason of the failure and, after a newline, a line for the log."""
-        interface = ("-I", login.record.interface) if login.record else ()
-        argv = ("iscsiadm", "-m", "node", "-T", target, "-p", str(login.portal), *interface, "--login")
+        place = ("-p", str(login.portal), "-I", login.interface)
+        argv = ("iscsiadm", "-m", "node", "-T", target, *place, "--login")
         try:
             self._run(*argv, timeout=seconds * _ITS_SHARE, ok=(0, _ALREADY))
         except CommandError as error:
@@ -189,12 +225,17 @@ def initiators(file: str = _NAME_FILE) -> list[str]:
     return []
 
 
-def _missing(portals: Sequence[Portal], records: Sequence[Record], here: Sequence[Session]) -> Iterator[Login]:
-    """The logins that are missing: for each portal, by each of its records."""
-    for portal in portals:
-        own = [record for record in records if record.portal == str(portal)]
-        if not own and not any(session.portal == str(portal) for session in here):
-            yield Login(portal)
-        for record in own:
-            if not any(session.is_by(record) for session in here):
-                yield Login(portal, record)
+def _logins(
+    portal: Portal, records: Sequence[Record], here: Sequence[Session], interfaces: Sequence[str]
+) -> Iterator[Login]:
+    """The logins that are missing at a portal: by each of its records, or by each of these interfaces."""
+    own = [record for record in records if record.portal == str(portal)]
+    at = [session for session in here if session.portal == str(portal)]
+    for interface in interfaces or (DEFAULT,):
+        by = [record for record in own if not interfaces or record.interface == interface]
+        serve = [session for session in at if not interfaces or session.interface in {interface, ""}]
+        if not by and not serve:
+            yield Login(portal, interface)
+        for record in by:
+            if not any(session.is_by(record) for session in at):
+                yield Login(portal, record.interface, record)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from dataontap.errors import CommandError, DeviceError
+from dataontap.host.iscsi_scope import EVERYTHING, Scope
 from dataontap.host.iscsi_settings import Chap, amended, settings
 from dataontap.host.run import ENVIRONMENT
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 DEFAULT = "default"  # the interface that every open-iscsi has
+_WITHOUT_FILE = (DEFAULT, "iser")  # iscsiadm -m iface lists both always (2.1.8)
 _COMMAND_SECONDS = 20.0
 # iscsiadm names its database in the error about an interface that has no file. This interface has none.
 _NO_INTERFACE = "dataontap-asks-where"
@@ -68,13 +70,22 @@ class Record:
     text: str = field(repr=False)  # the CHAP secret is in it
 
     @property
+    def tag(self) -> int | None:
+        """The portal group's tag, if the record's folder is named ADDRESS,PORT,TAG."""
+        tag = self.file.parent.name.split(",")[2:]
+        return int(tag[0]) if tag and tag[0].isdecimal() else None
+
+    @property
     def brings_all(self) -> bool:
         """Whether a login by it scans for all LUNs, which is open-iscsi's default."""
         return settings(self.text).get(_SCAN) != _MANUAL
 
 
 class Records:
-    """iscsiadm's node records. ``cache`` returns the cache for a build of a program."""
+    """iscsiadm's node records. ``cache`` returns the cache for a build of a program.
+
+    ``scope`` is what logins may use. Records beyond it exist nevertheless, and are amended, too.
+    """
 
     def __init__(
         self,
@@ -83,11 +94,13 @@ class Records:
         *,
         chap: Chap | None = None,
         cache: Callable[[str], Cache],
+        scope: Scope = EVERYTHING,
     ) -> None:
         self._run = run
         self._deadline = deadline
         self._chap = chap
         self._cache = cache
+        self.scope = scope
         self._nodes: Path | None = None
 
     def of(self, target: str) -> list[Record]:
@@ -96,19 +109,27 @@ class Records:
         _sweep(nodes)
         return list(_records(nodes / target, target))
 
-    def make(self, target: str, portal: Portal) -> list[Record]:
-        """Let iscsiadm create a portal's record for the default interface. Raises HostError.
+    def make(self, target: str, portal: Portal, interface: str = DEFAULT) -> list[Record]:
+        """Let iscsiadm create a portal's record for an interface. Raises HostError.
 
-        An existing record would be replaced: the caller has checked with ``of`` that there is none.
+        An existing record would be replaced: the caller has checked with ``of`` that there is none. Without a tag,
+        a portal has a single record (2.1.8): that of another interface is replaced.
         """
         nodes = self._database()
         at = str(portal) if portal.tag is None else f"{portal},{portal.tag}"
         timeout = min(_COMMAND_SECONDS, self._deadline.left("making a record of an iSCSI portal"))
-        self._run("iscsiadm", "-m", "node", "-T", target, "-p", at, "-o", "new", timeout=timeout)
-        made = [record for record in _records(nodes / target, target) if record.portal == str(portal)]
+        by = () if interface == DEFAULT else ("-I", interface)
+        self._run("iscsiadm", "-m", "node", "-T", target, "-p", at, *by, "-o", "new", timeout=timeout)
+        place = (str(portal), interface)
+        made = [one for one in _records(nodes / target, target) if (one.portal, one.interface) == place]
         if not made:
             raise DeviceError(f"iscsiadm made no record of the portal in {nodes}")
         return made
+
+    def require_interface(self, name: str) -> None:
+        """Raise DeviceError if open-iscsi does not have this interface: each has a file, but for the first two."""
+        if name not in _WITHOUT_FILE and not (self._database().parent / "ifaces" / name).exists():
+            raise DeviceError(f"open-iscsi has no interface {name}, see ISCSI_INTERFACES and iscsiadm -m iface")
 
     def amend(self, record: Record, *, for_login: bool = False) -> Record:
         """Write our settings into a record; returns the new record. Raises HostError or OSError.

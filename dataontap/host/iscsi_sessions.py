@@ -16,12 +16,21 @@ _LOGGED_IN = "LOGGED_IN"
 
 @dataclass(frozen=True)
 class Session:
-    """A session to a target: the target's address, the portal as ADDRESS:PORT, the interface, the state."""
+    """A session to a target: the target's address, the portal as ADDRESS:PORT, the interface, the state.
+
+    ``tag`` is the portal group's, which the target tells at a login.
+    """
 
     nexus: Nexus
     portal: str
     interface: str
     state: str
+    tag: int | None
+
+    @property
+    def address(self) -> str:
+        """The portal's address, without its port."""
+        return self.portal.rpartition(":")[0].strip("[]")
 
     @property
     def serves(self) -> bool:
@@ -45,7 +54,9 @@ def sessions(sysfs: Path, target: str) -> Iterator[Session]:
             interface = read(session / "ifacename")
             if not interface[:1].isalnum():  # the kernel's "(null)"
                 interface = ""
-            yield Session(nexus, portal_name(address, int(port)), interface, read(session / "state"))
+            state, tag = read(session / "state"), read(session / "tpgt")
+            known = int(tag) if tag.isdecimal() else None
+            yield Session(nexus, portal_name(address, int(port)), interface, state, known)
 
 
 def _nexus(session: Path) -> Nexus | None:

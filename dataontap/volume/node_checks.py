@@ -127,6 +127,26 @@ class NodeChecks:
             fails = not self._facts.can_start_iscsid()
             what = "iscsid does not run" if fails else "iscsid does not run until iscsiadm starts it"
             yield problem("initiator", what, "systemctl enable --now iscsid.socket", fails=fails)
+        else:
+            yield from self._interfaces()
+
+    def _interfaces(self) -> Iterator[Finding]:
+        """A finding if open-iscsi lacks interfaces that logins are to be made by. One is enough for a session."""
+        wanted = self._settings.iscsi_interfaces
+        if not wanted:
+            return
+        try:
+            there = self._facts.iscsi_interfaces()
+        except CommandError as error:
+            yield unchecked("initiator", str(error))
+            return
+        missing = [name for name in wanted if name not in there]
+        if missing:
+            what, remedy = (
+                f"open-iscsi has no interface {', '.join(missing)}",
+                "see ISCSI_INTERFACES, iscsiadm -m iface",
+            )
+            yield problem("initiator", what, remedy, fails=len(missing) == len(wanted))
 
     def _lun_ids(self) -> Iterator[Finding]:
         """A finding if an FC adapter does not see all LUN ids that may be assigned."""

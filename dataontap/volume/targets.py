@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from dataontap.errors import OntapError
@@ -98,7 +99,9 @@ class IscsiTarget:
         return {portals[place]: why for place, why in reached(portals, seconds).items() if why}
 
     def _target(self) -> Target:
-        return self._cached() or Target("", ())
+        """The cached target with the portals that this node may use now; DeviceError if it has others only."""
+        target = self._cached() or Target("", ())
+        return replace(target, portals=self._iscsi.portals(target))
 
     def _cached(self) -> Target | None:
         """The target as the filer last described it; None if that was over a day ago."""

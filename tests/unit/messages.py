@@ -89,6 +89,9 @@ VALUES = {
         "(192.0.2.5:3260, 192.0.2.6:3260)"
     ),
     "self._nodes": "/var/lib/iscsi/nodes",
+    "addresses": "2001:db8:1234:5678:9abc:def0:1234:5678 and 11 more",
+    "_first(self.networks)": "2001:db8:1234:5678::/64 and 3 more",
+    "host/iscsi_records.py:name": "iface-storage-1",
     "error": ERROR,
     "lost": ERROR,
     "str(error)": ERROR,

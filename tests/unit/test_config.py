@@ -291,6 +291,34 @@ class TestMutualChap:
         assert "secret" not in str(caught.value)
 
 
+class TestNetworks:
+    def test_addresses_and_networks(self) -> None:
+        value = ["10.0.5.0/24", "10.0.6.7", "2001:DB8:0::/64", "10.1.0.0/255.255.0.0"]
+        settings = with_options({"ISCSI_NETWORKS": value})
+        assert settings.iscsi_networks == ("10.0.5.0/24", "10.0.6.7/32", "2001:db8::/64", "10.1.0.0/16")
+
+    @pytest.mark.parametrize("value", ["10.0.5.1/24", "10.0.5.0/33", "filer", "", 167772160, "fe80::1%eth0", None])
+    def test_what_is_none(self, value: object) -> None:
+        expected = 'expected an IP address, or a network such as "10.0.5.0/24", not '
+        with pytest.raises(ConfigError, match=f"^f:4: ISCSI_NETWORKS: {expected}"):
+            with_options({"ISCSI_NETWORKS": (value,)})
+
+    def test_a_single_one_is_a_tuple_too(self) -> None:
+        with pytest.raises(ConfigError, match="expected a tuple of IP addresses and networks, not '10.0.5.0/24'"):
+            with_options({"ISCSI_NETWORKS": "10.0.5.0/24"})
+
+
+class TestInterfaces:
+    @pytest.mark.parametrize("name", ["iface-san", "eth0.100", "qla4xxx.00:c0:dd:08:63:e8.ipv4.0", "x" * 64])
+    def test_names(self, name: str) -> None:
+        assert with_options({"ISCSI_INTERFACES": (name,)}).iscsi_interfaces == (name,)
+
+    @pytest.mark.parametrize("name", ["-I", "", "a/b", "..", "a b", "x" * 65, 1])
+    def test_what_is_no_name(self, name: object) -> None:
+        with pytest.raises(ConfigError, match="^f:4: ISCSI_INTERFACES: expected an interface's name, not"):
+            with_options({"ISCSI_INTERFACES": (name,)})
+
+
 @pytest.mark.parametrize("option", [*CHAP, *TARGET_CHAP])
 class TestChap:
     @pytest.mark.parametrize("value", [" in front", "behind ", "x" * 256, "é" * 128])

@@ -15,6 +15,7 @@ from dataontap.errors import CommandError, DeadlineError, DeviceError
 from dataontap.host.iscsi import Iscsi, Target, initiators
 from dataontap.host.iscsi_problems import Failures, Problems
 from dataontap.host.iscsi_records import Portal, Record, Records
+from dataontap.host.iscsi_scope import EVERYTHING, Scope
 from dataontap.host.iscsi_settings import Chap
 from dataontap.host.sysfs import Nexus
 from dataontap.state.cache import Cache
@@ -63,15 +64,23 @@ class OpenIscsi:
         address, _, tag = argv[argv.index("-p") + 1].partition(",")
         host = address.rpartition(":")[0].strip("[]")
         if "new" in argv:
-            self.keep(f"{host},3260,{tag}/default")
+            self.make(host, tag, argv[argv.index("-I") + 1] if "-I" in argv else "default")
             return ""
         interface = argv[argv.index("-I") + 1]
-        if (self.directory / f"down-{host}").exists():
+        if any((self.directory / name).exists() for name in (f"down-{host}", f"broken-{interface}")):
             raise failed(8, reported(8, "connection timed out"))
         if self.wants_secret and f"password = {self.wants_secret}\n" not in self.record(host, interface):
             raise failed(24, reported(24, "iSCSI login failed due to authorization failure"))
         self.session(host, interface=interface)
         return ""
+
+    def make(self, host: str, tag: str, interface: str) -> None:
+        """As iscsiadm: a portal without a tag has a single record, a file."""
+        if tag:
+            self.keep(f"{host},3260,{tag}/{interface}")
+        else:
+            own = f"iface.iscsi_ifacename = {interface}\n# END"
+            self.keep(f"{host},3260", RECORD.replace("# END", own))
 
     def keep(self, name: str, text: str = RECORD) -> Path:
         """Let there be this record of the target, ADDRESS,PORT,TAG/INTERFACE or ADDRESS,PORT."""
@@ -95,6 +104,7 @@ class OpenIscsi:
         (real / "targetname").write_text(f"{NAME}\n")
         (real / "state").write_text(f"{state}\n")
         (real / "ifacename").write_text(f"{interface}\n")
+        (real / "tpgt").write_text(f"{FIRST.tag if address == FIRST.address else SECOND.tag}\n")
         (real / "device").symlink_to(own)
         (self.directory / f"sys/class/iscsi_session/session{number}").symlink_to(real)
         connection = self.directory / f"sys/class/iscsi_connection/connection{number}:0"
@@ -147,6 +157,7 @@ def make(open_iscsi: OpenIscsi) -> MakeIscsi:
         deadline: Deadline | None = None,
         run: Callable[..., str] = open_iscsi.run,
         kind: type[Records] = Records,
+        scope: Scope = EVERYTHING,
     ) -> Iscsi:
         directory = str(open_iscsi.directory)
         deadline = deadline or Deadline(60)
@@ -154,7 +165,7 @@ def make(open_iscsi: OpenIscsi) -> MakeIscsi:
         return Iscsi(
             run,
             deadline,
-            kind(run, deadline, chap=chap, cache=cache),
+            kind(run, deadline, chap=chap, cache=cache, scope=scope),
             Failures(f"{directory}/failures", clock=lambda: open_iscsi.now),
             sysfs=f"{directory}/sys",
         )

@@ -203,6 +203,27 @@ class TestInitiator:
             stage, "initiator"
         )
 
+    @pytest.mark.parametrize(
+        ("wanted", "severity"), [(("first",), "FAILED"), (("first", "san"), "warning"), (("san", "default"), "")]
+    )
+    def test_interfaces(self, stage: Stage, wanted: tuple[str, ...], severity: str) -> None:
+        """One that open-iscsi has is enough for a session."""
+        stage.options["ISCSI_INTERFACES"] = wanted
+        stage.healthy.answers["iscsiadm"] = (
+            "default tcp,<empty>,<empty>,<empty>,<empty>\n"
+            "iser iser,<empty>,<empty>,<empty>,<empty>\n"
+            "san tcp,<empty>,<empty>,eth1,<empty>\n"
+        )
+        what = "open-iscsi has no interface first; see ISCSI_INTERFACES, iscsiadm -m iface"
+        assert told(stage, "initiator") == [
+            f"initiator: {severity}: {what}" if severity else "initiator: fine",
+        ]
+
+    def test_interfaces_that_iscsiadm_does_not_tell(self, stage: Stage) -> None:
+        stage.options["ISCSI_INTERFACES"] = ("san",)
+        (line,) = told(stage, "initiator")
+        assert line.startswith("initiator: not checked: iscsiadm -m iface failed")
+
     def test_fibre_channel_needs_no_iscsi(self, stage: Stage) -> None:
         stage.options["STORAGE_PROTOCOL"] = "fc"
         stage.healthy.write("proc/net/unix", UNIX)

@@ -16,6 +16,7 @@ from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.errors import DeviceError, OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
+from dataontap.host.iscsi_scope import Scope
 from dataontap.host.sysfs import Nexus
 from dataontap.state.cache import Cache
 from dataontap.volume.site import Site
@@ -30,6 +31,10 @@ class Initiator(Iscsi):
     def __init__(self) -> None:
         self.told: list[Target] = []
         self.refuses = 0
+        self.scope = Scope()
+
+    def portals(self, target: Target) -> tuple[Portal, ...]:
+        return self.scope.portals(target.portals)
 
     def connect(self, target: Target) -> list[Nexus]:
         self.told.append(target)
@@ -89,6 +94,26 @@ def test_again_when_it_does_not_work(stage: Stage, target: Seat, initiator: Init
     initiator.refuses = 2
     with pytest.raises(DeviceError, match="^no iSCSI session$"):
         target.connect()
+
+
+def test_networks_of_portals(stage: Stage, target: Seat, initiator: Initiator) -> None:
+    """All of the filer's portals are remembered: what the option allows is looked at later, each time."""
+    target.connect()
+    for portal in initiator.told[0].portals:
+        initiator.scope = Scope((f"{portal.address}/32",))
+        assert list(target.target.interfaces()) == [str(portal)]
+        target.connect()
+        assert initiator.told[-1].portals == (portal,)
+    assert len(stage.wire.calls) == 2
+
+
+def test_no_portal_in_the_networks(stage: Stage, target: Seat, initiator: Initiator) -> None:
+    """The filer is asked once more: it may have got one by now."""
+    target.connect()
+    initiator.scope = Scope(("198.51.100.0/24",))
+    with pytest.raises(DeviceError, match=r"^no iSCSI portal of the filer \(.* and 1 more\) is in ISCSI_NETWORKS"):
+        target.connect()
+    assert len(stage.wire.calls) == 4
 
 
 class Liar(CmodeClient):

@@ -304,6 +304,39 @@ def refuses_the_filer(
     assert node.sessions() == set()
 
 
+def test_networks_and_interfaces(node: Machine, storage: Storage) -> None:
+    """Only portals inside are used, and each by the interfaces that are named. verify keeps to them, too."""
+    storage.make(NAME)
+    without_sessions(node)
+    storage.switch(2, on=False)
+    node.configure(ISCSI_NETWORKS=("127.0.0.1", "10.0.5.0/24"), ISCSI_INTERFACES=("first", "second", "absent"))
+    try:
+        none = node.script("attach", NAME)
+        assert " no iSCSI session: open-iscsi has no interface first, see ISCSI_INTERFACES" in none.message, none
+        for interface in ("first", "second"):
+            node.shell("iscsiadm -m iface -I $1 -o new", interface)
+        done = node.must("attach", NAME)
+        assert node.write(done.stdout.strip(), "by two interfaces") == "ok"
+        assert len(node.paths(storage.lun(NAME).naa)) == 2, done.stderr
+        shown = node.shell("cd /sys/class/iscsi_session; cat session*/ifacename").split()
+        assert sorted(shown) == ["first", "second"]
+        verified = node.script("verify", "-")
+        print(verified.stdout, verified.stderr)
+        assert "open-iscsi has no interface absent" in verified.stdout
+        assert "portals: fine" in verified.stdout
+        node.must("detach", NAME)
+        node.configure(ISCSI_NETWORKS=("10.0.5.0/24",))
+        outside = node.script("attach", NAME)
+        assert "no iSCSI portal of the filer (127.0.0.1 and 1 more) is in ISCSI_NETWORKS (10.0.5.0/24)" in (
+            outside.message
+        )
+    finally:
+        storage.switch(2, on=True)
+        node.configure(ISCSI_NETWORKS=None, ISCSI_INTERFACES=None)
+        without_sessions(node)
+        node.shell("for name in first second; do iscsiadm -m iface -I $name -o delete; done")
+
+
 def without_sessions(node: Machine) -> None:
     """Nobody has logged in, and nobody made a record."""
     node.shell("{ iscsiadm -m node -u; iscsiadm -m node -o delete; } >/dev/null 2>&1 || :")
