@@ -88,6 +88,25 @@ def test_all_interfaces_of_a_portal(do: Do) -> None:
     assert OURS in other
 
 
+def test_interfaces_that_are_named(do: Do) -> None:
+    """A record is made for each that there is, beside those of others, which are not logged in by."""
+    *_, said, files, made, other = do(
+        ["shell", f"iscsiadm -m iface -I a -o new; {NEW} 192.0.2.1:3260,1028"],
+        ["connect", TARGET, [FIRST], None, ["a", "b", "iser"]],
+        ["files"],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/a"],
+        ["read", f"{NODES}/192.0.2.1,3260,1028/default"],
+    )
+    assert (
+        "open-iscsi has no interface b, see ISCSI_INTERFACES and iscsiadm -m iface (192.0.2.1:3260 by b)" in said
+    )
+    assert f"{NO_DAEMON} (192.0.2.1:3260 by a, 192.0.2.1:3260 by iser)".partition(": ")[2] in said
+    assert [file.rpartition("/")[2] for file in files if "/nodes/" in file] == ["a", "default", "iser"]
+    assert "node.session.initial_login_retry_max = 1\n" in made
+    assert "node.session.initial_login_retry_max = 1\n" not in other
+    assert OURS in other
+
+
 @pytest.mark.parametrize("at", ["192.0.2.1:3260", "192.0.2.1:3260,7"])
 def test_a_record_without_a_tag_or_with_another_one(do: Do, at: str) -> None:
     """What the admin set in it stays, and iscsiadm reads ours."""

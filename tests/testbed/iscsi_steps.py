@@ -8,6 +8,7 @@ in the database by then is the thing. A step is a list, and its result is in the
     ["read", PATH]                                the text; null if there is none
     ["files"]                                     the databases' files, as paths
     ["connect", TARGET, [[ADDRESS, PORT, TAG]...], CHAP]     the error
+    ["connect", TARGET, PORTALS, CHAP, [INTERFACE...]]     the same, by these interfaces
 
 CHAP is null, [USER, SECRET], or [USER, SECRET, [USER, SECRET]] with the target's credentials.
 """
@@ -20,6 +21,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from dataontap.errors import DataOntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_problems import Failures
 from dataontap.host.iscsi_records import Portal, Records
+from dataontap.host.iscsi_scope import Scope
 from dataontap.host.iscsi_settings import Chap
 from dataontap.host.run import run
 from dataontap.state.cache import Cache
@@ -74,10 +77,13 @@ def credentials(user: str, secret: str, target: tuple[str, str] | None = None) -
     return Chap(user, secret, Chap(*target) if target else None)
 
 
-def connect(target: str, portals: list[tuple[str, int, int]], chap: list[Any] | None) -> str:
+def connect(
+    target: str, portals: list[tuple[str, int, int]], chap: list[Any] | None, interfaces: Sequence[str] = ()
+) -> str:
     deadline = Deadline(60)
     cache = partial(Cache, "records", directory="/run/cache")
-    records = Records(run, deadline, chap=credentials(*chap) if chap else None, cache=cache)
+    scope = Scope(interfaces=tuple(interfaces))
+    records = Records(run, deadline, chap=credentials(*chap) if chap else None, cache=cache, scope=scope)
     iscsi = Iscsi(run, deadline, records, Failures("/run/failures"), sysfs="/run/no-sysfs")
     try:
         iscsi.connect(Target(target, tuple(Portal(*portal) for portal in portals)))
