@@ -139,7 +139,7 @@ class Iscsi:
 
     def _tagged(self, target: Target, records: Sequence[Record], portal: Portal) -> Portal:
         """The portal with its tag, if the filer, a record or a session tells it."""
-        told = (*records, *sessions(self._sysfs, target.name))
+        told: tuple[Record | Session, ...] = (*records, *sessions(self._sysfs, target.name))
         tags = (one.tag for one in told if one.portal == str(portal) and one.tag is not None)
         return portal if portal.tag is not None else replace(portal, tag=next(tags, None))
 

@@ -12,6 +12,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -260,7 +261,7 @@ def main(arguments: list[str]) -> None:
     _provision(filer, options)
     if options.iscsi:
         mutual = lio.Chap(*options.chap_target) if options.chap_target else None
-        chap = lio.Chap(*options.chap, mutual) if options.chap else None
+        chap = replace(lio.Chap(*options.chap), mutual=mutual) if options.chap else None
         lio.Exporter(filer.state, options.iscsi, guests=options.admit, chap=chap)
     if not options.http:
         certificates.ensure(options.state)
