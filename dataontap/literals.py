@@ -52,7 +52,7 @@ def text(value: object) -> str:
     """A string that is not blank."""
     if not isinstance(value, str) or not value.strip():
         raise Unexpected
-    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value):
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]", value):  # XML has none of these
         raise ValueError("expected a string without control characters")
     return value
 
@@ -92,7 +92,9 @@ def hostname(value: object) -> str:
         import ipaddress
 
         with contextlib.suppress(ValueError):
-            return str(ipaddress.IPv6Address(value))
+            address = str(ipaddress.IPv6Address(value))
+            if re.fullmatch(r"[0-9a-f:.]+(%[A-Za-z0-9._-]+)?", address):  # the scope is an interface's name
+                return address
     raise Unexpected
 
 
@@ -209,7 +211,7 @@ def regex(value: object) -> re.Pattern[str]:
     """A regular expression, compiled."""
     try:
         return re.compile(text(value))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{value!r} is not a regular expression: {error}") from None
 
 
@@ -243,6 +245,8 @@ def device_path_format(value: object) -> str:
 def command(value: object) -> tuple[str, ...]:
     """One command, which is a program and its arguments. An empty tuple is no command."""
     if not isinstance(value, (tuple, list)) or not all(isinstance(word, str) and word for word in value):
+        raise Unexpected
+    if any(re.search(r"[\x00\ud800-\udfff]", word) for word in value):  # no program can be given such an argument
         raise Unexpected
     return tuple(value)
 

@@ -22,7 +22,7 @@ def disk_templates(directory: str) -> Templates | None:
         cluster = json.loads(Path(directory, "config.data").read_bytes())["cluster"]
         enabled = frozenset(map(str, cluster["enabled_disk_templates"]))
         return Templates(enabled, frozenset(map(str, cluster["ipolicy"]["disk-templates"])))
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
@@ -35,6 +35,10 @@ def volumes(directory: str) -> dict[str, str | None]:
     try:
         disks = [disk for disk in json.loads(path.read_bytes())["disks"].values() if disk["dev_type"] == "ext"]
         ours = [disk for disk in disks if disk["logical_id"][0] == PROVIDER]
-        return {disk["logical_id"][1]: (disk.get("params") or {}).get("pool") for disk in ours}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        found = {disk["logical_id"][1]: (disk.get("params") or {}).get("pool") for disk in ours}
+        odd = [text for text in (*found, *found.values()) if not isinstance(text, (str, type(None)))]
+        if odd or None in found:
+            raise TypeError("a disk's name or pool is not a text")
+        return found
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise HostError(f"{path} cannot be read: {type(error).__name__}: {error}") from None

@@ -26,7 +26,7 @@ _REASONS = {
     21: "iscsiadm finds no record of the portal, see iscsiadm -m node",
     24: "the filer rejects this node's login: see ISCSI_CHAP_USER and ISCSI_CHAP_PASSWORD",
 }
-_REPORTED = re.compile(r"initiator reported error \(([0-9]+) - (.*)\)")
+_REPORTED = re.compile(r"initiator reported error \(([0-9]{1,9}) - (.*)\)")
 
 
 class Problems:

@@ -147,7 +147,7 @@ class Records:
         if self._nodes is None:
             cache = self._cache(_build_of("iscsiadm"))
             told = cache.get()
-            if told is None:
+            if told is None or not re.fullmatch(r"/[!-~]+", told):
                 told = self._ask()
                 cache.put(told)
             self._nodes = Path(told)

@@ -46,7 +46,7 @@ def _compiled(delimited: str) -> re.Pattern[str] | None:
         return None
     try:
         return re.compile(delimited[1:-1])
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return None
 
 

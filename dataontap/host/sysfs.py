@@ -17,6 +17,7 @@ RUNNING = "running"
 _PAGE = 4096
 
 _ADDRESS = re.compile(r"([0-9]+):([0-9]+):([0-9]+):([0-9]+)")
+_NUMBER = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
 _NAA = re.compile(r"naa\.([0-9a-f]{32})")
 _MULTIPATH = "mpath-"
 _WWID = re.compile(r"3([0-9a-f]{32})")
@@ -122,8 +123,8 @@ class Block:
     @property
     def numbers(self) -> list[tuple[int, int]]:
         """Its number and its partitions' numbers; empty if it is removed."""
-        found = [read(part / "dev").partition(":") for part in self._parts()]
-        return [(int(major), int(minor)) for major, colon, minor in found if colon]
+        found = [_NUMBER.fullmatch(read(part / "dev")) for part in self._parts()]
+        return [(int(number[1]), int(number[2])) for number in found if number]
 
     def _parts(self) -> list[Path]:
         """The folders of the device and of its partitions."""

@@ -84,8 +84,8 @@ class Names:
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii")
-    except OSError:
-        return ""  # removed meanwhile
+    except (OSError, UnicodeDecodeError):
+        return ""  # removed meanwhile, or not written by ``give``
 
 
 class Events:

@@ -99,7 +99,9 @@ class Records:
 
     def lun(self, name: str) -> str | None:
         """The LUN that ``keep`` recorded last; its device may have been removed or replaced since."""
-        return self._recorded(name).rpartition("\nlun ")[2].strip() or None
+        _, found, text = self._recorded(name).rpartition("\nlun ")
+        text = text.strip()
+        return text if found and text.isprintable() and text else None
 
     def close(self, name: str) -> None:
         """Mark the volume as closed on this node; HostError if the mark cannot be written."""

@@ -10,13 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from dataontap.client.array import IscsiPortal
 from dataontap.errors import OntapError
 from dataontap.host.iscsi import Iscsi, Target
 from dataontap.host.iscsi_records import Portal
 from dataontap.host.reach import reached
 
 if TYPE_CHECKING:
-    from dataontap.client.array import IscsiPortal, Svm
+    from dataontap.client.array import Svm
     from dataontap.host.sysfs import Nexus
     from dataontap.state.cache import Cache
 
@@ -108,8 +109,9 @@ class IscsiTarget:
         if self._told is None:
             try:
                 name, portals = json.loads(self._cache.get() or "null")
-                self._told = Target(name, tuple(Portal(*portal) for portal in portals))
-            except (ValueError, TypeError):
+                found = [IscsiPortal(at, port, tag, enabled=True, node=node) for at, port, tag, node in portals]
+                self._told = Target(name, _usable(found)) if _NAME.fullmatch(name) else None
+            except (ValueError, TypeError, AttributeError, RecursionError, OntapError):
                 return None
         return self._told
 

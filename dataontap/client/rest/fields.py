@@ -25,9 +25,9 @@ def value(record: Record, name: str) -> Any:
 
 
 def text(record: Record, name: str) -> str:
-    """A text; "" if the record lacks it."""
+    """A text; "" if the record lacks it. A lone surrogate, which JSON may have and UTF-8 may not, becomes "?"."""
     found = value(record, name)
-    return found if isinstance(found, str) else ""
+    return found.encode("utf-8", "replace").decode() if isinstance(found, str) else ""
 
 
 def required(record: Record, name: str) -> str:
@@ -64,8 +64,8 @@ def seconds(record: Record, name: str) -> int:
     if match is None:
         return 0
     east = timedelta(hours=int(match[3] or 0), minutes=int(match[4] or 0))
-    zone = timezone(-east if match[2] == "-" else east)
     try:
+        zone = timezone(-east if match[2] == "-" else east)
         return int(datetime.fromisoformat(match[1]).replace(tzinfo=zone).timestamp())
     except ValueError:
         return 0

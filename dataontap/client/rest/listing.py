@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Callable, TypeVar
 
@@ -71,7 +72,7 @@ def _pages(server: RestServer, path: str, query: Query, *, once: bool) -> Iterat
             break
         if server.received - begun > MOST_BYTES:
             raise OntapError(f"the pages of GET {path} have more than {MOST_BYTES >> 20} MiB")
-        if not link.startswith(f"/api{path}?"):
+        if not link.startswith(f"/api{path}?") or re.search("[^!-~]", link):  # HTTP has no other characters in it
             raise OntapError(f"the next page of GET {path} is at another path: {shown(link)}")
         content = server.follow(link)
     raise OntapError(f"the pages of GET {path} have no end")
