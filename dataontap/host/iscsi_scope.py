@@ -27,7 +27,7 @@ class Scope:
         if found and not inside:
             addresses = _first([portal.address for portal in found])
             raise DeviceError(
-                f"no iSCSI portal of the filer ({addresses}) is in ISCSI_NETWORKS ({_first(self.networks)})"
+                f"no iSCSI portal ({addresses}) is in ISCSI_NETWORKS ({_first(self.networks)})"
             )
         return inside
 

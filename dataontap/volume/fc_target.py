@@ -61,10 +61,9 @@ class FcTarget:
     def _cached(self) -> dict[str, str] | None:
         if self._told is None:
             try:
-                self._told = {
-                    str(wwpn): str(node) for wwpn, node in json.loads(self._cache.get() or "null").items()
-                }
-            except (ValueError, AttributeError):
+                found = json.loads(self._cache.get() or "null").items()
+                self._told = {wwpn: str(node) for wwpn, node in found if _WWPN.fullmatch(wwpn)} or None
+            except (ValueError, AttributeError, RecursionError):
                 return None
         return self._told
 

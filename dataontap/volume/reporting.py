@@ -34,7 +34,7 @@ class Reporting:
             return ()
         try:
             return tuple(map(str, json.loads(self._memory(owner).get() or "null")))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
 
     def owner(self, lun: LunRef) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ after SECONDS, hypothesis alone makes the inputs: for a Python that atheris has 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import subprocess
 import sys
 import tempfile
@@ -99,7 +100,7 @@ def attack_of(name: str, directory: Path) -> Callable[[Any], None]:
 def guided_child(name: str, seconds: int) -> None:
     """Let atheris make inputs until the time is over. It ends this process."""
     sys.path.insert(1, str(PLACE / "lib"))
-    import atheris  # type: ignore[import-not-found]
+    atheris = importlib.import_module("atheris")
 
     with atheris.instrument_imports(include=["dataontap"]):
         import tests.fuzz.targets  # noqa: F401 - its imports are instrumented

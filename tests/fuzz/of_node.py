@@ -17,8 +17,8 @@ from dataontap.host import iscsi_records
 from dataontap.host.facts import Facts
 from dataontap.host.iscsi import initiators
 from dataontap.host.iscsi_problems import reason
-from dataontap.host.iscsi_records import Chap
 from dataontap.host.iscsi_records import Records as NodeRecords
+from dataontap.host.iscsi_settings import Chap, settings
 from dataontap.host.lvm import Lvm, passes
 from dataontap.host.multipath import Multipath
 from dataontap.host.sysfs import Sysfs
@@ -172,8 +172,8 @@ def node_records(judge: Judge, given: tuple[bytes, bool, bool], directory: Path)
             assert not again.brings_all
             assert again.text == amended.text
             assert records.amend(again, for_login=for_login).text == again.text
-            ours = iscsi_records._settings(amended.text)
-            theirs = iscsi_records._settings(record.text)
+            ours = settings(amended.text)
+            theirs = settings(record.text)
             touched = {*iscsi_records._QUIET, *iscsi_records._PROMPT, _METHOD, _USER, _SECRET, ""}
             assert {n: v for n, v in ours.items() if n not in touched} == {
                 name: value for name, value in theirs.items() if name not in touched
@@ -184,7 +184,8 @@ def node_records(judge: Judge, given: tuple[bytes, bool, bool], directory: Path)
     judge.judge(attack)
 
 
-_METHOD, _USER, _SECRET = iscsi_records._METHOD, iscsi_records._USER, iscsi_records._SECRET
+_AUTH = "node.session.auth"
+_METHOD, _USER, _SECRET = (f"{_AUTH}.{name}" for name in ("authmethod", "username", "password"))
 
 
 def _no_program(*argv: str, timeout: float) -> str:

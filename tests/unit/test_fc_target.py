@@ -118,8 +118,9 @@ def test_a_disabled_one_does_not_stop_the_others(cache: Cache) -> None:
     assert [*ours.interfaces()] == [SECOND]
 
 
-def test_a_cache_that_cannot_be_read(cache: Cache) -> None:
-    cache.put('["50:0a"]')
+@pytest.mark.parametrize("cached", ['["50:0a"]', '{"50:0a": ""}', "{}", "[" * 4000, "5"])
+def test_a_damaged_cache_is_none(cache: Cache, cached: str) -> None:
+    cache.put(cached)
     assert not FcTarget(Sees(), cache).is_cached
 
 

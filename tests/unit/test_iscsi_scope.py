@@ -66,7 +66,7 @@ class TestNetworks:
     @pytest.mark.parametrize(
         ("networks", "error"),
         [
-            (("10.0.5.0/24",), r"^no iSCSI portal of the filer \(192.0.2.1 and 1 more\) is in ISCSI_NETWORKS"),
+            (("10.0.5.0/24",), r"^no iSCSI portal \(192.0.2.1 and 1 more\) is in ISCSI_NETWORKS"),
             (("10.0.5.0/24", "10.0.6.0/24", "::1/128"), r"is in ISCSI_NETWORKS \(10.0.5.0/24 and 2 more\)$"),
         ],
     )

@@ -129,9 +129,10 @@ class TestNode:
         [
             "[" * 4000,
             '[["x"], []]',
-            '["../../x", [["192.0.2.1", 3260, 1]]]',
-            f'["{TARGET}", [[5, 3260, 1]]]',
-            f'["{TARGET}", [["192.0.2.1", "x", 1]]]',
+            '["../../x", [["192.0.2.1", 3260, 1, ""]]]',
+            f'["{TARGET}", [["192.0.2.1", 3260, 1]]]',
+            f'["{TARGET}", [[5, 3260, 1, ""]]]',
+            f'["{TARGET}", [["192.0.2.1", "x", 1, ""]]]',
             f'["{TARGET}", []]',
             f'["{TARGET}"]',
         ],
@@ -139,7 +140,7 @@ class TestNode:
     def test_a_damaged_cache_of_the_target_is_none(self, tmp_path: Path, cached: str) -> None:
         cache = Cache("target", directory=str(tmp_path))
         cache.put(cached)
-        assert IscsiTarget(cast(Iscsi, None), cache).cached() is None
+        assert not IscsiTarget(cast(Iscsi, None), cache).is_cached
 
     @pytest.mark.parametrize("record", ["dataontap attached 2\n/dev/x\nnumber 1", "a\nlun u /vol/\x01", "a\nlun "])
     def test_a_damaged_record_names_no_lun(self, tmp_path: Path, record: str) -> None:

@@ -111,7 +111,7 @@ def test_no_portal_in_the_networks(stage: Stage, target: Seat, initiator: Initia
     """The filer is asked once more: it may have got one by now."""
     target.connect()
     initiator.scope = Scope(("198.51.100.0/24",))
-    with pytest.raises(DeviceError, match=r"^no iSCSI portal of the filer \(.* and 1 more\) is in ISCSI_NETWORKS"):
+    with pytest.raises(DeviceError, match=r"^no iSCSI portal \(.* and 1 more\) is in ISCSI_NETWORKS"):
         target.connect()
     assert len(stage.wire.calls) == 4
 

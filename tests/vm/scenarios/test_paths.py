@@ -327,7 +327,7 @@ def test_networks_and_interfaces(node: Machine, storage: Storage) -> None:
         node.must("detach", NAME)
         node.configure(ISCSI_NETWORKS=("10.0.5.0/24",))
         outside = node.script("attach", NAME)
-        assert "no iSCSI portal of the filer (127.0.0.1 and 1 more) is in ISCSI_NETWORKS (10.0.5.0/24)" in (
+        assert "no iSCSI portal (127.0.0.1 and 1 more) is in ISCSI_NETWORKS (10.0.5.0/24)" in (
             outside.message
         )
     finally:
