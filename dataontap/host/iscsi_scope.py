@@ -26,9 +26,7 @@ class Scope:
         inside = tuple(portal for portal in found if self._has(portal.address))
         if found and not inside:
             addresses = _first([portal.address for portal in found])
-            raise DeviceError(
-                f"no iSCSI portal ({addresses}) is in ISCSI_NETWORKS ({_first(self.networks)})"
-            )
+            raise DeviceError(f"no iSCSI portal ({addresses}) is in ISCSI_NETWORKS ({_first(self.networks)})")
         return inside
 
     def has_session(self, session: Session) -> bool:

@@ -107,6 +107,20 @@ def test_interfaces_that_are_named(do: Do) -> None:
     assert OURS in other
 
 
+def test_interfaces_and_a_portal_without_a_tag(do: Do) -> None:
+    """As over REST. iscsiadm has a single record for it then, so each interface is tried by itself."""
+    *_, said, files, left = do(
+        ["shell", "for name in a b; do iscsiadm -m iface -I $name -o new; done"],
+        ["connect", TARGET, [["192.0.2.1", 3260, None]], None, ["a", "b"]],
+        ["files"],
+        ["shell", f"iscsiadm -m node -T {TARGET} -p 192.0.2.1:3260"],
+    )
+    assert said == f"{NO_DAEMON} (192.0.2.1:3260 by a, 192.0.2.1:3260 by b)"
+    assert [file for file in files if "/nodes/" in file] == [f"{NODES}/192.0.2.1,3260"]
+    assert "iface.iscsi_ifacename = b\n" in left
+    assert OURS in left
+
+
 @pytest.mark.parametrize("at", ["192.0.2.1:3260", "192.0.2.1:3260,7"])
 def test_a_record_without_a_tag_or_with_another_one(do: Do, at: str) -> None:
     """What the admin set in it stays, and iscsiadm reads ours."""
