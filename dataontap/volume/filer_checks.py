@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
-from dataontap.errors import NotAllowed, TransportError
+from dataontap.errors import NotAllowed, TransportError, first_of
 from dataontap.findings import Check, Finding, failure, problem, unchecked, warning
 from dataontap.volume.orphans import Orphans
 
@@ -164,7 +164,7 @@ class FilerChecks:
         if lost:
             is_fc = self._settings.storage_protocol == "fc"
             what = ("FC interface" if is_fc else "portal") + ("s " if len(lost) > 1 else " ")
-            what += ", ".join(f"{interface} ({why})" for interface, why in lost.items())
+            what += first_of([f"{interface} ({why})" for interface, why in lost.items()])
             remedy = "check the zoning and this node's FC ports" if is_fc else "check this node's storage network"
             yield problem("portals", f"cannot reach the {what}", remedy, fails=len(lost) == len(nodes))
 

@@ -93,6 +93,19 @@ def test_readmes_set_up_is_enough(tmp_path: Path, make_node: MakeNode) -> None:
     assert all('"ganeti-node1"' in arguments for arguments in mapped)
 
 
+def test_readmes_set_up_for_fibre_channel(tmp_path: Path, make_node: MakeNode, api: str) -> None:
+    """This node sees none of the interfaces that README's commands make."""
+    commands = readme.block("With Fibre Channel", "ontap")
+    with start(tmp_path, commands + SHIPPED[api].read_text(encoding="utf-8")) as simulator:
+        node = make_node(filer=simulator, **ACCOUNT, API=api, STORAGE_PROTOCOL="fc")
+        assert node.script("verify", "credentials").stdout == "credentials: fine\n"
+        outcome = node.script("verify", "portals")
+    assert re.search(
+        "portals: cannot reach the FC interfaces 20:[0-9a-f:]{20} .not seen here., 20:.* and 2 more; check",
+        outcome.message,
+    )
+
+
 @pytest.mark.parametrize(
     ("api", "right", "lacking"),
     [

@@ -88,8 +88,15 @@ def _iscsi_create(state: State, options: Mapping[str, str]) -> None:
     provision.add_vserver(state, _take(options, "-vserver")("-vserver"))
 
 
+def _fcp_create(state: State, options: Mapping[str, str]) -> None:
+    provision.add_vserver(state, _take(options, "-vserver")("-vserver"))
+
+
 def _interface_create(state: State, options: Mapping[str, str]) -> None:
-    """An interface of a vserver, of the built-in policies for block protocols and for management."""
+    """An interface of a vserver: for FC, or of the built-in policies for block protocols and for management."""
+    if "-data-protocol" in options:
+        _fc_interface_create(state, options)
+        return
     option = _take(options, "-vserver -lif -service-policy -home-node -home-port -address -netmask")
     vserver, node = _vserver(state, option("-vserver")), option("-home-node")
     if node not in NODES:
@@ -100,6 +107,23 @@ def _interface_create(state: State, options: Mapping[str, str]) -> None:
         state.commit(Interface(vserver, option("-lif"), "iscsi", tag, node, option("-address"), length))
     elif option("-service-policy") != "default-management":
         raise CommandError(f"no service policy: {option('-service-policy')}")
+
+
+def _fc_interface_create(state: State, options: Mapping[str, str]) -> None:
+    option = _take(options, "-vserver -lif -data-protocol -home-node -home-port")
+    vserver, node = _vserver(state, option("-vserver")), option("-home-node")
+    if node not in NODES or option("-data-protocol") != "fcp":
+        raise CommandError(f"no node, or no protocol of FC: {node}, {option('-data-protocol')}")
+    tag = 1 + max((one.number for one in state.interfaces.values() if one.vserver == vserver), default=0)
+    state.commit(Interface(vserver, option("-lif"), "fcp", tag, node))
+
+
+def _interface_show(state: State, options: Mapping[str, str]) -> None:
+    """Nothing is shown here; the command has to be right."""
+    option = _take(options, "-vserver -data-protocol")
+    _vserver(state, option("-vserver"))
+    if option("-data-protocol") not in {"fcp", "iscsi"}:
+        raise CommandError(f"no such protocol: {option('-data-protocol')}")
 
 
 def _certificate_show(state: State, options: Mapping[str, str]) -> None:
@@ -138,7 +162,9 @@ COMMANDS: dict[str, Callable[[State, Mapping[str, str]], None]] = {
     "security login rest-role create": _rest_role_create,
     "security login create": _login_create,
     "vserver iscsi create": _iscsi_create,
+    "vserver fcp create": _fcp_create,
     "network interface create": _interface_create,
+    "network interface show": _interface_show,
     "security certificate show": _certificate_show,
     "volume create": _volume_create,
 }
