@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.simulator import certificates, lio, provision, typed
+from tests.simulator import certificates, lio, lio_fc, provision, typed
 from tests.simulator.api.system import RELEASES
 from tests.simulator.control import ControlServer
 from tests.simulator.filer import LICENCES, LUNS_PER_VOLUME, NEWEST, Filer, Serving
@@ -159,7 +159,17 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         help="export the LUNs by this kernel's own iSCSI target (LIO), with these as every vserver's portals",
     )
     parser.add_argument(
-        "--admit", action="append", default=[], metavar="IQN", help="may log in there before any igroup has it"
+        "--fc",
+        type=_pair("WWPN,WWPN", ","),
+        metavar="WWPN,WWPN",
+        help="export svm1's LUNs by these Fibre Channel ports of this machine (LIO) instead",
+    )
+    parser.add_argument(
+        "--admit",
+        action="append",
+        default=[],
+        metavar="INITIATOR",
+        help="may log in there before any igroup has it",
     )
     parser.add_argument(
         "--chap", type=_pair("USER:SECRET", ":"), metavar="USER:SECRET", help="what initiators have to log in with"
@@ -250,6 +260,7 @@ def main(arguments: list[str]) -> None:
         seed=options.seed,
         clones_keep_comment=not options.clones_without_comment,
         portals=options.iscsi or (),
+        wwpns=options.fc or (),
         map_conflict=options.map_conflict,
         licences=LICENCES - set(options.without),
         luns_per_volume=options.luns_per_volume,
@@ -263,6 +274,8 @@ def main(arguments: list[str]) -> None:
         mutual = lio.Chap(*options.chap_target) if options.chap_target else None
         chap = replace(lio.Chap(*options.chap), mutual=mutual) if options.chap else None
         lio.Exporter(filer.state, options.iscsi, guests=options.admit, chap=chap)
+    if options.fc:
+        lio_fc.FcExporter(filer.state, options.fc, guests=options.admit)
     if not options.http:
         certificates.ensure(options.state)
     tls = None if options.http else certificates.context(options.state)

@@ -88,7 +88,8 @@ class Filer:
     do not exist; real ones pass over them, or Ansible's na_ontap_volume would not work.  What lists say of LUNs in
     a volume that is not online is not known: ``lists_offline`` is that they are shown as not online; otherwise the
     list has the volume in its volume-errors.  ``portals`` are the
-    addresses of each vserver's iSCSI interfaces, if its LUNs are exported there.
+    addresses of each vserver's iSCSI interfaces, ``wwpns`` the names of the first one's FC interfaces, if LUNs are
+    exported there.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Filer:
         seed: str | None = None,
         clones_keep_comment: bool = True,
         portals: Sequence[str] = (),
+        wwpns: Sequence[str] = (),
         map_conflict: int = LUN_MAPPING_CONFLICT,
         licences: frozenset[str] = LICENCES,
         luns_per_volume: int = LUNS_PER_VOLUME,
@@ -116,6 +118,7 @@ class Filer:
         self.ontapi = ontapi
         self.clones_keep_comment = clones_keep_comment
         self.portals = portals
+        self.wwpns = wwpns
         self.map_conflict = map_conflict
         self.licences = licences
         self.luns_per_volume = luns_per_volume

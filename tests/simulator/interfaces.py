@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.simulator.identity import wwpn
+from tests.simulator.provision import FIRST
 
 if TYPE_CHECKING:
     from tests.simulator.call import Call
@@ -55,5 +56,7 @@ def port_of(interface: Interface) -> str:
 
 
 def wwpn_of(filer: Filer, interface: Interface) -> str:
-    """The world-wide port name of an FC interface."""
+    """The world-wide port name of an FC interface: a port's of this machine if the LUNs are exported there."""
+    if interface.vserver == FIRST and 0 < interface.number <= len(filer.wwpns):
+        return filer.wwpns[interface.number - 1]
     return wwpn(filer.vservers[interface.vserver,].number, interface.number)

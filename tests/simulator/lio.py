@@ -1,5 +1,7 @@
 """The filer's LUNs as real ones: exported over iSCSI by this machine's kernel (LIO), under NetApp's names.
 
+``lio_fc`` does the same over Fibre Channel.
+
 Told of every change that is committed, before it is answered: a map that was made can be scanned for, one that was
 taken away is gone, a LUN that was grown has its size.  Each of a vserver's interfaces is a portal group with a
 portal of its own, and so a path of its own.  An initiator sees what its igroups' maps show it.
@@ -46,6 +48,8 @@ class Exporter:
     A filer lets any initiator log in and see nothing; LIO only those that it is told of: ``guests``, and igroups'.
     """
 
+    modules = ("target_core_mod", "target_core_file", "iscsi_target_mod")
+
     def __init__(
         self, state: State, portals: Sequence[str], *, guests: Sequence[str] = (), chap: Chap | None = None
     ) -> None:
@@ -53,8 +57,7 @@ class Exporter:
         self._portals = portals
         self._guests = guests
         self._chap = chap
-        modules = ("target_core_mod", "target_core_file", "iscsi_target_mod")
-        subprocess.run(["modprobe", "-a", *modules], check=True)
+        subprocess.run(["modprobe", "-a", *self.modules], check=True)
         BACKSTORES.mkdir(parents=True, exist_ok=True)
         self._shown = self._recall()
         self.follow([*state.vservers.values(), *state.igroups.values(), *state.luns.values()])
@@ -99,7 +102,7 @@ class Exporter:
         for group in self._groups(vserver):
             for initiator in initiators:
                 acl = group / "acls" / initiator
-                if initiator.startswith("iqn."):
+                if self._is_served(initiator):
                     acl.mkdir(exist_ok=True)
                     if self._chap:
                         _let_prove(acl / "auth", self._chap)
@@ -112,30 +115,34 @@ class Exporter:
             (initiator, lun_id if lun_id <= LARGEST_PERIPHERAL else lun_id | FLAT_SPACE)
             for name, lun_id in lun.maps.items()
             for initiator in self._state.igroups[lun.vserver, name].initiators
-            if initiator.startswith("iqn.")
+            if self._is_served(initiator)
         }
+
+    def _is_served(self, initiator: str) -> bool:
+        """Whether an initiator of this name is of the protocol that is exported by."""
+        return initiator.startswith("iqn.")
 
     def _export(self, vserver: str, uuid: str, lun: Lun | None) -> None:
         groups = self._groups(vserver)
         shown, wanted = self._shown.get(uuid, set()), self._places(lun)
         for initiator, number in shown - wanted:
             for group in groups:
-                _hide(group / "acls" / initiator / f"lun_{number}")
+                hide(group / "acls" / initiator / f"lun_{number}")
         if lun is not None and wanted:
             if not (BACKSTORES / uuid).exists():
                 self._open(lun)
                 for group in groups:
-                    _link(group / "lun" / _free_number(group), BACKSTORES / uuid, uuid)
+                    show(group / "lun" / _free_number(group), BACKSTORES / uuid, uuid)
             elif _size(uuid) != lun.size:
                 (BACKSTORES / uuid / "control").write_text(f"fd_dev_size={lun.size}")
             for group in groups if wanted - shown else ():
-                number_here = _number_of(group, uuid)
+                number_here = number_of(group, uuid)
                 for initiator, number in wanted - shown:
-                    _link(group / "acls" / initiator / f"lun_{number}", number_here, "lun")
+                    show(group / "acls" / initiator / f"lun_{number}", number_here, "lun")
             self._shown[uuid] = wanted
         elif self._shown.pop(uuid, None) is not None:
             for group in groups:
-                _hide(_number_of(group, uuid))
+                hide(number_of(group, uuid))
             (BACKSTORES / uuid).rmdir()
 
     def _open(self, lun: Lun) -> None:
@@ -183,19 +190,20 @@ def _let_prove(auth: Path, chap: Chap) -> None:
     (auth / "password_mutual").write_text(mutual.secret)
 
 
-def _link(directory: Path, target: Path, name: str) -> None:
+def show(directory: Path, target: Path, name: str) -> None:
+    """Let a LUN be seen: in a portal group, or by an initiator."""
     directory.mkdir()
     (directory / name).symlink_to(target)
 
 
-def _hide(directory: Path) -> None:
+def hide(directory: Path) -> None:
     """Take a LUN away, from an initiator or from a portal group; waits for what is in flight."""
     for link in [entry for entry in directory.iterdir() if entry.is_symlink()]:
         link.unlink()
     directory.rmdir()
 
 
-def _number_of(group: Path, uuid: str) -> Path:
+def number_of(group: Path, uuid: str) -> Path:
     """The LUN's directory in a portal group."""
     (link,) = group.glob(f"lun/lun_*/{uuid}")
     return link.parent

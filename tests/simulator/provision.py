@@ -25,6 +25,7 @@ from tests.simulator.nodes import NODES
 from tests.simulator.state import State
 
 CLUSTER = "cluster1"
+FIRST = "svm1"  # the vserver that every filer has
 ADMIN = Account("admin", "secret")
 VOLUME_SIZE = TIB
 AGGREGATE_SIZE = 100 * TIB
@@ -39,7 +40,7 @@ def provision(state: State, seed: str | None = None) -> None:
     identity = uuid.uuid5(uuid.NAMESPACE_DNS, seed) if seed is not None else uuid.uuid4()
     state.commit(Cluster(CLUSTER, str(identity)), ADMIN)
     _add_aggregates(state)
-    add_volume(state, "svm1", "vol1")
+    add_volume(state, FIRST, "vol1")
 
 
 def _add_aggregates(state: State) -> None:

@@ -42,9 +42,9 @@ def admin(
         transport.close()
 
 
-def make_igroup(client: CmodeClient, name: str, *initiators: str) -> None:
-    """An iSCSI initiator group for Linux with these members."""
-    arguments = {"initiator-group-name": name, "initiator-group-type": "iscsi", "os-type": "linux"}
+def make_igroup(client: CmodeClient, name: str, *initiators: str, kind: str = "iscsi") -> None:
+    """An initiator group for Linux with these members; its ``kind`` is iscsi or fcp."""
+    arguments = {"initiator-group-name": name, "initiator-group-type": kind, "os-type": "linux"}
     client.server.send_request("igroup-create", arguments)
     for initiator in initiators:
         client.server.send_request("igroup-add", {"initiator-group-name": name, "initiator": initiator})

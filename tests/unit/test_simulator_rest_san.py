@@ -260,6 +260,20 @@ def test_services_and_interfaces(filer: Filer) -> None:
     assert node["target"]["name"] == zapi.texts(zapi.ask(filer, "fcp-node-get-name"), "node-name")[0]
 
 
+def test_ports_of_this_machine_are_the_first_svms(tmp_path: Path) -> None:
+    """Where its LUNs are exported over Fibre Channel; another SVM keeps its own."""
+    wwpns = ("20:00:0e:00:00:00:00:01", "20:00:0e:00:00:00:00:02")
+    filer = Filer(tmp_path, wwpns=wwpns)
+    provision.add_vserver(filer.state, "svm2")
+    ports = {
+        svm: {each["wwpn"] for each in records(filer, "/network/fc/interfaces", svm_name=svm, fields="wwpn")}
+        for svm in ("svm1", "svm2")
+    }
+    assert ports["svm1"] == {*wwpns} == {*zapi.texts(zapi.ask(filer, "fcp-interface-get-iter"), "port-name")}
+    assert len(ports["svm2"] - ports["svm1"]) == 2
+    filer.close()
+
+
 def test_a_service_stops(filer: Filer) -> None:
     place = f"/protocols/san/iscsi/services/{filer.vservers['svm1',].uuid}"
     ask(filer, "PATCH", place, {"enabled": False})
