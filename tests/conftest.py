@@ -13,6 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Which product is tested."""
     parser.addoption("--packaged", action="store_true", help="test what the Debian package has installed here")
     parser.addoption("--api", choices=("rest", "zapi"), default="rest", help="what the nodes speak to the filer")
+    parser.addoption("--protocol", choices=("iscsi", "fc"), default="iscsi", help="how guests reach its LUNs")
 
 
 def pytest_configure(config: pytest.Config) -> None:

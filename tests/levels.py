@@ -119,7 +119,7 @@ def sweep(*options: str) -> Callable[[], Count]:
 def vm() -> Count:
     """The scenarios in guests; their tests run there, and their reports come out."""
     with tempfile.TemporaryDirectory() as directory:
-        status = run("python", "-m", "tests.vm", "--reports", directory)
+        status = run("python", "-m", "tests.vm", "--protocol", "both", "--reports", directory)
         count: Count = sum((counted(report) for report in Path(directory).glob("*.xml")), Counter())
     if status and not count["failed"]:
         count["failed"] += 1
@@ -170,7 +170,7 @@ LEVELS = {
     ),
     "vm": Level(
         vm,
-        "a real kernel's iSCSI, multipath and udev, in guests",
+        "a real kernel's iSCSI, FC, multipath and udev, in guests",
         by_default=False,  # emulated, it wants both cores for itself
     ),
     "bench": Level(bench, "what each verb costs, against tests/bench/baseline.json"),

@@ -1,6 +1,6 @@
 """How the first implementation brought a LUN to a node, and did not take it away again: to be compared with.
 
-Its attach ran these three commands for every LUN, then looked for the name each second (GRNET's provider of 2016).
+Its attach ran three commands for every LUN, then looked for the name each second (GRNET's provider of 2016).
 Its detach ran nothing. It asked no device who it was.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from tests.vm.machine import Machine
 from tests.vm.storage import Shown
 
-COMMANDS = (("iscsiadm", "-m", "node", "-R"), ("multipath", "-r"), ("udevadm", "settle"))
 TRIES = 30
 
 
@@ -22,13 +21,10 @@ def attach(node: Machine, lun: Shown) -> str:
 
 def scan(node: Machine) -> None:
     """Its attach commands."""
-    commands = "; ".join(" ".join(command) for command in COMMANDS)
+    commands = "; ".join(" ".join(command) for command in node.san.scan)
     node.shell(f"{{ {commands}; }} >/dev/null 2>&1", limit=180)
 
 
 def log_in(node: Machine) -> None:
-    """What the admin had to do by hand, once a node."""
-    node.shell(
-        "iscsiadm -m session >/dev/null 2>&1 || "
-        "{ iscsiadm -m discovery -t st -p 127.0.0.1 && iscsiadm -m node -l; } >/dev/null"
-    )
+    """What there was before, once a node."""
+    node.shell(node.san.log_in)

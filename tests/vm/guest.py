@@ -48,7 +48,7 @@ class Guest:
     """One boot.  ``out`` is its /out: the command is put there, results come back there.
 
     A guest that ``reboots`` keeps what is on its disk then, and begins with its command again; another one ends.
-    ``links`` are the network devices eth0, eth1 ... as (what QEMU's ``-netdev`` is to do, address/bits).
+    ``links`` are the network devices eth0, eth1 ... as (what QEMU's ``-netdev`` is to do, address/bits or "").
     """
 
     def __init__(
@@ -134,7 +134,8 @@ class Guest:
 
     def _kernel_options(self) -> str:
         speed = "quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on audit=0 selinux=0 apparmor=0"
-        addresses = [f"guest.address=eth{number}={address}" for number, (_, address) in enumerate(self._links)]
+        links = enumerate(self._links)
+        addresses = [f"guest.address=eth{number}={address}" for number, (_, address) in links if address]
         return " ".join([f"console=ttyS0 {speed} net.ifnames=0 guest.name={self.name}", *addresses])
 
 

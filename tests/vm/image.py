@@ -37,6 +37,7 @@ MODULES = (
     *("iscsi_tcp", "scsi_transport_iscsi", "sd_mod", "sg", "scsi_dh_alua", "loop", "dummy", "veth", "sch_netem"),
     *("dm_mod", "dm_multipath", "dm_round_robin", "dm_queue_length", "dm_service_time", "dm_snapshot", "md_mod"),
     *("raid0", "raid1", "configfs", "target_core_mod", "target_core_file", "iscsi_target_mod"),
+    *("fcoe", "libfcoe", "libfc", "scsi_transport_fc", "tcm_fc", "bridge"),
     *("crc32c_generic", "crc32c_intel", "libcrc32c"),
 )
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9p", "9pnet_virtio")

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from tests.testbed.node import CONFIG, PATH, PYTHON, GanetiError, Outcome
 from tests.testbed.product import ROOT
+from tests.vm.san import ISCSI, San
 
 EXTSTORAGE = "/usr/share/ganeti/extstorage"
 LOG = "/var/log/ganeti-extstorage-dataontap.log"
@@ -112,17 +113,17 @@ class Hands:
 
 
 class Machine:
-    """A node called ``name``; ``do`` carries orders out there."""
+    """A node called ``name``; ``do`` carries orders out there. It reaches the filer's LUNs by ``san``."""
 
-    def __init__(self, name: str, do: Callable[[Order], Order]) -> None:
+    def __init__(self, name: str, do: Callable[[Order], Order], san: San = ISCSI) -> None:
         self.name = name
+        self.san = san
         self._do = do
         self._settings: dict[str, object] = {}
 
-    @property
-    def initiator(self) -> str:
-        """Its iSCSI name."""
-        return f"iqn.1993-08.org.debian:01:{self.name}"
+    def initiators(self) -> list[str]:
+        """Its initiators' names."""
+        return self.shell(self.san.initiators).split()
 
     def run(self, *argv: str, environ: Mapping[str, str] | None = None, limit: float = 120) -> Outcome:
         """Run a program; its status is TIME_IS_UP if it took longer than ``limit`` seconds."""
@@ -207,17 +208,26 @@ class Machine:
         """The names of ours that there are."""
         return self.shell("find /dev/disk -mindepth 3 -printf '%p\\n'").split()
 
-    def sessions(self) -> set[str]:
-        """The states that its iSCSI sessions are in: LOGGED_IN and others."""
-        return {*self.shell("cat /sys/class/iscsi_session/session*/state 2>/dev/null || :").split()}
+    def sessions(self) -> list[str]:
+        """The states that its sessions to the filer are in, over FC those of the filer's ports."""
+        return self.shell(self.san.states).split()
 
     def lose_sessions(self) -> None:
         """Wait until no session is left that works."""
-        self.await_that(lambda: "LOGGED_IN" not in self.sessions(), "the sessions' end", limit=90)
+        self.await_that(lambda: self.san.works not in self.sessions(), "the sessions' end", limit=90)
 
     def regain_sessions(self) -> None:
         """Wait until all sessions work."""
-        self.await_that(lambda: self.sessions() <= {"LOGGED_IN"}, "the sessions' return", limit=180)
+
+        def works() -> bool:
+            states = self.sessions()
+            return len(states) >= self.san.sessions and {*states} <= {self.san.works}
+
+        self.await_that(works, "the sessions' return", limit=180)
+
+    def see_all(self) -> None:
+        """Let it see every LUN that the filer shows it, as anybody may who knows nothing of us."""
+        self.shell(self.san.see_all)
 
     def live(self, path: str) -> str:
         """Who a SCSI disk says it is, by INQUIRY."""
@@ -274,7 +284,7 @@ class Machine:
     def sweep(self) -> None:
         """End what was started here; take every map and disk away, and what the product remembers."""
         self._do({"do": "end_all"})
-        left = self.shell(_SWEEP)
+        left = self.shell(_SWEEP, limit=300)
         assert left == "", left
 
     def reboot(self) -> None:
@@ -321,12 +331,12 @@ def select_nothing(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def here() -> Machine:
+def here(san: San = ISCSI) -> Machine:
     """This guest."""
-    return Machine(socket.gethostname(), Hands().do)
+    return Machine(socket.gethostname(), Hands().do, san)
 
 
-def there(name: str, address: str) -> Machine:
+def there(name: str, address: str, san: San = ISCSI) -> Machine:
     """Another guest, that serves."""
 
     def do(order: Order) -> Order:
@@ -338,7 +348,7 @@ def there(name: str, address: str) -> Machine:
             print(json.dumps(order), file=lines, flush=True)
             return json.loads(lines.readline())  # type: ignore[no-any-return]
 
-    return Machine(name, do)
+    return Machine(name, do, san)
 
 
 class _Server(socketserver.ThreadingTCPServer):

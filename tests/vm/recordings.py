@@ -79,8 +79,9 @@ def main(target: str) -> None:
     state = Path("/var/filer")
     options = ("--iscsi", "127.0.0.1,127.0.0.2", "--seed", "recorded")
     with Simulator(state, *options) as simulator, filer.admin(simulator) as admin:
-        node, storage = machine.here(), Storage(admin, state)
-        filer.make_igroup(admin, IGROUP, node.initiator)
+        node = machine.here()
+        storage = Storage(admin, state, node)
+        filer.make_igroup(admin, IGROUP, *node.initiators())
         lun = storage.make("recorded", LUN_ID)
         firstway.log_in(node)
         firstway.attach(node, lun)

@@ -3,12 +3,15 @@
 Both in one run, turn by turn.  The first way is its three commands and its looking each second.  Ours is the
 script, less what it takes to start and to ask the filer for a LUN (for one that there is not): the first way had a
 script around it, too, and in emulation Python's start is most of either.  What that takes is printed beside.
+
+The seconds scatter with what else the machine does; the commands that disks and targets are asked do not.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from functools import partial
 from typing import Callable
 
@@ -21,6 +24,8 @@ from tests.vm.machine import EXTSTORAGE, Machine, select_nothing
 from tests.vm.storage import Storage
 
 MANY = 100
+SOME = 20  # LUNs, where commands are counted
+TRACING = "/sys/kernel/tracing"
 BATCH = 20  # at a time
 TURNS_WITH_ONE, TURNS_WITH_MANY = 7, 5  # those with one LUN are short
 CALM = 5  # seconds without an event
@@ -109,7 +114,7 @@ def devices(node: Machine, naa: str) -> int:
 
 def bring(node: Machine, number: int) -> None:
     """Let the node have all LUNs that there are, ``number`` of them."""
-    node.shell("iscsiadm -m node -R >/dev/null")
+    node.see_all()
     seconds = node.await_that(lambda: len(node.maps()) == number, f"{number} maps", limit=600)
     node.shell("udevadm settle --timeout=600", limit=660)
     print(f"{number} maps, the last ones after {seconds:.0f} s", flush=True)
@@ -176,3 +181,69 @@ def test_attach_of_an_absent_lun(node: Machine, storage: Storage) -> None:
     assert old_one / our_one >= FASTER_WITH_ONE
     assert old_many / our_many >= FASTER_WITH_MANY
     assert whole_many / whole_one <= GROWTH
+
+
+class Asked:
+    """The INQUIRY and REPORT LUNS commands that the kernel sends while this lasts, by the LUN's number.
+
+    The kernel counts them (Documentation/trace/events.rst, scsi_dispatch_cmd_start): a scan is made of them.
+    """
+
+    def __init__(self, node: Machine) -> None:
+        self._node = node
+        self.by_lun: Counter[int] = Counter()
+
+    def __enter__(self) -> Asked:
+        self._node.shell(f"mountpoint -q {TRACING} || mount -t tracefs tracefs {TRACING}; cd {TRACING}; {COUNT}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        lines = self._node.shell(f"cd {TRACING}; echo 0 >events/scsi/enable; grep -o ' lun=[0-9]*' trace || :")
+        self.by_lun.update(int(line.partition("=")[2]) for line in lines.splitlines())
+
+
+COUNT = """
+    echo 0 >events/scsi/enable
+    echo >trace
+    echo 'opcode == 0x12 || opcode == 0xa0' >events/scsi/scsi_dispatch_cmd_start/filter
+    echo 1 >events/scsi/scsi_dispatch_cmd_start/enable
+"""
+
+
+def asked_by_both_ways(node: Machine, storage: Storage, title: str) -> tuple[int, int]:
+    """How many commands each way sends for one LUN; ours sends none to another LUN."""
+    lun = storage.make("old", 200)
+    grow_calm(node)
+    with Asked(node) as old:
+        firstway.attach(node, lun)
+    drop(node, lun.naa)
+    storage.destroy(lun.name)
+    lun = storage.make("ours", 201)
+    grow_calm(node)
+    with Asked(node) as ours:
+        node.attach(lun.name)
+    assert node.script("detach", lun.name).status == 0
+    storage.destroy(lun.name)
+    print(f"{title}: the first way {show_asked(old, 200)}; ours {show_asked(ours, 201)}", flush=True)
+    assert {*ours.by_lun} == {201}
+    return old.by_lun.total(), ours.by_lun.total()
+
+
+def show_asked(asked: Asked, lun_id: int) -> str:
+    """For people."""
+    others = asked.by_lun.total() - asked.by_lun[lun_id]
+    return f"{asked.by_lun[lun_id]} commands to the LUN, {others} to others"
+
+
+def test_what_an_attach_asks(node: Machine, storage: Storage) -> None:
+    """Ours asks the one LUN, and not more often with many LUNs here."""
+    storage.make("first", 1)
+    firstway.log_in(node)
+    firstway.attach(node, storage.lun("first"))
+    _, one = asked_by_both_ways(node, storage, "INQUIRY and REPORT LUNS with 1 LUN on the node")
+    for number in range(2, SOME + 1):
+        storage.make(f"more-{number}", number, mib=4)
+    bring(node, SOME)
+    old_many, many = asked_by_both_ways(node, storage, f"INQUIRY and REPORT LUNS with {SOME} LUNs on the node")
+    assert many <= one
+    assert many < old_many

@@ -32,9 +32,10 @@ def multipathd(node: Machine, request: pytest.FixtureRequest) -> None:
 
 
 def brought_the_old_way(node: Machine, storage: Storage) -> str:
-    """The name of A's device: logged in by the admin, scanned for by iscsiadm -R."""
+    """The name of A's device: logged in by the admin, scanned for with all others."""
+    lun = storage.make(A, AT, text=OF_A)
     firstway.log_in(node)
-    return firstway.attach(node, storage.make(A, AT, text=OF_A))
+    return firstway.attach(node, lun)
 
 
 def exchange(storage: Storage, *, mib: int = 64) -> None:
@@ -160,9 +161,9 @@ def test_exchanged_lun(node: Machine, storage: Storage, tell: Tell, recheck: str
     assert (seen, written, corrupt) == (OF_B, "ok", True)
 
 
-# What may happen to a node meanwhile; "$1" is the LUN's id.
+# What may happen to a node meanwhile; "$1" is the LUN's id, and see_all makes the kernel look at all LUNs again.
 TARGETED_SCAN = 'for host in /sys/class/scsi_host/host*; do echo "0 0 $1" >$host/scan || :; done'
-RESCAN = "iscsiadm -m node -R >/dev/null"
+RESCAN = "see_all"
 RELOAD = "multipath -r >/dev/null"
 EVENTS = "udevadm trigger --action=change --subsystem-match=block; udevadm settle"
 
@@ -178,7 +179,7 @@ def test_exchanged_lun_after(node: Machine, storage: Storage, disturbance: str) 
     lun_id = storage.lun_id(A)
     exchange(storage)
     b = storage.lun(B)
-    node.shell(disturbance, str(lun_id))
+    node.shell(f"see_all() {{ {node.san.see_all}; }}; {disturbance}", str(lun_id))
     attached = node.script("attach", A)
     assert (attached.status, attached.stdout) == (1, ""), attached
     new = node.attach(B)
@@ -255,7 +256,8 @@ def test_queued_write(node: Machine, storage: Storage, tell: Tell) -> None:
     b = storage.lun(B)
     new = node.attach(B)
     assert node.write(new, OF_B) == "ok"
-    node.shell("iscsiadm -m node -R >/dev/null; multipath -r >/dev/null; multipathd reconfigure")
+    node.see_all()
+    node.shell("multipath -r >/dev/null; multipathd reconfigure")
     node.pass_polling()
     assert node.status(writer) is None
     assert b.holds() == OF_B

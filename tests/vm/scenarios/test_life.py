@@ -14,6 +14,7 @@ from dataontap.host.multipath import Multipath
 from tests.testbed.node import GanetiError
 from tests.vm import firstway
 from tests.vm.machine import Machine
+from tests.vm.san import ISCSI
 from tests.vm.scenarios.conftest import DISK, NAME, Tell
 from tests.vm.storage import MIB, Storage
 
@@ -416,37 +417,68 @@ def over_fibre_channel(node: Machine) -> Iterator[None]:
     try:
         yield
     finally:
-        node.configure(STORAGE_PROTOCOL=None)
+        node.configure(STORAGE_PROTOCOL="iscsi")
 
 
-def test_verify_tells_what_create_would_fail_by(node: Machine, storage: Storage) -> None:
-    """Seven states of a node in which verify once had nothing to say."""
+@contextmanager
+def interfaces_down(node: Machine, storage: Storage) -> Iterator[None]:
+    """The filer's interfaces are down meanwhile."""
+    storage.switch_all(on=False)
+    node.lose_sessions()
+    try:
+        yield
+    finally:
+        storage.switch_all(on=True)
+        node.regain_sessions()
 
-    def told() -> tuple[int, list[str]]:
-        done = node.script("verify", "-")
-        return done.status, [line for line in done.stdout.splitlines() if ": FAILED: " in line]
 
+States = list[tuple[AbstractContextManager[None], list[str]]]
+
+
+def states_over_iscsi(node: Machine, storage: Storage) -> States:
+    """What may be missing, and what verify says of it."""
     names = [
         "initiator: FAILED: this node has no initiator name; see /etc/iscsi/initiatorname.iscsi",
         "igroup: FAILED: ",
     ]
-    states: list[tuple[AbstractContextManager[None], list[str]]] = [
+    return [
         (away(node, "/etc/iscsi/initiatorname.iscsi"), names[:1]),
         (over_fibre_channel(node), ["initiator: FAILED: this node has no Fibre Channel port", names[1]]),
         (without_iscsid(node), ["initiator: FAILED: iscsid does not run; systemctl enable"]),
         (away(node, "/usr/sbin/iscsiadm"), ["initiator: FAILED: iscsiadm is not installed; apt install"]),
-        (without_multipathd(node), ["multipath: FAILED: multipathd does not run; systemctl enable"]),
-        (away(node, RULES), ["udev: FAILED: udev does not read 57-ganeti-extstorage-dataontap.rules"]),
         (
             storage.nobody_listening(),
             ["portals: FAILED: cannot reach the portals 127.0.0.1:3260 (Connection refused)"],
         ),
     ]
+
+
+def states_over_fc(node: Machine, storage: Storage) -> States:
+    """The same; iSCSI's programs are not missed."""
+    return [
+        (away(node, "/usr/sbin/iscsiadm"), []),
+        (without_iscsid(node), []),
+        (interfaces_down(node, storage), ["portals: FAILED: cannot reach the FC interfaces 20:00:"]),
+    ]
+
+
+def test_verify_tells_what_create_would_fail_by(node: Machine, storage: Storage) -> None:
+    """States of a node in which verify once had nothing to say."""
+
+    def told() -> tuple[int, list[str]]:
+        done = node.script("verify", "-")
+        return done.status, [line for line in done.stdout.splitlines() if ": FAILED: " in line]
+
+    states = states_over_iscsi(node, storage) if node.san is ISCSI else states_over_fc(node, storage)
+    states += [
+        (without_multipathd(node), ["multipath: FAILED: multipathd does not run; systemctl enable"]),
+        (away(node, RULES), ["udev: FAILED: udev does not read 57-ganeti-extstorage-dataontap.rules"]),
+    ]
     assert told() == (0, [])
     for state, expected in states:
         with state:
             status, failures = told()
-        assert status == 1, expected
+        assert status == (1 if expected else 0), expected
         assert len(failures) == len(expected), failures
         for line, beginning in zip(failures, expected):
             assert line.startswith(beginning)

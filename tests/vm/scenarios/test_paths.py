@@ -11,7 +11,8 @@ import pytest
 from dataontap.paths import RUN
 from tests.simulator.process import Simulator
 from tests.vm.machine import LOG, Machine
-from tests.vm.storage import MIB, Storage
+from tests.vm.san import ISCSI
+from tests.vm.storage import IGROUP, MIB, Storage
 
 NAME = "volume-a"
 AT = 5
@@ -42,6 +43,17 @@ def outage(storage: Storage, *interfaces: int, after: float = 0.5, seconds: floa
         thread.join()
 
 
+@pytest.fixture
+def own_group(node: Machine) -> Iterator[None]:
+    """The node has a group of its own: after detach the LUN is not mapped any more.
+
+    With one group for all it stays mapped, and over Fibre Channel the kernel itself scans when a port comes back.
+    """
+    node.configure(IGROUP="ganeti-{node}")
+    yield
+    node.configure(IGROUP=IGROUP)
+
+
 def whole(node: Machine, storage: Storage, paths: int = 2) -> None:
     """The volume's map gets that many paths that answer as its LUN."""
     naa = storage.lun(NAME).naa
@@ -50,20 +62,26 @@ def whole(node: Machine, storage: Storage, paths: int = 2) -> None:
     )
 
 
-def test_one_portal_down(node: Machine, storage: Storage) -> None:
-    """One path is enough; the other one comes with an attach five minutes later: its portal is tried again."""
+def test_one_interface_down(node: Machine, storage: Storage) -> None:
+    """One path is enough; the other one comes with an attach after that.
+
+    Over iSCSI five minutes later: then its portal is tried again.
+    """
     storage.make(NAME, text="by one path")
     storage.switch(2, on=False)
     done = node.script("attach", NAME)
     assert done.status == 0, done.stderr
     assert node.read(done.stdout.strip()) == "by one path"
     assert len(node.paths(storage.lun(NAME).naa)) == 1
-    assert "127.0.0.2:3260" in done.stderr
+    if node.san is ISCSI:
+        assert "127.0.0.2:3260" in done.stderr
     detached = node.script("detach", NAME)
     assert detached.status == 0, detached.stderr
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
     storage.switch(2, on=True)
-    node.shell("touch -d '-301 seconds' $1", FAILURE)
+    if node.san is ISCSI:
+        node.shell("touch -d '-301 seconds' $1", FAILURE)
+    node.regain_sessions()
     assert node.read(node.attach(NAME)) == "by one path"
     whole(node, storage)
 
@@ -86,6 +104,7 @@ def test_outage_during_attach(node: Machine, storage: Storage, interfaces: tuple
     assert (node.disks(), node.maps()) == ([], {})
 
 
+@pytest.mark.usefixtures("own_group")
 @pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
 def test_paths_go_and_come_during_detach(node: Machine, storage: Storage, interfaces: tuple[int, ...]) -> None:
     """Nobody has noticed when it begins, and they come back before it is over: nothing of them stays."""
@@ -94,6 +113,7 @@ def test_paths_go_and_come_during_detach(node: Machine, storage: Storage, interf
     with outage(storage, *interfaces, after=0.3, seconds=2):
         done = node.script("detach", NAME)
     assert done.status == 0, done.stderr
+    assert storage.groups(NAME) == []
     node.regain_sessions()
     node.pass_polling()
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
@@ -194,7 +214,7 @@ def test_write_protected_until_just_before(node: Machine, storage: Storage, path
     luns = [storage.make(NAME, AT), storage.make("volume-c", AT + 1)]
     for lun in luns:
         storage.protect(lun.name, True)
-    node.shell("iscsiadm -m node -R")  # as a login at boot, or anybody: multipathd makes the maps
+    node.see_all()  # as a login at boot, or anybody: multipathd makes the maps
     protected = [True] * (paths + 1)
     for lun in luns:
         node.await_that(lambda naa=lun.naa: [*node.protected(naa).values()] == protected, "a read-only map")  # type: ignore[misc]
@@ -236,6 +256,7 @@ def test_write_protected_while_here(node: Machine, storage: Storage) -> None:
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
 
 
+@pytest.mark.iscsi_only("CHAP")
 def test_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
     """The secret is asked for, and kept: not in the log, not in any message."""
     storage.make(NAME)
@@ -259,6 +280,7 @@ def test_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
         simulator.start()
 
 
+@pytest.mark.iscsi_only("CHAP")
 def test_mutual_chap(node: Machine, simulator: Simulator, storage: Storage) -> None:
     """A filer that proves itself by other credentials, or not at all, gets no session."""
     storage.make(NAME)
@@ -301,9 +323,10 @@ def refuses_the_filer(
     assert (done.status, done.stdout) == (1, ""), done
     assert by in done.message, done.message
     assert "secret" not in done.stderr
-    assert node.sessions() == set()
+    assert node.sessions() == []
 
 
+@pytest.mark.iscsi_only("open-iscsi's interfaces")
 def test_networks_and_interfaces(node: Machine, storage: Storage) -> None:
     """Only portals inside are used, and each by the interfaces that are named. verify keeps to them, too."""
     storage.make(NAME)
@@ -340,6 +363,7 @@ def without_sessions(node: Machine) -> None:
     node.shell("{ iscsiadm -m node -u; iscsiadm -m node -o delete; } >/dev/null 2>&1 || :")
 
 
+@pytest.mark.iscsi_only("portals and sessions, in the words of open-iscsi")
 def test_why_there_is_no_session(node: Machine, storage: Storage) -> None:
     """Nobody answers; or a session is there that has failed, with which iscsiadm itself would be content."""
     storage.make(NAME)
@@ -362,6 +386,7 @@ def test_why_there_is_no_session(node: Machine, storage: Storage) -> None:
     assert failed.seconds < down.seconds
 
 
+@pytest.mark.iscsi_only("open-iscsi's records and interfaces")
 def test_sessions_that_the_admin_made(node: Machine, storage: Storage) -> None:
     """By interfaces of his own, as at boot: the one without a session gets it, and no login brings all again."""
     without_sessions(node)
@@ -388,3 +413,20 @@ def test_sessions_that_the_admin_made(node: Machine, storage: Storage) -> None:
     finally:
         without_sessions(node)
         node.shell("for name in first second; do iscsiadm -m iface -I $name -o delete; done")
+
+
+@pytest.mark.iscsi_only("over Fibre Channel there is no login that attach could miss")
+def test_lun_at_a_new_portal(node: Machine, storage: Storage) -> None:
+    """No portal that the node knows shows it: attach then asks the filer, and logs in to the new one."""
+    lun = storage.make(NAME, AT, text="moved")
+    node.attach(NAME)
+    node.must("detach", NAME)
+    try:
+        with storage.moved(NAME, "127.0.0.3"):
+            done = node.must("attach", NAME)
+            assert "trying all of the filer's interfaces" in done.stderr
+            assert node.read(done.stdout.strip()) == "moved"
+            assert [node.live(path) for path in node.paths(lun.naa)] == [lun.naa]
+            node.must("detach", NAME)
+    finally:
+        without_sessions(node)

@@ -87,7 +87,8 @@ def test_split_brain(nodes: Nodes, storage: Storage, tell: Tell, writes: bool) -
     if not writes:
         zombie.let_write()
         cut_off.await_that(zombie.is_stuck, "the zombie's write to wait")
-    cut_off.shell("iscsiadm -m node -R >/dev/null; multipath -r >/dev/null; multipathd reconfigure >/dev/null")
+    cut_off.see_all()
+    cut_off.shell("multipath -r >/dev/null; multipathd reconfigure >/dev/null")
     cut_off.pass_polling()
     assert zombie.is_stuck()
     assert overwritten(lun) == []
