@@ -100,13 +100,13 @@ def bench() -> Count:
     return count
 
 
-def sweep(*options: str) -> Callable[[], Count]:
-    """Faults at the verbs' calls: a verdict counts as a test does."""
+def sweep(module: str, *options: str) -> Callable[[], Count]:
+    """Faults at the verbs' calls, or crashes: a verdict counts as a test does."""
 
     def sweep_them() -> Count:
-        report = ROOT / ".sweep/latest.json"
+        report = ROOT / f".{module}/latest.json"
         report.unlink(missing_ok=True)
-        status = run("python", "-m", "tests.sweep", *options, "--json", str(report))
+        status = run("python", "-m", f"tests.{module}", *options, "--json", str(report))
         verdicts = json.loads(report.read_text(encoding="utf-8")) if report.exists() else []
         count = Counter("failed" if verdict["problems"] else "passed" for verdict in verdicts)
         if status and not count["failed"]:
@@ -138,11 +138,17 @@ LEVELS = {
         "the contract level with nodes that speak ZAPI",
         by_default=False,  # what differs between the APIs is in "contract" for both of them
     ),
-    "sweep": Level(sweep(), "every fault at every call that a verb or hook makes over REST, and over ZAPI"),
+    "sweep": Level(sweep("sweep"), "every fault at every call that a verb or hook makes over REST, and over ZAPI"),
     "sweep-all": Level(
-        sweep("--all"),
+        sweep("sweep", "--all"),
         "every fault at every call of every verb and hook",
         by_default=False,  # most cases come to the outcome of one that "sweep" has tried
+    ),
+    "crashes": Level(sweep("crashes"), "kill -9 at each kind of point in the verbs' and hooks' work"),
+    "crashes-all": Level(
+        sweep("crashes", "--all"),
+        "kill -9 at every point of every verb and hook",
+        by_default=False,  # most points end as one of their kind that "crashes" has tried
     ),
     "load": Level(
         tests("load", "-q", "-n", "2"),

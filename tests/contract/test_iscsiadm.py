@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from typing import Any, Callable
 
 import pytest
 
+from tests.sweep.run import numbered
+from tests.testbed.crash import AFTER, BEFORE, DURING, END
 from tests.testbed.node import PATH, PYTHON
 from tests.testbed.product import ROOT, Product
 
@@ -195,3 +198,32 @@ def test_a_left_over_goes(do: Do) -> None:
     )
     assert f"error when scandir {left}" in before
     assert after == f"192.0.2.1:3260,1028 {TARGET}\n"
+
+
+def test_an_attach_is_killed_at_each_point_of_its_logins(do: Do) -> None:
+    """The next attach has every record whole, whatever there was; a temporary file stays for a minute at most."""
+    connect = [TARGET, [FIRST, SECOND], ["node", "right-secret"]]
+    clear = ["shell", "rm -rf /etc/iscsi/* /var/lib/iscsi/* /run/cache /run/records /run/failures"]
+    (status, points), _, _, *whole = do(["killed", None, *connect], *after_a_crash(connect))
+    assert status == 0
+    assert {"run iscsiadm", "open /etc/iscsi/.*", "rename /etc/iscsi/nodes/*", "fork"} <= {*points}
+    crashes = [
+        (label, nth, moment)
+        for label, nth in numbered(points)
+        for moment in ((BEFORE, DURING, AFTER) if label.startswith("run ") else (BEFORE, AFTER))
+        if (label, moment) != (END, AFTER)
+    ]
+    steps = [[clear, ["killed", crash, *connect], *after_a_crash(connect)] for crash in crashes]
+    results = iter(do(*(step for crash in steps for step in crash)))
+    for crash in crashes:
+        _, (status, _), _, said, *after = (next(results) for _ in steps[0])
+        assert status == -signal.SIGKILL, crash
+        assert said == f"{NO_DAEMON} (192.0.2.1:3260, [2001:db8::2]:3260)", crash
+        assert after == whole, crash
+
+
+def after_a_crash(connect: list[Any]) -> list[list[Any]]:
+    """A minute later the next attach comes; then the records, and all files."""
+    shown = "for at in 192.0.2.1 [2001:db8::2]; do iscsiadm -m node -S -p $at:3260; done"
+    aged = "find /etc/iscsi /var/lib/iscsi -name '.dataontap.*' -exec touch -d '2 minutes ago' {} +"
+    return [["shell", aged], ["connect", *connect], ["shell", "iscsiadm -m node"], ["shell", shown], ["files"]]

@@ -112,12 +112,19 @@ def _wrong_with_message(case: Case, outcome: Outcome) -> Iterator[str]:
 
 def _wrong_after(case: Case, first: Outcome, lab: Lab) -> tuple[str, list[str]]:
     """The outcome; and what is wrong on filer and node, at once and after Ganeti's next attempt."""
-    scenario = case.scenario
-    state = lab.luns(NAME)
     if first.status == 0:
-        return BORNE, list(wrong_with_success(scenario, state, lab))
-    left = _left_over(case, state)
-    problems = list(_wrong_with_failure(case, first, state, lab, left))
+        return BORNE, list(wrong_with_success(case.scenario, lab.luns(NAME), lab))
+    return after_failure(case.scenario, first, lab, may_leave=case.trial.cut_off)
+
+
+def after_failure(scenario: Scenario, first: Outcome, lab: Lab, *, may_leave: bool) -> tuple[str, list[str]]:
+    """The outcome of a verb that failed or was killed, and of Ganeti's next attempt; and what is wrong after each.
+
+    ``may_leave``: what a creation made may be left over, because the verb could not remove it.
+    """
+    state = lab.luns(NAME)
+    left = may_leave and _left_over(scenario, state)
+    problems = list(_wrong_with_failure(scenario, first, state, lab, left))
     lab.limit(ENOUGH)
     again = (scenario.again or scenario.run)(lab)
     if scenario.refusal is None and not (left and again.status != 0):
@@ -135,10 +142,9 @@ def _wrong_after(case: Case, first: Outcome, lab: Lab) -> tuple[str, list[str]]:
     return LEFT if left else REFUSED, problems
 
 
-def _wrong_with_failure(case: Case, first: Outcome, state: View, lab: Lab, left: bool) -> Iterator[str]:
-    scenario = case.scenario
+def _wrong_with_failure(scenario: Scenario, first: Outcome, state: View, lab: Lab, left: bool) -> Iterator[str]:
     if left:
-        if f"{scenario.makes}" not in first.stderr:
+        if first.status > 0 and f"{scenario.makes}" not in first.stderr:
             yield f"what is left is not told of: {first.stderr}"
         return
     if state not in (scenario.before, scenario.after, *scenario.between):
@@ -147,16 +153,16 @@ def _wrong_with_failure(case: Case, first: Outcome, state: View, lab: Lab, left:
         yield "a device is left of a LUN that is not there"
 
 
-def _left_over(case: Case, state: View) -> bool:
-    """Whether what a creation made is still there, which only a filer out of reach excuses; it must be ours."""
-    made = case.scenario.makes
-    if made is None or made not in state or state == case.scenario.before or not case.trial.cut_off:
+def _left_over(scenario: Scenario, state: View) -> bool:
+    """Whether what a creation made is still there; it must be ours."""
+    made = scenario.makes
+    if made is None or made not in state or state == scenario.before:
         return False
     rest = {path: lun for path, lun in state.items() if path != made}
-    others = {path: lun for path, lun in case.scenario.before.items() if path != made}
+    others = {path: lun for path, lun in scenario.before.items() if path != made}
     # A clone may have its source's comment until it gets its own.
     comment = _OTHERS_SERIAL.sub(SERIAL, state[made].comment)
-    return rest == others and comment in {"", TAG, NEW_TAG, case.scenario.after.get(made, state[made]).comment}
+    return rest == others and comment in {"", TAG, NEW_TAG, scenario.after.get(made, state[made]).comment}
 
 
 def wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[str]:
@@ -166,8 +172,11 @@ def wrong_with_success(scenario: Scenario, state: View, lab: Lab) -> Iterator[st
     if scenario.shown is not None:
         if not lab.has_device(scenario.shown):
             yield "it succeeded, and yet there is no device"
-        elif scenario.shown in state and lab.device_size(scenario.shown) != state[scenario.shown].size:
-            yield f"the device has {lab.device_size(scenario.shown)} MiB"
+        elif scenario.shown in state:
+            if lab.device_size(scenario.shown) != state[scenario.shown].size:
+                yield f"the device has {lab.device_size(scenario.shown)} MiB"
+            if lab.device_data(scenario.shown) != state[scenario.shown].data:
+                yield "the device has other data than the LUN"
     if scenario.hidden is not None and lab.has_device(scenario.hidden):
         yield "it succeeded, and yet its device is here"
 

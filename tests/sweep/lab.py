@@ -11,7 +11,7 @@ from dataontap import paths
 from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.inventory import MIB, Inventory, Lun, View
-from tests.testbed.node import LINKS, Node, device_size
+from tests.testbed.node import LINKS, Node, device_size, read
 from tests.testbed.product import Product
 from tests.testbed.quick import Quick
 
@@ -98,7 +98,8 @@ class Lab:
             self.inventory.ask("lun-destroy", path=path, force=True)
         if self._per_node:
             self._drop_own_group()
-        shutil.rmtree(self.node.path(paths.RUN), ignore_errors=True)
+        for place in (self.node.path(paths.RUN), *(self.node.directory / "state").iterdir()):
+            shutil.rmtree(place, ignore_errors=True)
 
     def _drop_own_group(self) -> None:
         if OWN_GROUP in self.inventory.exactly(OTHERS):
@@ -144,6 +145,10 @@ class Lab:
     def device_size(self, path: str) -> int:
         """How many MiB the node sees of a LUN."""
         return device_size(self.node, self.link(path)) // MIB
+
+    def device_data(self, path: str) -> bytes:
+        """The first data that the node sees of a LUN, without the zeros at their end."""
+        return read(self.node, self.link(path), 0, 100).rstrip(b"\0")
 
     def log(self) -> str:
         """What the scripts have logged so far."""

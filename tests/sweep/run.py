@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, TypeVar
 
 from tests.sweep.choice import Calls
 from tests.sweep.judge import WRONG, Case, Verdict, try_out, wrong_with_success
+from tests.sweep.lab import Lab
 from tests.sweep.labs import Labs
 from tests.sweep.scenarios import Scenario
 from tests.sweep.trials import ENOUGH
 from tests.testbed.hook_calls import NAME
 
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
 
 class CleanRunFailed(Exception):
     """A scenario does not even do without a fault what it should."""
+
+
+def clean_run(scenario: Scenario, lab: Lab) -> list[str]:
+    """The calls of a run without a fault, whose result is checked; the lab has noted its points."""
+    lab.restore(NAME)
+    lab.limit(ENOUGH)
+    scenario.prepare(lab)
+    before = len(lab.simulator.requests())
+    lab.quick.watch()
+    outcome = scenario.run(lab)
+    apis = [str(request.api) for request in lab.simulator.requests()[before:]]
+    if (outcome.status, lab.luns(NAME)) != (0 if scenario.refusal is None else 1, scenario.after):
+        raise CleanRunFailed(f"{scenario.name}: {outcome.message}, and then {lab.luns(NAME)}")
+    wrong = list(wrong_with_success(scenario, lab.luns(NAME), lab)) if scenario.refusal is None else []
+    if wrong:
+        raise CleanRunFailed(f"{scenario.name}: {'; '.join(wrong)}")
+    return apis
 
 
 class Sweep:
@@ -28,36 +50,15 @@ class Sweep:
 
     def record(self, scenarios: Sequence[Scenario]) -> dict[str, Calls]:
         """The calls of each scenario's clean run, each with its number among those of its API."""
-        with ThreadPoolExecutor(self._jobs) as pool:
-            return dict(zip((scenario.name for scenario in scenarios), pool.map(self._record, scenarios)))
+        return dict(zip((scenario.name for scenario in scenarios), at_a_time(self._jobs, self._record, scenarios)))
 
     def _record(self, scenario: Scenario) -> Calls:
         with self._labs.lab(scenario) as lab:
-            lab.restore(NAME)
-            lab.limit(ENOUGH)
-            scenario.prepare(lab)
-            before = len(lab.simulator.requests())
-            outcome = scenario.run(lab)
-            apis = [str(request.api) for request in lab.simulator.requests()[before:]]
-            if (outcome.status, lab.luns(NAME)) != (0 if scenario.refusal is None else 1, scenario.after):
-                raise CleanRunFailed(f"{scenario.name}: {outcome.message}, and then {lab.luns(NAME)}")
-            wrong = list(wrong_with_success(scenario, lab.luns(NAME), lab)) if scenario.refusal is None else []
-            if wrong:
-                raise CleanRunFailed(f"{scenario.name}: {'; '.join(wrong)}")
-        seen: Counter[str] = Counter()
-        calls = []
-        for api in apis:
-            seen[api] += 1
-            calls.append((api, seen[api]))
-        return calls
+            return numbered(clean_run(scenario, lab))
 
     def run(self, cases: Sequence[Case]) -> Iterator[Verdict]:
         """The verdicts, in the cases' order."""
-        with ThreadPoolExecutor(self._jobs) as pool:
-            try:
-                yield from pool.map(self._try, cases)
-            finally:
-                pool.shutdown(cancel_futures=True)  # told to stop: what has not begun does not
+        return at_a_time(self._jobs, self._try, cases)
 
     def _try(self, case: Case) -> Verdict:
         try:
@@ -65,3 +66,22 @@ class Sweep:
                 return try_out(case, lab)
         except Exception:
             return Verdict(case, WRONG, (f"could not be tried: {traceback.format_exc()}",), 0.0, "")
+
+
+def at_a_time(jobs: int, do: Callable[[Work], Result], works: Sequence[Work]) -> Iterator[Result]:
+    """What comes of each work, in this order; ``jobs`` of them are done at a time."""
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield from pool.map(do, works)
+        finally:
+            pool.shutdown(cancel_futures=True)  # told to stop: what has not begun does not
+
+
+def numbered(names: Iterable[str]) -> list[tuple[str, int]]:
+    """Each name with its number among those that are the same."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append((name, seen[name]))
+    return found

@@ -110,10 +110,10 @@ def hook(name: str, **variables: str) -> Run:
     return lambda lab: lab.quick.hook(name, {**CALLS[name], **variables})
 
 
-def _removal_again(lab: Lab) -> Outcome:
+def removal(lab: Lab, name: str = NAME, verbs: tuple[str, ...] = ("attach", "detach", "remove")) -> Outcome:
     """Each of Ganeti's attempts is a cycle; it takes a volume that it cannot attach for removed."""
-    for verb in ("attach", "detach", "remove"):
-        outcome = lab.quick.script(verb, **COMMON)
+    for verb in verbs:
+        outcome = lab.quick.script(verb, **{**COMMON, "VOL_NAME": name, "VOL_OPEN_EXCLUSIVE": "True"})
         if outcome.status != 0:
             gone = verb == "attach" and "there is no LUN" in outcome.message
             return Outcome(0, "", outcome.stderr, outcome.seconds) if gone else outcome
@@ -166,7 +166,7 @@ _per_node = partial(Scenario, per_node=True, has_group=True)
 SCENARIOS = (
     Scenario("create", _CREATE, after=_MADE, shown=PATH, makes=PATH),
     Scenario("create (old)", _CREATE, after=_MADE, shown=PATH, makes=PATH, ontapi=OLD_ONTAPI),
-    Scenario("create (no group)", _CREATE_NOWHERE, makes=PATH, refusal="errno 9003|code 5374878"),
+    Scenario("create (no group)", _CREATE_NOWHERE, makes=PATH, refusal="not among ALLOWED_IGROUPS"),
     Scenario("create (exists)", _CREATE, before=_HERE, after=_HERE, refusal="there is a LUN .* already"),
     Scenario("attach", script("attach"), before=_HERE, after=_HERE, shown=PATH, answers=True),
     # A device that is here is enough, whatever the filer says.
@@ -270,23 +270,23 @@ SCENARIOS = (
         before=_HERE,
         hidden=PATH,
         between=_of(PATH, UNMAPPED),
-        again=_removal_again,
+        again=removal,
         attached=True,
     ),
-    Scenario("remove (absent)", _REMOVE, again=_removal_again),
+    Scenario("remove (absent)", _REMOVE, again=removal),
     Scenario(
         "remove (other pool)",
         _REMOVE,
         before={ELSEWHERE: WHOLE},
         between=_of(ELSEWHERE, UNMAPPED),
-        again=_removal_again,
+        again=removal,
     ),
     Scenario(
         "remove (old tag elsewhere)",
         _REMOVE,
         before={ELSEWHERE: _OLD_ONE},
         between=_of(ELSEWHERE, _BEGUN, _BEGUN._replace(groups=())),
-        again=_removal_again,
+        again=removal,
     ),
     Scenario(
         "remove (copy)",
@@ -383,7 +383,7 @@ SCENARIOS = (
         hidden=PATH,
         before={PATH: _SHARED},
         between=_of(PATH, _OWN, _OTHERS, UNMAPPED),
-        again=_removal_again,
+        again=removal,
         first=(_ATTACH,),
     ),
     _per_node(

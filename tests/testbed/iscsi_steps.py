@@ -9,6 +9,8 @@ in the database by then is the thing. A step is a list, and its result is in the
     ["files"]                                     the databases' files, as paths
     ["connect", TARGET, [[ADDRESS, PORT, TAG]...], CHAP]     the error
     ["connect", TARGET, PORTALS, CHAP, [INTERFACE...]]     the same, by these interfaces
+    ["killed", [LABEL, N, MOMENT] or null, TARGET, PORTALS, CHAP]     connects in a child that is killed at a point
+                                                  (see crash.py), or not: its exit status, and the points it passed
 
 CHAP is null, [USER, SECRET], or [USER, SECRET, [USER, SECRET]] with the target's credentials.
 """
@@ -20,6 +22,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -92,7 +95,33 @@ def connect(
     raise AssertionError("logged in without a daemon")
 
 
-STEPS: dict[str, Any] = {"shell": shell, "write": write, "read": read, "files": files, "connect": connect}
+def killed(wanted: list[Any] | None, *target: Any) -> tuple[int, list[str]]:
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+    from tests.testbed.crash import PLACES, Watch
+
+    with tempfile.TemporaryFile() as points:
+        child = os.fork()
+        if child == 0:
+            try:
+                watch = Watch(points.fileno(), wanted, {**PLACES, "/run": "/run/"})  # type: ignore[arg-type]
+                watch.begin()
+                connect(*target)
+                watch.end()
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(child, 0)
+        points.seek(0)
+        return os.waitstatus_to_exitcode(status), points.read().decode().splitlines()
+
+
+STEPS: dict[str, Any] = {
+    "shell": shell,
+    "write": write,
+    "read": read,
+    "files": files,
+    "connect": connect,
+    "killed": killed,
+}
 
 if __name__ == "__main__":
     threading.Thread(target=answer_nobody, daemon=True).start()

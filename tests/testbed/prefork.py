@@ -3,10 +3,15 @@
 A program of its own, because it needs the system's Python and the node's namespace. A request is a line of JSON,
 {"program": PATH, "arguments": [...], "environ": {...}} or {"module": NAME, ...}; so is the answer: {"status": N,
 "stdout": TEXT, "stderr": TEXT, "seconds": N}. The child is a process as any script's is, but for its birth.
+With {"watch": null, ...} the answer has the "points" that the child passed, a line each; and with {"watch":
+[LABEL, N, MOMENT], ...} the child is killed at one of them: see crash.py. What a killed child has started goes on,
+and belongs to this process then; {"settle": true} waits for all of that to end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -22,8 +27,9 @@ from typing import IO, Any, NoReturn
 # What the library imports inside its functions.
 LIBRARIES = ("http.client", "ssl", "subprocess", "lxml.etree", "six", "oslo_config.cfg", "oslo_log.log")
 MORE = ("oslo_log.handlers", "oslo_utils.excutils", "oslo_utils.strutils", "threading", "glob", "queue", "difflib")
-# The fabric's, which is run at every attach and detach of the test-bed.
-FABRIC = ("tests.simulator.links", "tests.simulator.replay")
+# The fabric's, which is run at every attach and detach of the test-bed; and ours.
+TESTS = ("tests.simulator.links", "tests.simulator.replay", "tests.testbed.crash")
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 REPOSITORY = str(pathlib.Path(__file__).resolve().parents[2])
 
 
@@ -35,14 +41,17 @@ def warm_up() -> None:
     for name in (*LIBRARIES, *MORE, *ours):
         importlib.import_module(name)
     sys.path.insert(0, REPOSITORY)
-    for name in FABRIC:
+    for name in TESTS:
         importlib.import_module(name)
     sys.path.remove(REPOSITORY)  # the product is not to find its modules there
 
 
-def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes]) -> NoReturn:
+def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes], points: IO[bytes]) -> NoReturn:
     """Be the program, in the child."""
+    from tests.testbed.crash import Watch
+
     status: object = 1
+    watch = Watch(points.fileno(), request.get("watch"))
     try:
         os.setsid()
         null = os.open(os.devnull, os.O_RDONLY)
@@ -53,6 +62,8 @@ def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes]) -> NoRetur
         os.environ.update(request["environ"])
         name = request.get("program") or request["module"]
         sys.argv = [name, *request["arguments"]]
+        if "watch" in request:
+            watch.begin()
         (runpy.run_path if "program" in request else runpy.run_module)(name, run_name="__main__")
         status = 0
     except SystemExit as ending:
@@ -62,29 +73,46 @@ def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes]) -> NoRetur
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        if "watch" in request:
+            watch.end()
         os._exit(status if isinstance(status, int) else 0 if status is None else 1)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Run the program and wait for its end."""
     began = time.monotonic()
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    with (
+        tempfile.TemporaryFile() as stdout,
+        tempfile.TemporaryFile() as stderr,
+        tempfile.TemporaryFile() as points,
+    ):
         child = os.fork()
         if child == 0:
-            be(request, stdout, stderr)
+            be(request, stdout, stderr, points)
         _, status = os.waitpid(child, 0)
         seconds = time.monotonic() - began
-        said = [file.seek(0) or file.read().decode("utf-8", "replace") for file in (stdout, stderr)]
-    return {"status": os.waitstatus_to_exitcode(status), "stdout": said[0], "stderr": said[1], "seconds": seconds}
+        files = {"stdout": stdout, "stderr": stderr, "points": points}
+        said = {name: file.seek(0) or file.read().decode("utf-8", "replace") for name, file in files.items()}
+    return {**said, "status": os.waitstatus_to_exitcode(status), "seconds": seconds}
+
+
+def settle() -> dict[str, Any]:
+    """Wait until nothing runs any more of what killed programs had started."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+    return {}
 
 
 def main() -> None:
     """Serve requests until standard input ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     warm_up()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
-        print(json.dumps(run(json.loads(line))), file=answers, flush=True)
+        request = json.loads(line)
+        print(json.dumps(settle() if "settle" in request else run(request)), file=answers, flush=True)
 
 
 main()

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from tests.testbed.node import PATH, PYTHON, Node, Outcome
 from tests.testbed.product import ROOT, Product
@@ -18,6 +19,8 @@ class Quick:
         self._node = node
         self._product = product
         self._child: subprocess.Popen[str] | None = None
+        self._watch: dict[str, object] = {}
+        self.points: list[str] = []  # that the last program passed that was watched
 
     def __enter__(self) -> Quick:
         self._child = self._node.run(
@@ -34,6 +37,14 @@ class Quick:
     ) -> None:
         if self._child is not None:
             self._child.communicate()
+
+    def watch(self, *wanted: str | int) -> None:
+        """Note the points of the next program, or kill it at one: its label, which one of these, the moment."""
+        self._watch = {"watch": wanted or None}
+
+    def settle(self) -> None:
+        """Wait for the end of what killed programs had started."""
+        self._ask({"settle": True})
 
     def script(self, verb: str, *arguments: str, **variables: str) -> Outcome:
         """Run one of the provider's scripts as Ganeti would."""
@@ -56,10 +67,17 @@ class Quick:
         return self._run({"module": name}, arguments, {"LC_ALL": "C"})
 
     def _run(self, what: Mapping[str, str], arguments: tuple[str, ...], environ: Mapping[str, str]) -> Outcome:
+        watch, self._watch = self._watch, {}
+        environ = {"PATH": "/usr/bin:/bin", **environ}
+        answer = self._ask({**what, **watch, "arguments": arguments, "environ": environ})
+        if watch:
+            self.points = answer["points"].splitlines()
+        return Outcome(answer["status"], answer["stdout"], answer["stderr"], answer["seconds"])
+
+    def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
         assert self._child is not None
         assert self._child.stdin is not None
         assert self._child.stdout is not None
-        request = {**what, "arguments": arguments, "environ": {"PATH": "/usr/bin:/bin", **environ}}
         print(json.dumps(request), file=self._child.stdin, flush=True)
-        answer = json.loads(self._child.stdout.readline())
-        return Outcome(answer["status"], answer["stdout"], answer["stderr"], answer["seconds"])
+        answer: dict[str, Any] = json.loads(self._child.stdout.readline())
+        return answer
