@@ -88,7 +88,7 @@ class BringUp:
         return any(path and (path.lun == number or path.naa in wanted.naas) for path in paths)
 
     def _clear(self, wanted: Wanted, numbers: Sequence[int], nexuses: Collection[Nexus]) -> None:
-        """Take down the stale paths at the LUN's addresses and in its map."""
+        """Take down the stale paths at the LUN's addresses and in its map, and its own paths without a map."""
         found = (self._sysfs.path_at(nexus, number) for nexus in nexuses for number in numbers)
         at_addresses = [path.name for path in found if path]
         in_map = [path for above in self._sysfs.maps_of(wanted.naas) for path in above.paths]
@@ -96,8 +96,13 @@ class BringUp:
         if not paths:
             return
         answers = self._node.ask(paths)
+        is_bare = self._node.wants_maps and not self._sysfs.maps_of(wanted.naas)
         for path in paths:
-            if not self._is_in_place(path, answers[path], wanted):
+            if is_bare and answers[path].naa in wanted.naas:
+                # multipathd makes a map of new paths only. Such paths are left by a detach that did not end.
+                LOG.warning("%s is a path of the LUN without a map; it is scanned anew", path)
+                self._teardown.drop(path)
+            elif not self._is_in_place(path, answers[path], wanted):
                 LOG.warning("%s is a stale path: it answers %s %s", path, answers[path].kind, answers[path].told)
                 self._teardown.drop(path)
             elif answers[path].naa not in {None, *wanted.naas}:

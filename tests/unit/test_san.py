@@ -53,6 +53,20 @@ class TestAttach:
         attach(attached)
         assert len(attached.happened("scanned")) == 2
 
+    def test_paths_without_a_map_are_scanned_anew(self, attached: FakeNode) -> None:
+        """A detach was killed after it had flushed the map: multipathd makes none of paths that it knows."""
+        attached.run("multipath", "-f", f"3{NAA}", timeout=1)
+        assert attach(attached) == wanted(attached).path
+        assert sorted(attached.happened("deleted")) == ["sdc5", "sdd5"]
+        assert attached.devices() == ["dm-0", "sdc5", "sdd5"]
+
+    def test_but_not_while_one_is_in_use(self, attached: FakeNode) -> None:
+        attached.run("multipath", "-f", f"3{NAA}", timeout=1)
+        (attached.sysfs / "block/sdc5/holders/vg-lv").mkdir()
+        with pytest.raises(DeviceError, match="^sdc5 is in use by vg-lv$"):
+            attach(attached)
+        assert attached.happened("deleted") == []
+
     def test_a_file_in_the_names_place_is_named(self, node: FakeNode) -> None:
         """Whoever writes to the name while no device is here makes one (dd does); udev leaves it as it is."""
         node.show(5, NAA, 64 * MIB)
