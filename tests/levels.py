@@ -126,6 +126,15 @@ def vm() -> Count:
     return count
 
 
+def module(*command: str) -> Callable[[], Count]:
+    """A module of the tests. It counts as one test, and says more itself."""
+
+    def run_it() -> Count:
+        return Counter(failed=1) if run("python", "-m", *command) else Counter(passed=1)
+
+    return run_it
+
+
 LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
     "unit": Level(tests("unit", "-q", "-n", "logical"), "pure: no program, no socket, no waiting"),
@@ -153,6 +162,16 @@ LEVELS = {
     "load": Level(
         tests("load", "-q", "-n", "2"),
         "200 clients at once; random verbs and faults against a model",
+    ),
+    "fuzz": Level(
+        module("tests.fuzz", "3600"),
+        "odd inputs at every boundary, for an hour",
+        by_default=False,  # "unit" tries some of them at each run
+    ),
+    "soak": Level(
+        module("tests.soak"),
+        "a fleet of 50 nodes with 2000 volumes for ten minutes, under faults, takeovers and crashes",
+        by_default=False,  # it keeps both cores busy for ten minutes
     ),
     "package": Level(
         tests(

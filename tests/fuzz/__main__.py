@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ PLACE = ROOT / ".fuzz"
 REQUIREMENTS = ROOT / "tests/fuzz/requirements.txt"
 KEPT = 200
 _LONGEST_INPUT = 2048
+_FIRST_INPUTS = 20
 _CHILD = "--child"
 
 
@@ -38,6 +40,13 @@ def install() -> None:
     done.write_text(wanted, encoding="utf-8")
 
 
+def sow(corpus: Path) -> None:
+    """Put random inputs into an empty corpus: those that atheris begins with are too short for any target."""
+    if not any(corpus.iterdir()):
+        for number in range(_FIRST_INPUTS):
+            (corpus / f"first{number:02}").write_bytes(os.urandom(_LONGEST_INPUT))
+
+
 def keep_few(corpus: Path) -> int:
     """Remove all but the smallest inputs; returns how many there are."""
     files = sorted(corpus.iterdir(), key=lambda file: (file.stat().st_size, file.name))
@@ -50,6 +59,7 @@ def fuzz(name: str, seconds: int, *, guided: bool) -> bool:
     """Fuzz a target in a process of its own; returns whether it held."""
     corpus = PLACE / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
+    sow(corpus)
     how = "atheris" if guided else "hypothesis"
     began = time.monotonic()
     child = subprocess.run(
@@ -107,7 +117,7 @@ def guided_child(name: str, seconds: int) -> None:
 
     directory = Path(tempfile.mkdtemp(prefix="fuzz"))
     one_input = attack_of(name, directory).hypothesis.fuzz_one_input  # type: ignore[attr-defined]
-    limits = [f"-max_total_time={seconds}", f"-max_len={_LONGEST_INPUT}", "-rss_limit_mb=4096"]
+    limits = [f"-max_total_time={seconds}", f"-max_len={_LONGEST_INPUT}", "-len_control=0", "-rss_limit_mb=4096"]
     atheris.Setup(["fuzz", *limits, f"-artifact_prefix={PLACE}/{name}-", str(PLACE / "corpus" / name)], one_input)
     atheris.Fuzz()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.fuzz.judge import Judge
+from dataontap.errors import VolumeError
+from dataontap.volume.requests import Disk
+from tests.fuzz.judge import SECRETS, Judge
 from tests.fuzz.targets import TARGETS
 
 # For each target; together they take some seconds.
@@ -29,3 +32,36 @@ def test_odd_inputs_end_in_documented_errors(name: str, tmp_path: Path) -> None:
         target.attack(judge, given, directory)
 
     attack()
+
+
+def fail(message: str) -> None:
+    raise VolumeError(message)
+
+
+class TestTheJudge:
+    """It would notice."""
+
+    def test_success_and_a_message(self, tmp_path: Path) -> None:
+        assert Judge(tmp_path).judge(lambda: 1) is None
+        assert (
+            Judge(tmp_path).judge(lambda: fail("its device is in use"))
+            == "dataontap: fuzz v: its device is in use"
+        )
+
+    def test_a_traceback(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="invalid literal"):
+            Judge(tmp_path).judge(lambda: int("x"))
+
+    def test_a_part_of_a_secret_in_a_message(self, tmp_path: Path) -> None:
+        with pytest.raises(AssertionError, match="a secret"):
+            Judge(tmp_path).judge(lambda: fail(f"cannot read {SECRETS[0][:8]}"))
+
+    def test_a_part_of_a_secret_in_the_log(self, tmp_path: Path) -> None:
+        with pytest.raises(AssertionError, match="a secret"):
+            Judge(tmp_path).judge(lambda: logging.getLogger("dataontap.x").debug("read %s", SECRETS[1][:8]))
+
+    def test_a_file_that_is_no_configuration(self, tmp_path: Path) -> None:
+        judge = Judge(tmp_path)
+        said = judge.judge_script(judge.configure(b"PASSWORD = hunter2"), lambda: Disk({}), lambda *_: None)
+        assert said is not None
+        assert "PASSWORD: not a plain value" in said
