@@ -80,26 +80,24 @@ def map_and_find(site: Site, expected: Wanted, placement: Placement) -> str:
     if not site.devices.are_ours:
         return _map_and_find(site, expected, placement)
     lun, reporting = placement.lun, site.reporting
-    nodes = reporting.of(lun)
+    cached = reporting.of(lun)
+    nodes = reporting.owner(lun) if cached is None else cached
     try:
-        if nodes is not None:
-            return _map_and_find(site, expected, placement, nodes)
-        _, is_new = _map_and_scan(site, expected, placement, reporting.owner(lun))
-        nodes = reporting.ask(lun, placement.igroups.own)  # a new LUN has them only now that it is mapped
-        return _map_and_find(site, expected, placement, nodes, is_new=is_new)
+        device = _map_and_find(site, expected, placement, nodes)
+        if cached is None:  # a new LUN has reporting nodes only now that it is mapped
+            device = _map_and_find(site, expected, placement, reporting.ask(lun, placement.igroups.own))
     except NoPath as error:
         reporting.forget(lun)
         if not (_has_other_interfaces(site) or nodes):
             raise
         LOG.warning("%s; trying all of the filer's interfaces", error)
         return _map_and_find(site, expected, placement)
+    return device
 
 
-def _map_and_find(
-    site: Site, expected: Wanted, placement: Placement, nodes: Collection[str] = (), *, is_new: bool = False
-) -> str:
-    failed, was_new = _map_and_scan(site, expected, placement, nodes)
-    return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new or was_new)
+def _map_and_find(site: Site, expected: Wanted, placement: Placement, nodes: Collection[str] = ()) -> str:
+    failed, is_new = _map_and_scan(site, expected, placement, nodes)
+    return site.devices.settle(placement.lun.name, expected, failed, is_new=is_new)
 
 
 def _has_other_interfaces(site: Site) -> bool:
