@@ -104,11 +104,15 @@ class Iscsi:
             if not session.serves:
                 problems.add(f"the session is {session.state}, iscsid tries to log in again", session.portal)
         tried: set[str] = set()
+        failed: list[Login] = []
         for _ in self._scope.interfaces or (DEFAULT,):
             logins = self._missing(target, tried)
-            self._log_in(target.name, logins, problems)
+            failed += self._log_in(target.name, logins, problems)
             tried.update(map(str, logins))
         found = self.nexuses(target)
+        if found:  # a reason that all portals share is mended for all of them: then none is to be left alone
+            for login in failed:
+                self._failures.note(str(login))
         if not found:
             untried = "the kernel shows no session" if target.portals else "the filer names no iSCSI portal"
             raise DeviceError(f"no iSCSI session: {str(problems) or untried}")
@@ -165,8 +169,8 @@ class Iscsi:
             LOG.warning("%s (%s)", reason(error), record.portal)
             return record
 
-    def _log_in(self, target: str, logins: Sequence[Login], problems: Problems) -> None:
-        """Make all logins at the same time."""
+    def _log_in(self, target: str, logins: Sequence[Login], problems: Problems) -> list[Login]:
+        """Make all logins at the same time; returns those that were tried and failed."""
         ready: list[Login] = []
         for login in logins:
             try:
@@ -174,17 +178,18 @@ class Iscsi:
             except (HostError, OSError) as error:
                 problems.add(reason(error), login)
         if not ready:
-            return
+            return []
         seconds = min(_LOGIN_LIMIT, self._deadline.left("logging in to iSCSI portals"))
         works = {login: partial(self._enter, target, login, seconds) for login in ready}
-        outcomes = outcomes_within(seconds, works)
+        outcomes, failed = outcomes_within(seconds, works), []
         for login in ready:  # not in the order in which they ended
             outcome = outcomes[login]
             why, _, whole = (outcome.why if outcome.answer is None else outcome.answer).partition("\n")
             if why:
                 LOG.info("the login to %s failed: %s", login, whole or why)
                 problems.add(why, login)
-                self._failures.note(str(login))
+                failed.append(login)
+        return failed
 
     def _prepared(self, target: str, login: Login) -> list[Login]:
         """The login, with a record that is made if missing, and amended. Raises HostError or OSError."""

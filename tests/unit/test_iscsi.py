@@ -503,6 +503,19 @@ def test_a_portal_that_is_down_is_left_alone_for_a_while(open_iscsi: OpenIscsi, 
     assert make().connect(TARGET) == [Nexus(2, 0, 0), Nexus(3, 0, 0)]
 
 
+def test_portals_that_failed_together_are_all_tried_again(open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
+    """As after wrong secrets: what is mended for one portal is mended for all."""
+    for portal in TARGET.portals:
+        open_iscsi.down(portal)
+    with pytest.raises(DeviceError):
+        make().connect(TARGET)
+    open_iscsi.now = open_iscsi.directory.stat().st_mtime + 1
+    for portal in TARGET.portals:
+        open_iscsi.up(portal)
+    make().connect(Target(NAME, (FIRST,), elsewhere=(str(SECOND),)))
+    assert make().connect(TARGET) == [Nexus(2, 0, 0), Nexus(3, 0, 0)]
+
+
 class TestDeadline:
     def test_nothing_takes_longer_than_the_verb_may(self, open_iscsi: OpenIscsi, make: MakeIscsi) -> None:
         given = open_iscsi.directory / "given"
