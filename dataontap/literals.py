@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import string
+import warnings
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -209,10 +210,21 @@ def several(read: Reader, what: str) -> Reader:
 @reader("a regular expression")
 def regex(value: object) -> re.Pattern[str]:
     """A regular expression, compiled."""
+    pattern = text(value)
     try:
-        return re.compile(text(value))
-    except (re.error, OverflowError, RecursionError) as error:
+        return compiled(pattern)
+    except ValueError as error:
         raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A regular expression. Raises ValueError if it cannot be compiled. Python's warnings are not printed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(str(error)) from None
 
 
 @reader("a path that begins with '/'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from dataontap import literals
 from dataontap.host.facts import Facts
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -45,8 +46,8 @@ def _compiled(delimited: str) -> re.Pattern[str] | None:
     if not closing or closing != _CLOSING.get(opening, opening):
         return None
     try:
-        return re.compile(delimited[1:-1])
-    except (re.error, OverflowError, RecursionError):
+        return literals.compiled(delimited[1:-1])
+    except ValueError:
         return None
 
 

@@ -65,6 +65,11 @@ class TestConfiguration:
         with pytest.raises(ConfigError, match=message):
             config.parse(f"{host}LOGIN = 'l'\nPASSWORD = 'p'\n{line}\n", "f")
 
+    def test_a_pattern_that_python_warns_of(self) -> None:
+        """The warning would stand on stderr, which Ganeti shows."""
+        lines = "HOSTNAME = 'h'\nLOGIN = 'l'\nPASSWORD = 'p'\nPOOL_NAME_SEARCH_PATTERN = '[[a-z]+'\n"
+        assert config.parse(lines + "POOL = 'vol0'\n", "f").allows_pool("vol1")
+
     def test_an_interface_of_this_node_may_be_named(self) -> None:
         text = "HOSTNAME = 'fe80::1%eth0.5'\nLOGIN = 'l'\nPASSWORD = 'p'\n"
         assert config.parse(text, "f").hostname == "fe80::1%eth0.5"
@@ -102,6 +107,9 @@ class TestNode:
     @pytest.mark.parametrize("pattern", [f"a|{HUGE}|", "r|" + "(" * 5000 + ")" * 5000 + "|"])
     def test_a_filter_of_lvm_that_cannot_be_compiled(self, pattern: str) -> None:
         assert passes([pattern], ["/dev/dm-0"])
+
+    def test_a_filter_of_lvm_that_python_warns_of(self) -> None:
+        assert not passes(["r|[[a-z]|"], ["/dev/dm-0"])
 
     def test_a_device_without_a_number(self, tmp_path: Path) -> None:
         (tmp_path / "block/dm-0").mkdir(parents=True)
