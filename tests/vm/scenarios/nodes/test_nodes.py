@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.testbed.node import Outcome
 from tests.vm.machine import Machine
+from tests.vm.san import ISCSI
 from tests.vm.scenarios.conftest import DISK, NAME
 from tests.vm.scenarios.nodes.conftest import boot, reach_both
 from tests.vm.storage import Storage
@@ -17,7 +18,10 @@ PATIENCE = 600  # seconds: they share one emulated processor
 
 
 def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: Storage) -> None:
-    """After it nothing is here but open-iscsi's records; attach brings the volume as if for the first time."""
+    """After it nothing is here but open-iscsi's records; attach brings the volume as if for the first time.
+
+    Over Fibre Channel the kernel finds what is mapped when its ports log in; the volume's name comes with attach.
+    """
     node, _ = nodes
     device = node.ganeti("create", DISK)
     assert node.write(device, "before the reboot") == "ok"
@@ -25,7 +29,9 @@ def test_reboot_with_devices_attached(nodes: tuple[Machine, Machine], storage: S
     node.reboot()
     boot(node, before)
     reach_both(node)
-    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+    if node.san is ISCSI:
+        assert (node.disks(), node.maps()) == ([], {})
+    assert node.names() == []
     assert node.attach(NAME) == device
     assert node.read(device) == "before the reboot"
     assert node.script("detach", NAME).status == 0
