@@ -85,7 +85,7 @@ def _torn(lab: Lab) -> Iterator[str]:
 
 def _left_behind(lab: Lab) -> Iterator[str]:
     """What there is when Ganeti has used and removed the clone that an export made, and then the volume."""
-    for path in (SNAP, NAME):
+    for path in (*({SNAP} & lab.luns(NAME).keys()), NAME):
         outcome = removal(lab, path.rpartition("/")[2], ("attach", "open", "detach", "remove"))
         if outcome.status != 0:
             yield f"it cannot be used and removed: {outcome.message}"

@@ -56,16 +56,15 @@ def representatives(crashes: Iterable[Crash], seen: set[object]) -> Iterator[Cra
     """The first of each kind, if possible of a verb that does not refuse; ``seen`` are the kinds tried already.
 
     What a verb leaves unfinished by a program or by a change of the filer's is tried for each verb over REST; the
-    policy is the same over ZAPI. All else, locks, files and questions, is the same for all verbs.
+    policy is the same over ZAPI. All else, locks, files and questions, is the same for all verbs; and to be killed
+    before one of these is to be killed after the point that comes before it.
     """
     for crash in sorted(crashes, key=lambda crash: crash.scenario.refusal is not None):
-        kind = (_is_of_verb(crash) and crash.scenario.verb, crash.kind, crash.moment)
+        is_step = crash.label.startswith(PROGRAM) or (crash.label == REQUEST and not only_asks(crash.kind))
+        if crash.moment == BEFORE and not is_step and crash.label != END:
+            continue
+        is_of_verb = is_step and (crash.label != REQUEST or is_rest(crash.kind))
+        kind = (is_of_verb and crash.scenario.verb, crash.kind, crash.moment)
         if kind not in seen:
             seen.add(kind)
             yield crash
-
-
-def _is_of_verb(crash: Crash) -> bool:
-    if crash.label == REQUEST:
-        return is_rest(crash.kind) and not only_asks(crash.kind)
-    return crash.label.startswith(PROGRAM)
