@@ -1,7 +1,13 @@
-"""The crash sweep's default choice: which point stands for which others."""
+"""The crash sweep's default choice, which point stands for which others; and a lock that is not free."""
 
 from __future__ import annotations
 
+import fcntl
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tests.crashes.judge import locked
 from tests.crashes.points import REQUEST, Crash, representatives
 from tests.sweep.scenarios import SCENARIOS
 from tests.testbed.crash import AFTER, BEFORE
@@ -44,3 +50,12 @@ def test_what_was_tried_over_another_api_is_not_tried_again() -> None:
     seen: set[object] = set()
     found = crashes("attach", label="mkdir attached")
     assert [len(list(representatives(found, seen))) for _ in range(2)] == [1, 0]
+
+
+def test_a_lock_that_is_held_after_a_kill_is_told(tmp_path: Path) -> None:
+    lab: Any = SimpleNamespace(node=SimpleNamespace(path=lambda _: tmp_path))
+    (tmp_path / "lock").mkdir()
+    with (tmp_path / "lock/volume").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert list(locked(lab, patience=0)) == ["volume is locked"]
+    assert list(locked(lab, patience=0)) == []
