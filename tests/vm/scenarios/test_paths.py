@@ -191,6 +191,21 @@ def test_detach_while_held(node: Machine, storage: Storage) -> None:
     assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
 
 
+def test_attach_after_a_detach_that_was_killed(node: Machine, storage: Storage) -> None:
+    """It had flushed the map, and had not deleted the paths: multipathd makes no map of them by itself."""
+    storage.make(NAME)
+    device = node.attach(NAME)
+    node.write(device, "before")
+    (wwid,) = node.maps()
+    node.shell("multipath -f $1", wwid)
+    assert (len(node.disks()), node.maps()) == (2, {})
+    again = node.attach(NAME)
+    assert node.read(again) == "before"
+    assert len(node.paths(wwid[1:])) == 2
+    assert node.script("detach", NAME).status == 0
+    assert (node.disks(), node.maps(), node.names()) == ([], {}, [])
+
+
 def test_write_protected_at_attach(node: Machine, storage: Storage) -> None:
     """Refused each time, with nothing left of it here; attach works as soon as the filer takes writes."""
     storage.make(NAME, AT, text="a mirror's destination")
