@@ -116,6 +116,21 @@ def test_no_portal_in_the_networks(stage: Stage, target: Seat, initiator: Initia
     assert len(stage.wire.calls) == 4
 
 
+def test_all_nodes_where_the_luns_own_is_not_reached(
+    stage: Stage, target: Seat, initiator: Initiator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also if the filer has named its portals just now."""
+    initiator.refuses = 1
+    assert replace(target, nodes=("cluster1-01",)).connect() == [Nexus(2, 0, 0)]
+    assert [len(told.portals) for told in initiator.told] == [1, 2]
+    assert len(stage.wire.calls) == 2
+    assert "trying all of the filer's current interfaces" in caplog.text
+    initiator.told.clear()
+    initiator.refuses = 2
+    with pytest.raises(DeviceError):
+        replace(target, nodes=("cluster1-01",)).connect()
+
+
 class Liar(CmodeClient):
     """A filer that says ``name`` of its target, and of its portals what it is told to."""
 

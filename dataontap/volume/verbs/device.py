@@ -118,14 +118,18 @@ def reach(site: Site, nodes: Collection[str] = ()) -> Sequence[Nexus]:
     if not site.devices.are_ours:
         return ()
     target = site.devices.target
-    if target.is_cached:
-        try:
-            return target.connect(nodes)
-        except DeviceError as error:
-            LOG.warning("%s; asking the filer for its current interfaces", error)
-            nodes = ()
-    target.learn(site.array)
-    return target.connect(nodes)
+    was_cached = target.is_cached
+    if not was_cached:
+        target.learn(site.array)
+    try:
+        return target.connect(nodes)
+    except DeviceError as error:
+        if not (was_cached or nodes):
+            raise
+        LOG.warning("%s; trying all of the filer's current interfaces", error)
+    if was_cached:
+        target.learn(site.array)
+    return target.connect()
 
 
 def _map_and_scan(
