@@ -122,7 +122,7 @@ class Making:
             try:
                 release()
                 with self._deadline.within(self._undo_seconds / (_UNDO_TRIES + 1)):
-                    self._removal.destroy(lun)
+                    self._removal.destroy_new(lun)
                 LOG.info("%s was removed again", lun.path)
                 return True
             except DataOntapError as error:

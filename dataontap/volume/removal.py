@@ -35,6 +35,10 @@ class Removal:
         """
         return self._destroy(lun, None)
 
+    def destroy_new(self, lun: LunRef) -> bool:
+        """The same for a LUN that was created a moment ago. VolumeError if another node has it by now."""
+        return self._destroy(lun, None, only_here=True)
+
     def destroy_elsewhere(self, lun: Lun) -> bool:
         """The same for a volume's LUN outside its own path.
 
@@ -42,17 +46,17 @@ class Removal:
         """
         return self._destroy(lun, lun)
 
-    def _destroy(self, lun: LunRef, elsewhere: Lun | None) -> bool:
+    def _destroy(self, lun: LunRef, elsewhere: Lun | None, *, only_here: bool = False) -> bool:
         tries = self._array.tries()
         while True:
             try:
-                return self._destroy_now(lun, elsewhere)
+                return self._destroy_now(lun, elsewhere, only_here=only_here)
             except LunMapped as error:  # the filer did not list all maps yet
                 tries.insist(error)
 
-    def _destroy_now(self, lun: LunRef, elsewhere: Lun | None) -> bool:
+    def _destroy_now(self, lun: LunRef, elsewhere: Lun | None, *, only_here: bool) -> bool:
         maps = self._array.get_lun_map(lun)
-        self._require_ours(lun, maps, elsewhere)
+        self._require_ours(lun, maps, elsewhere, only_here=only_here)
         if not maps:
             # Ask before: a destruction that is repeated after a lost answer does not tell whether the LUN existed.
             found = self._array.get_luns(lun)
@@ -66,7 +70,7 @@ class Removal:
         uuid = maps[0].uuid
 
         def left(now: Sequence[LunMap]) -> list[str]:
-            self._require_ours(lun, now, elsewhere)
+            self._require_ours(lun, now, elsewhere, only_here=only_here)
             groups = {mapping.igroup for mapping in now if mapping.uuid == uuid}
             # This node's own igroups last: its device is gone, and no other node maps a LUN to them.
             return sorted(groups, key=lambda igroup: (igroup in self._igroups.mine, igroup))
@@ -78,10 +82,14 @@ class Removal:
         self._destroy_unmapped(self._array.recall(lun.path, uuid))
         return True
 
-    def _require_ours(self, lun: LunRef, maps: Sequence[LunMap], found: Lun | None) -> None:
-        """VolumeError if the LUN is mapped to an igroup that is not ours, or to a node outside this cluster."""
+    def _require_ours(self, lun: LunRef, maps: Sequence[LunMap], found: Lun | None, *, only_here: bool) -> None:
+        """VolumeError if the LUN is mapped to an igroup that is not ours, or to a node outside this cluster.
+
+        ``only_here``: or to another igroup than this node's.
+        """
         groups = sorted({mapping.igroup for mapping in maps})
-        others = [igroup for igroup in groups if not self._igroups.are_known(igroup)]
+        fits = self._igroups.mine.__contains__ if only_here else self._igroups.are_known
+        others = [igroup for igroup in groups if not fits(igroup)]
         if others:
             raise VolumeError(f"its LUN is also mapped to {', '.join(others)}; to remove it, unmap it there first")
         strange = self._igroups.strange(groups)

@@ -21,7 +21,7 @@ from dataontap.errors import (
 )
 from dataontap.volume.requests import Creation
 from tests.unit.stage import Stage
-from tests.unit.volume import CREATION, MIB, PATH, RESET, TAG, UNTRUSTED
+from tests.unit.volume import CREATION, MIB, NODE2, PATH, RESET, TAG, UNTRUSTED
 
 
 class TestCreate:
@@ -247,6 +247,17 @@ class TestCreate:
         with pytest.raises(Refusal, match="9012"):
             provider.create(CREATION)
         assert stage.paths == [PATH]
+
+    @pytest.mark.usefixtures("group_per_node")
+    def test_spares_its_lun_if_another_node_has_it_by_now(self, stage: Stage) -> None:
+        """An open on node2 has taken it while this node looked for its device: a guest may write to it."""
+        stage.ask("igroup-create", {"initiator-group-name": NODE2, "initiator-group-type": "iscsi"})
+        taken: dict[str, object] = {"path": PATH, "initiator-group": NODE2}
+        stage.wire.meanwhile("lun-map-get-iter", lambda: stage.ask("lun-map", taken))
+        stage.host.fails_after_scan = True
+        with pytest.raises(DeviceError, match="after the scan; its LUN may be left in vol1"):
+            stage.provider.create(CREATION)
+        assert NODE2 in stage.groups(PATH)
 
     def test_without_a_group_asks_nobody(self, stage: Stage) -> None:
         stage.options.pop("IGROUP")
