@@ -101,7 +101,7 @@ def bench() -> Count:
 
 
 def sweep(module: str, *options: str) -> Callable[[], Count]:
-    """Faults at the verbs' calls, or crashes: a verdict counts as a test does."""
+    """Faults at the verbs' calls, crashes, or verbs at the same time: a verdict counts as a test does."""
 
     def sweep_them() -> Count:
         report = ROOT / f".{module}/latest.json"
@@ -158,6 +158,12 @@ LEVELS = {
         sweep("crashes", "--all"),
         "kill -9 at every point of every verb and hook",
         by_default=False,  # most points end as one of their kind that "crashes" has tried
+    ),
+    "interleavings": Level(sweep("interleavings"), "verbs on two nodes at the same time, in every order"),
+    "interleavings-all": Level(
+        sweep("interleavings", "--all", "--mutations"),
+        "every pair of verbs with every fault, Ganeti's jobs, three nodes; fixes taken out are found",
+        by_default=False,  # it takes many minutes
     ),
     "load": Level(
         tests("load", "-q", "-n", "2"),
@@ -218,7 +224,7 @@ def main(names: list[str]) -> int:
         with no_mount_point_left():
             count = level.run()
         seconds = time.monotonic() - began
-        table.append(f"stage {name:11} {seconds:7.1f} s {count['passed']:5} passed {count['failed']:3} failed")
+        table.append(f"stage {name:13} {seconds:7.1f} s {count['passed']:5} passed {count['failed']:3} failed")
         total += count
     print("\n".join(["", *table]))
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")

@@ -1,0 +1,118 @@
+"""``python -m tests.interleavings``: search the interleavings of verbs on several nodes for a broken promise.
+
+By default all pairs of verbs on two nodes without a fault, and the pairs that map, unmap and destroy with one
+fault; ``--all`` tries the rest. ``--mutations`` takes fixes out of the product to see that they are found. The
+numbers of runs are compared with counts.json; ``--renew`` writes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.interleavings import scenarios, table
+from tests.interleavings.explore import Result, explore
+from tests.interleavings.grounds import GROUNDS, Ground
+from tests.interleavings.mutations import MUTATIONS, found_by
+from tests.interleavings.scenarios import Scenario
+
+COUNTS = Path(__file__).with_name("counts.json")
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.interleavings", description="Verbs at the same time.")
+    parser.add_argument("--all", action="store_true", help="the rest: faults in all pairs, jobs, three nodes")
+    parser.add_argument("--mutations", action="store_true", help="take fixes out, too, and see that each is found")
+    parser.add_argument("--only", default="", metavar="TEXT", help="scenarios with this in their names")
+    parser.add_argument("--renew", action="store_true", help="write the counts of runs to counts.json")
+    parser.add_argument("--each", action="store_true", help="show the runs of each scenario, as they are done")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where every verdict goes")
+    return parser.parse_args(arguments)
+
+
+def searched(chosen: Sequence[Scenario], directory: Path, *, each: bool) -> list[Result]:
+    """Search these scenarios; what is wrong is told at once, and with ``each`` the number of runs."""
+    grounds: dict[str, Ground] = {}
+    results = []
+    for scenario in chosen:
+        if scenario.ground not in grounds:
+            grounds[scenario.ground] = GROUNDS[scenario.ground](directory / scenario.ground.replace(" ", "-"))
+        results.append(explore(grounds[scenario.ground], scenario))
+        if each:
+            print(f"{results[-1].runs:6} {scenario}", flush=True)
+        for fault, violation in results[-1].violations:
+            print(f"{table.of_trace(scenario, fault, violation)}\n", flush=True)
+    return results
+
+
+def _differences(results: Sequence[Result], *, new: bool) -> dict[str, str]:
+    """Where the numbers of runs are not those in counts.json; ``new``: scenarios may be missing there."""
+    expected: dict[str, int] = json.loads(COUNTS.read_text(encoding="utf-8"))
+    found = {str(result.scenario): result.runs for result in results if not result.violations}
+    known = {name: runs for name, runs in found.items() if name in expected or not new}
+    wrong = {name: runs for name, runs in known.items() if runs != expected.get(name)}
+    return {name: f"{runs} runs, {expected.get(name)} in {COUNTS.name}" for name, runs in wrong.items()}
+
+
+def mutated(chosen: str) -> dict[str, str]:
+    """What finds each mutation; "" if nothing does."""
+    found = {}
+    for mutation in (one for one in MUTATIONS if chosen in one.name):
+        with tempfile.TemporaryDirectory(prefix="dataontap-mutation.") as directory:
+            found[mutation.name] = found_by(mutation, Path(directory))
+        print(f"mutation {mutation.name}\n    found by: {found[mutation.name] or 'NOTHING'}", flush=True)
+    return found
+
+
+def _renew(results: Sequence[Result]) -> None:
+    expected = json.loads(COUNTS.read_text(encoding="utf-8"))
+    expected.update({str(result.scenario): result.runs for result in results})
+    COUNTS.write_text(json.dumps(dict(sorted(expected.items())), indent=0) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Search; returns the exit status."""
+    options = _arguments(arguments)
+    log = logging.getLogger("dataontap")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("interleavings: stopped"))
+    began, used = time.monotonic(), time.process_time()
+    chosen = scenarios.by_name() if options.all else scenarios.by_default()
+    chosen = [scenario for scenario in chosen if options.only in str(scenario)]
+    with tempfile.TemporaryDirectory(prefix="dataontap-interleavings.") as directory:
+        results = searched(chosen, Path(directory), each=options.each)
+    if options.renew:
+        _renew(results)
+    problems = {str(one.scenario): [violation.what for _, violation in one.violations] for one in results}
+    for result in results:
+        if result.scenario.broken and not result.is_broken:
+            problems[str(result.scenario)].append(f"this holds now: {result.scenario.broken}")
+    for name, told in _differences(results, new=options.all).items():
+        print(f"{name}: {told}")
+        problems[name].append(told)
+    print(
+        f"{table.of_results(results)}\n"
+        f"{sum(result.runs for result in results)} runs of {len(results)} scenarios in"
+        f" {time.monotonic() - began:.0f} s ({time.process_time() - used:.0f} s of a core)"
+    )
+    if options.mutations:
+        problems.update({name: [] if found else ["not found"] for name, found in mutated(options.only).items()})
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        verdicts = [{"name": name, "problems": found} for name, found in problems.items()]
+        options.json.write_text(json.dumps(verdicts, indent=1) + "\n", encoding="utf-8")
+    wrong = sum(map(bool, problems.values()))
+    print(f"{wrong} of {len(problems)} are wrong")
+    return 1 if wrong or not problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
