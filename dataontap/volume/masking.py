@@ -143,6 +143,8 @@ class Masking:
             placement.tries.insist(error)
             self._find_map(placement)  # the request may have been carried out
             placement.made = placement.is_mapped
+            if not placement.is_mapped:  # or may still be, when another node has the LUN: not where paths are then
+                placement.avoid.add(placement.tried)
         elif self._is_about_the_group(error) and not placement.group_was_made_anew:
             placement.group_was_made_anew = True
             placement.igroups.doubt()  # the igroup was removed since we saw it

@@ -27,20 +27,15 @@ class Result:
     runs: int = 0
     unavailable: int = 0
     violations: list[tuple[str, Violation]] = field(default_factory=list)  # with the fault
-    is_broken: bool = False  # as is known of the scenario
 
 
 def explore(ground: Ground, scenario: Scenario) -> Result:
-    """Search it, with each fault if the scenario has faults. What is known to be broken is no violation."""
+    """Search it, with each fault if the scenario has faults."""
     result = Result(scenario)
     occasions = _add(result, ground, []).occasions  # up to its fault a run is as one without
     for who, kind in ((who, kind) for who in range(len(scenario.scripts)) for kind in scenario.faults):
         for nth in range(1, occasions[who, kind] + 1):
             _add(result, ground, faults_of(scenario, who, kind, nth))
-    if scenario.broken:
-        found = [violation for violation in result.violations if violation[1].what == scenario.broken]
-        result.is_broken = bool(found)
-        result.violations = [violation for violation in result.violations if violation not in found]
     return result
 
 

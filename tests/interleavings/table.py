@@ -26,8 +26,7 @@ def group_of(scenario: Scenario) -> str:
     """The scenarios that are counted together."""
     fault = f"one fault ({', '.join(scenario.faults)})" if scenario.faults else "no fault"
     bound = "" if scenario.bound is None else f", {scenario.bound} pre-emptions"
-    known = f"; known: {scenario.broken}" if scenario.broken else ""
-    return f"{scenario.ground}, {scenario.start}, {fault}{bound}{known}"
+    return f"{scenario.ground}, {scenario.start}, {fault}{bound}"
 
 
 def of_trace(scenario: Scenario, fault: str, violation: Violation) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from dataontap.errors import DeviceError, TransportError, VolumeError
@@ -28,6 +30,15 @@ class TestIds:
     def test_every_id_comes_once(self) -> None:
         assert sorted(spread("v", 300)) == list(range(1, 301))
         assert next(spread("v", 4095)) != next(spread("w", 4095))
+
+    def test_another_one_after_a_request_without_an_answer(self, made: Stage) -> None:
+        """The filer may carry it out later, when another node has the LUN: not at an id that paths here have."""
+        made.provider.detach(VOLUME)
+        made.wire.lose("lun-map", after=False, error=RESET)
+        made.provider.attach(VOLUME)
+        first, second = itertools.islice(spread("v", 4095), 2)
+        assert made.filer.luns["svm1", PATH].maps == {NODE1: second}
+        assert second != first
 
     def test_it_is_asked_for(self, made: Stage) -> None:
         assert made.filer.luns["svm1", PATH].maps == {NODE1: next(spread("v", 4095))}
