@@ -10,18 +10,22 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import multiprocessing
+import os
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from tests.interleavings import scenarios, table
 from tests.interleavings.explore import Result, explore
 from tests.interleavings.grounds import GROUNDS, Ground
 from tests.interleavings.mutations import MUTATIONS, found_by
 from tests.interleavings.scenarios import Scenario
+from tests.interleavings.search import Violation
 
 COUNTS = Path(__file__).with_name("counts.json")
 
@@ -38,18 +42,44 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def searched(chosen: Sequence[Scenario], directory: Path, *, each: bool) -> list[Result]:
-    """Search these scenarios; what is wrong is told at once, and with ``each`` the number of runs."""
-    grounds: dict[str, Ground] = {}
-    results = []
-    for scenario in chosen:
-        if scenario.ground not in grounds:
-            grounds[scenario.ground] = GROUNDS[scenario.ground](directory / scenario.ground.replace(" ", "-"))
-        results.append(explore(grounds[scenario.ground], scenario))
-        if each:
-            print(f"{results[-1].runs:6} {scenario}", flush=True)
-        for fault, violation in results[-1].violations:
-            print(f"{table.of_trace(scenario, fault, violation)}\n", flush=True)
-    return results
+    """Search these scenarios, in as many processes as there are cores. What is wrong is told at once.
+
+    With ``each`` the number of runs is told, too. The threads of a search take turns: it needs a single core.
+    """
+    with multiprocessing.get_context("fork").Pool(os.cpu_count(), _begin, (chosen, directory, each)) as pool:
+        found = pool.map(_search, range(len(chosen)), chunksize=1)
+    return [
+        Result(scenario, runs, unavailable, [(fault, Violation(what, [])) for fault, what in wrong])
+        for scenario, (runs, unavailable, wrong) in zip(chosen, found)
+    ]
+
+
+class Worker:
+    """What a process of ``searched`` works with. A class, because a pool's processes have no other memory."""
+
+    chosen: ClassVar[Sequence[Scenario]]
+    directory: ClassVar[Path]
+    each: ClassVar[bool]
+    grounds: ClassVar[dict[str, Ground]] = {}
+
+
+def _begin(chosen: Sequence[Scenario], directory: Path, each: bool) -> None:
+    Worker.chosen, Worker.directory, Worker.each = chosen, directory / str(os.getpid()), each
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _search(number: int) -> tuple[int, int, list[tuple[str, str]]]:
+    """Runs, runs that end without the LUN, and the violations, each with its fault: scenarios cannot be sent."""
+    scenario = Worker.chosen[number]
+    if scenario.ground not in Worker.grounds:
+        place = Worker.directory / scenario.ground.replace(" ", "-")
+        Worker.grounds[scenario.ground] = GROUNDS[scenario.ground](place)
+    result = explore(Worker.grounds[scenario.ground], scenario)
+    if Worker.each:
+        print(f"{result.runs:6} {scenario}", flush=True)
+    for fault, violation in result.violations:
+        print(f"{table.of_trace(scenario, fault, violation)}\n", flush=True)
+    return result.runs, result.unavailable, [(fault, violation.what) for fault, violation in result.violations]
 
 
 def _differences(results: Sequence[Result], *, new: bool) -> dict[str, str]:
@@ -84,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
     log.addHandler(logging.NullHandler())
     log.propagate = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("interleavings: stopped"))
-    began, used = time.monotonic(), time.process_time()
+    began = time.monotonic()
     chosen = scenarios.by_name() if options.all else scenarios.by_default()
     chosen = [scenario for scenario in chosen if options.only in str(scenario)]
     with tempfile.TemporaryDirectory(prefix="dataontap-interleavings.") as directory:
@@ -98,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     print(
         f"{table.of_results(results)}\n"
         f"{sum(result.runs for result in results)} runs of {len(results)} scenarios in"
-        f" {time.monotonic() - began:.0f} s ({time.process_time() - used:.0f} s of a core)"
+        f" {time.monotonic() - began:.0f} s ({sum(os.times()[:4]):.0f} s of a core)"
     )
     if options.mutations:
         problems.update({name: [] if found else ["not found"] for name, found in mutated(options.only).items()})
