@@ -61,7 +61,7 @@ def cluster_word(name: str) -> str:
     """A cluster's name in the form that tags have."""
     if len(name) <= _CLUSTER_LIMIT:
         return name
-    return "=" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    return "=" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def compose(text: str, tag: Tag) -> str:

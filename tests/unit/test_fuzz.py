@@ -24,7 +24,12 @@ def test_odd_inputs_end_in_documented_errors(name: str, tmp_path: Path) -> None:
     judge = Judge(tmp_path)
     directory = tmp_path / "here"
 
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    # The same inputs each time: what a run finds must not depend on luck. New ones are for tests/run fuzz.
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
     @given(target.inputs)
     def attack(given: object) -> None:
         shutil.rmtree(directory, ignore_errors=True)

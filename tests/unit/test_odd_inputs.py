@@ -25,6 +25,7 @@ from dataontap.host.sysfs import Sysfs
 from dataontap.host.udev import Names
 from dataontap.state.cache import Cache
 from dataontap.state.records import Records
+from dataontap.volume import tag
 from dataontap.volume.targets import IscsiTarget
 from tests.unit.clock import Clock
 
@@ -95,6 +96,13 @@ class TestFiler:
         server = RestServer(OneAnswer(page), patience)
         with pytest.raises(OntapError, match="the next page of GET /storage/luns is at another path"):
             listed(server, "/storage/luns", {}, str, key=lambda row: (row,), is_asked=lambda row: True)
+
+
+def test_a_clusters_name_that_is_no_utf_8() -> None:
+    """In a tag that something else wrote: the environment's bytes come as surrogates."""
+    _, mark = tag.split(f"x dataontap:1:{chr(0xDC80) * 70}:u:disk")
+    assert mark is not None
+    assert mark.cluster.startswith("=")
 
 
 class TestNode:
