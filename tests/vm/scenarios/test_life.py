@@ -443,7 +443,14 @@ def states_over_iscsi(node: Machine, storage: Storage) -> States:
     ]
     return [
         (away(node, "/etc/iscsi/initiatorname.iscsi"), names[:1]),
-        (over_fibre_channel(node), ["initiator: FAILED: this node has no Fibre Channel port", names[1]]),
+        (
+            over_fibre_channel(node),
+            [
+                "initiator: FAILED: this node has no Fibre Channel port",
+                names[1],
+                "portals: FAILED: cannot reach the FC interfaces 20:0",
+            ],
+        ),
         (without_iscsid(node), ["initiator: FAILED: iscsid does not run; systemctl enable"]),
         (away(node, "/usr/sbin/iscsiadm"), ["initiator: FAILED: iscsiadm is not installed; apt install"]),
         (
