@@ -29,9 +29,8 @@ _RECOVERY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Port:
-    """A port of this node: its SCSI host's number, its WWPN ("" without one), and its state ("Online")."""
+    """A port of this node: its WWPN ("" without one), and its state ("Online")."""
 
-    host: int
     wwpn: str
     state: str
 
@@ -132,9 +131,7 @@ def initiators(sysfs: str = "/sys") -> list[str]:
 def ports(sysfs: Path) -> Iterator[Port]:
     """This node's FC ports."""
     for folder in sorted((sysfs / "class/fc_host").glob("host*")):
-        number = folder.name[len("host") :]
-        if number.isdecimal():
-            yield Port(int(number), _wwpn(folder), read(folder / "port_state"))
+        yield Port(_wwpn(folder), read(folder / "port_state"))
 
 
 def remote_ports(sysfs: Path) -> Iterator[RemotePort]:

@@ -130,9 +130,8 @@ class Iscsi:
         records = self._quieten(target.name, here)
         serves, interfaces = any(session.serves for session in here), self._scope.interfaces
         missing: list[Login] = []
-        for portal in (
-            map(partial(self._tagged, target, records), target.portals) if interfaces else target.portals
-        ):
+        portals = [self._tagged(target, records, one) if interfaces else one for one in target.portals]
+        for portal in portals:
             logins = [
                 login
                 for login in _logins(portal, records, here, interfaces)

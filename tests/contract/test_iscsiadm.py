@@ -201,7 +201,7 @@ def test_a_left_over_goes(do: Do) -> None:
 
 
 def test_an_attach_is_killed_at_each_point_of_its_logins(do: Do) -> None:
-    """The next attach has every record whole, whatever there was; a temporary file stays for a minute at most."""
+    """The next attach finds every record whole, or mends it; a temporary file stays for a minute at most."""
     connect = [TARGET, [FIRST, SECOND], ["node", "right-secret"]]
     clear = ["shell", "rm -rf /etc/iscsi/* /var/lib/iscsi/* /run/cache /run/records /run/failures"]
     (status, points), _, _, *whole = do(["killed", None, *connect], *after_a_crash(connect))

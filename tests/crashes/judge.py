@@ -52,13 +52,13 @@ def try_out(crash: Crash, lab: Lab) -> Verdict:
 
 
 def _files(lab: Lab) -> list[Path]:
-    """Our files in the node's /run, but for temporary ones, which nobody reads."""
+    """Our files in the node's /run, without temporary ones, which the product never reads."""
     here = lab.node.path(paths.RUN).rglob("*")
     return [file for file in here if file.is_file() and not file.name.startswith(".")]
 
 
 def locked(lab: Lab, patience: float) -> Iterator[str]:
-    """Locks that are held, although nobody is there who may hold one."""
+    """Locks that are held although no process is left that may hold one."""
     for file in _files(lab):
         is_lock = "lock" in str(file.relative_to(lab.node.path(paths.RUN)))
         if is_lock and not soon(partial(_is_free, file), patience):

@@ -167,7 +167,7 @@ def comments(judge: Judge, comment: str, directory: Path) -> None:
 
 @target(st.tuples(texts, texts))
 def texts_in_comments(judge: Judge, given: tuple[str, str], directory: Path) -> None:
-    """Whatever text Ganeti has, the tag beside it is found."""
+    """The tag is found beside any text of Ganeti's."""
     text, word = given
     mark = tag.Tag("cluster.example", "e5d84ccc-11b6-4f5d-8702-af659b341813", tag.DISK)
     judge.judge(lambda: _require(tag.find(tag.compose(f"{text} {word}", mark)) == mark))

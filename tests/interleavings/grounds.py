@@ -62,12 +62,18 @@ class Ground:
             shutil.rmtree(seat.machine.root / "run/igroup", ignore_errors=True)
 
 
-def of_nodes(count: int, directory: Path) -> Ground:
-    """Nodes of a cluster with an igroup for each."""
-    nodes = [f"node{number + 1}" for number in range(count)]
+def _of_cluster(directory: Path, nodes: list[str]) -> Ground:
+    """Nodes of one cluster, without volumes."""
     ground = Ground(directory, nodes)
     for name in nodes:
         ground.place.add(name, CLUSTER, nodes)
+    return ground
+
+
+def of_nodes(count: int, directory: Path) -> Ground:
+    """Nodes of a cluster with an igroup for each."""
+    nodes = [f"node{number + 1}" for number in range(count)]
+    ground = _of_cluster(directory, nodes)
     ground.save("fresh")
     ground.make()
     for node in nodes:
@@ -88,9 +94,7 @@ def of_nodes(count: int, directory: Path) -> Ground:
 def elsewhere(directory: Path) -> Ground:
     """The LUN is in another pool than the configured one, and DEBUG is on: there are no records."""
     nodes = ["node1", "node2"]
-    ground = Ground(directory, nodes)
-    for name in nodes:
-        ground.place.add(name, CLUSTER, nodes)
+    ground = _of_cluster(directory, nodes)
     ground.make()
     ground.place.configure(POOL="vol2", DEBUG=True)
     for node in nodes:
@@ -104,9 +108,7 @@ def elsewhere(directory: Path) -> Ground:
 def moving(directory: Path) -> Ground:
     """A cluster that moves from one igroup for all nodes to an igroup for each."""
     nodes = ["node1", "node2"]
-    ground = Ground(directory, nodes)
-    for name in nodes:
-        ground.place.add(name, CLUSTER, nodes)
+    ground = _of_cluster(directory, nodes)
     ground.make()
     ground.forget_groups()
     ground.admin("igroup-create", {"initiator-group-name": "all", "initiator-group-type": "iscsi"})

@@ -39,7 +39,7 @@ class Late:
         return self._act is not None
 
     def deliver(self, courier: Process) -> None:
-        """The filer carries it out; nobody is told."""
+        """The filer carries it out, and no process gets the answer."""
         self._courier = courier
         courier.take(Step("a late request"), self.is_armed)
         if self._act is not None:

@@ -50,7 +50,7 @@ class Shared:
 
 
 def test_each_outcome_is_found() -> None:
-    """Two additions may lose one, whatever way is gone; fewer runs than orders suffice."""
+    """Two additions may lose one, with and without the reduction; fewer runs than orders suffice."""
     reduced, whole = Shared(), Shared(all_depend=True)
     assert whole.search("x", "x").runs == ORDERS_OF_TWO_AND_TWO
     assert reduced.search("x", "x").runs < ORDERS_OF_TWO_AND_TWO
