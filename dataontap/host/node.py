@@ -100,7 +100,11 @@ class Node:
 
     def size(self, device: str) -> int:
         """The kernel's size of ``device``, in bytes; the device is not opened."""
-        _require_there(device)
+        try:
+            if device.startswith("/"):  # a kernel name is not checked: sysfs has it
+                os.stat(device)
+        except OSError as error:
+            raise DeviceError(f"its device disappeared: {error.strerror}; see multipath -ll") from None
         size = self.block(device).size
         if size is None:
             raise DeviceError("the kernel has no size for its device; see lsblk")
@@ -154,8 +158,10 @@ class Node:
         return [path.name for path in paths if self.sysfs.block(path.name).state == RUNNING]
 
     def holders(self, device: str) -> list[str]:
-        """Descriptions of a device's holders. A partition map of kpartx counts only if it is held itself."""
-        _require_there(device)
+        """Descriptions of a device's holders. A partition map of kpartx counts only if it is held itself.
+
+        A device that is gone has none: a killed script's commands may take it down until they end.
+        """
         held = self.openers(device)
         for above in self.block(device).holders:
             held += self.holders(above) if self.sysfs.block(above).is_partition_map else [above]
@@ -181,15 +187,6 @@ def _is_block_device(path: str) -> bool:
         return stat.S_ISBLK(os.stat(path).st_mode)
     except OSError:
         return False  # a dangling link, or a link that was removed meanwhile
-
-
-def _require_there(device: str) -> None:
-    """DeviceError if a device's path does not exist. A kernel name is not checked here: sysfs has it."""
-    try:
-        if device.startswith("/"):
-            os.stat(device)
-    except OSError as error:
-        raise DeviceError(f"its device disappeared: {error.strerror}; see multipath -ll") from None
 
 
 def _done(work: Callable[[], None]) -> str:
