@@ -139,11 +139,12 @@ LEVELS = {
     "check": Level(check, "ruff, mypy --strict, import-linter"),
     "unit": Level(tests("unit", "-q", "-n", "logical"), "pure: no program, no socket, no waiting"),
     "contract": Level(
-        tests("contract", "-q", "-n", str(CORES + 1)),  # some tests wait: what gives up after a time has to
+        # Many tests wait: what gives up after a time has to.
+        tests("contract", "-q", "-n", str(2 * CORES + 1), "--dist", "worksteal"),
         "Ganeti's code, the scripts, a filer, block devices",
     ),
     "contract-zapi": Level(
-        tests("contract", "-q", "-n", str(CORES + 1), "--api", "zapi"),
+        tests("contract", "-q", "-n", str(2 * CORES + 1), "--dist", "worksteal", "--api", "zapi"),
         "the contract level with nodes that speak ZAPI",
         by_default=False,  # what differs between the APIs is in "contract" for both of them
     ),

@@ -29,8 +29,8 @@ from tests.bench.relay import Relay
 from tests.bench.timing import Stopwatch
 from tests.simulator.process import Simulator
 from tests.testbed import filer, product
-from tests.testbed.node import PYTHON, Node
-from tests.testbed.product import ROOT
+from tests.testbed.node import Node
+from tests.testbed.product import PYTHON, ROOT
 
 BASELINE = ROOT / "tests/bench/baseline.json"
 LATEST = ROOT / ".bench/latest.json"

@@ -7,7 +7,7 @@ from collections import Counter
 
 from tests.bench.lives import LIFE, PRESENT, variables
 from tests.bench.timing import Stopwatch
-from tests.testbed.node import PYTHON
+from tests.testbed.product import PYTHON
 
 HEAVY = {
     *("lxml", "oslo_log", "oslo_utils", "ssl", "http.client", "subprocess", "argparse", "logging"),

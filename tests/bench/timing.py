@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from tests.testbed.node import PATH, PYTHON, Node
-from tests.testbed.product import ROOT, Product
+from tests.testbed.node import Node
+from tests.testbed.product import PATH, PYTHON, ROOT, Product
 
 BARE = (PYTHON, "-I", "-c", "pass")
 

@@ -130,8 +130,11 @@ def went(node: Mortal) -> bool:
     return (node.devices(), node.names, node.wwids) == (OTHERS, [f"mpath-3{OTHER}"], [f"/3{OTHER}/"])
 
 
+@pytest.mark.parametrize("then", [came, went])
 @pytest.mark.parametrize(("first", "work"), [((), come), ((come,), go)], ids=["attach", "detach"])
-def test_what_was_begun_is_finished_or_undone(tmp_path: Path, first: tuple[Work, ...], work: Work) -> None:
+def test_what_was_begun_is_finished_or_undone(
+    tmp_path: Path, first: tuple[Work, ...], work: Work, then: Callable[[Mortal], bool]
+) -> None:
     status, points = killed(new(tmp_path / "whole", *first), work)
     assert status == 0
     assert {"fork", "run multipath -a" if work is come else "run multipath -f"} <= {*points}
@@ -141,7 +144,6 @@ def test_what_was_begun_is_finished_or_undone(tmp_path: Path, first: tuple[Work,
         for moment in ((BEFORE,) if label.startswith(("run ", "ran ", "end")) else (BEFORE, AFTER))
     ]
     for number, crash in enumerate(crashes):
-        for then in (came, went):
-            node = new(tmp_path / f"{number}-{then.__name__}", *first)
-            assert killed(node, work, *crash)[0] == -signal.SIGKILL, crash
-            assert then(node), (crash, then.__name__, node.devices(), node.names, node.wwids)
+        node = new(tmp_path / str(number), *first)
+        assert killed(node, work, *crash)[0] == -signal.SIGKILL, crash
+        assert then(node), (crash, node.devices(), node.names, node.wwids)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Callable
@@ -25,6 +24,8 @@ from tests.testbed.calls import spelled
 from tests.testbed.hook_calls import CALLS, NAME, OTHER, OTHER_UUID, SECOND_DISK, UUID
 from tests.testbed.node import Node, Outcome
 from tests.testbed.product import Product
+from tests.testbed.quick import Quick
+from tests.testbed.starter import starter
 
 PATH = f"/vol/vol1/{NAME}"
 LINK = f"/run/disk/127.0.0.1/vol1/{NAME}"
@@ -54,12 +55,8 @@ def hook(installed: Product) -> RunHook:
     """Runs a hook on a node, in the environment that Ganeti gives it, with changes to that."""
 
     def run(node: Node, name: str, *arguments: str, **variables: str) -> Outcome:
-        environ = {"PYTHONPATH": str(installed.library), **CALLS[name], **variables}
-        began = time.monotonic()
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        child = node.run(str(installed.hooks / name), *arguments, environ=environ, **pipes)
-        stdout, stderr = child.communicate()
-        return Outcome(child.returncode, stdout, stderr, time.monotonic() - began)
+        started = Quick(node, installed, starter(installed))
+        return started.hook(name, {**CALLS[name], **variables}, *arguments)
 
     return run
 

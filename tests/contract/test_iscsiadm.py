@@ -11,8 +11,7 @@ import pytest
 
 from tests.sweep.run import numbered
 from tests.testbed.crash import AFTER, BEFORE, DURING, END
-from tests.testbed.node import PATH, PYTHON
-from tests.testbed.product import ROOT, Product
+from tests.testbed.product import PATH, PYTHON, ROOT, Product
 
 STEPS = ROOT / "tests/testbed/iscsi_steps"
 TARGET = "iqn.1992-08.com.netapp:sn.c0ffee00:vs.3"

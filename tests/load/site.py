@@ -16,6 +16,7 @@ from tests.testbed.inventory import Inventory
 from tests.testbed.node import LINKS, Node
 from tests.testbed.product import Product
 from tests.testbed.quick import Quick
+from tests.testbed.starter import Starter
 
 NODES = ("node1", "node2", "node3")
 GROUP = "ganeti"
@@ -62,7 +63,8 @@ class Site:
             self.inventory = Inventory(self.simulator, admin)
             for name in NODES:
                 node = stack.enter_context(Node(self._directory / name, name, self._installed, self.simulator))
-                self.seats[name] = Seat(node, stack.enter_context(Quick(node, self._installed)))
+                starter = stack.enter_context(Starter(self._installed))
+                self.seats[name] = Seat(node, Quick(node, self._installed, starter))
             self._stack = stack.pop_all()
         return self
 

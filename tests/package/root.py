@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.testbed.node import PATH
+from tests.testbed.product import PATH
 
 ENTER = Path(__file__).with_name("root.sh")
 # Nobody shall be asked, nothing shall be started; whatever a shell line wants to know, its answer is yes.

@@ -16,9 +16,10 @@ from tests.simulator.process import Simulator
 from tests.testbed import filer, package
 from tests.testbed.hook_calls import CALLS, NAME, UUID
 from tests.testbed.node import LINKS, Node, Outcome
-from tests.testbed.node import PATH as PROGRAMS
+from tests.testbed.product import PATH as PROGRAMS
 from tests.testbed.product import Product
 from tests.testbed.quick import Quick
+from tests.testbed.starter import starter
 
 EARLIER, NOW = "earlier", "now"
 INITIATOR = "iqn.1993-08.org.debian:01:"
@@ -75,7 +76,7 @@ class Host:
     def upgrade(self, product: Product) -> None:
         """From now on this version's scripts are run."""
         self.product = product
-        self._quick = self._stack.enter_context(Quick(self.node, product))
+        self._quick = Quick(self.node, product, starter(product))
 
     def configure(self, igroup: str, **options: object) -> None:
         """Write the configuration file for this form of IGROUP."""

@@ -18,8 +18,7 @@ from tests.simulator.requestlog import Logged
 from tests.testbed import package
 from tests.testbed.hook_calls import NAME, UUID
 from tests.testbed.node import LINKS as DEVICES
-from tests.testbed.node import PYTHON
-from tests.testbed.product import ROOT
+from tests.testbed.product import PYTHON, ROOT
 
 PACKAGE = "ganeti-extstorage-dataontap"
 LINK = f"{DEVICES}/127.0.0.1/vol1/{NAME}"

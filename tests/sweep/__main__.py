@@ -28,7 +28,7 @@ from tests.testbed import product
 from tests.testbed.node import Node
 
 # Most labs wait for a deadline rather than work.
-JOBS = 8 * (os.cpu_count() or 1)
+JOBS = 12 * (os.cpu_count() or 1)
 APIS = ("rest", "zapi")
 
 
@@ -78,7 +78,7 @@ def _swept(options: argparse.Namespace, api: str, labs: Labs) -> list[Verdict]:
     cases = [case for case in choice.every_case(scenarios, calls) if options.only in str(case)]
     cases = cases if options.all else choice.representatives(cases)
     verdicts = []
-    for verdict in [] if options.calls else sweep.run(choice.longest_first(cases)):
+    for verdict in [] if options.calls else sweep.run(choice.spread(cases)):
         verdicts.append(verdict)
         if verdict.problems:
             print(_told(verdict), flush=True)

@@ -59,9 +59,24 @@ def representatives(cases: Iterable[Case]) -> list[Case]:
     return list({_chosen_by(case): case for case in reversed(list(cases))}.values())[::-1]
 
 
-def longest_first(cases: Iterable[Case]) -> list[Case]:
-    """In an order in which those that wait until their time is up, and then to clean up, do not come last."""
-    return sorted(cases, key=lambda case: not (case.trial.cut_off and case.scenario.makes))
+def spread(cases: Iterable[Case]) -> list[Case]:
+    """In an order in which those that only wait for long are done beside those that keep the machine busy.
+
+    They wait until their time is up and then to clean up, or between their attempts. None comes in the last third.
+    """
+    cases = list(cases)
+    waiting = [case for case in cases if _waits(case)]
+    busy = [case for case in cases if not _waits(case)]
+    step = max(1, 2 * len(busy) // (3 * max(1, len(waiting))))
+    for number, case in enumerate(waiting):
+        busy.insert(number * (step + 1), case)
+    return busy
+
+
+def _waits(case: Case) -> bool:
+    if only_asks(case.api) and not case.scenario.makes:
+        return False
+    return (case.trial.fault.times or 0) > 2 or (case.trial.cut_off and case.scenario.makes is not None)
 
 
 def _chosen_by(case: Case) -> tuple[object, ...]:

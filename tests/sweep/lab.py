@@ -14,6 +14,7 @@ from tests.testbed.inventory import MIB, Inventory, Lun, View
 from tests.testbed.node import LINKS, Node, device_size, read
 from tests.testbed.product import Product
 from tests.testbed.quick import Quick
+from tests.testbed.starter import Starter
 
 NODE = "node2.example"  # the target of moves, as the hooks' environments have it
 GROUP = "ganeti"
@@ -54,7 +55,7 @@ class Lab:
             (self.node.directory / "lib-ganeti/ssconf_node_list").write_text(f"node1.example\n{NODE}\n")
             self._stand_in_for_gnt_cluster()
             self._name_the_initiator()
-            self.quick = stack.enter_context(Quick(self.node, self._installed))
+            self.quick = Quick(self.node, self._installed, stack.enter_context(Starter(self._installed)))
             self._add_bystanders()
             self._others = self.inventory.exactly(OTHERS)
             self._stack = stack.pop_all()

@@ -20,7 +20,8 @@ from tests.simulator.process import Simulator
 from tests.testbed import filer
 from tests.testbed.lan import NETWORK, Lan, Space
 from tests.testbed.machine import REPOSITORY, Machine
-from tests.testbed.node import CONFIG, LINKS, PYTHON, Outcome, loops_left
+from tests.testbed.node import CONFIG, LINKS, Outcome, loops_left
+from tests.testbed.product import PYTHON
 
 NAME = "cluster.example"
 FILER = "filer.example"  # the simulator's certificate is for it

@@ -10,13 +10,16 @@ in the database by then is the thing. A step is a list, and its result is in the
     ["connect", TARGET, [[ADDRESS, PORT, TAG]...], CHAP]     the error
     ["connect", TARGET, PORTALS, CHAP, [INTERFACE...]]     the same, by these interfaces
     ["killed", [LABEL, N, MOMENT] or null, TARGET, PORTALS, CHAP]     connects in a child that is killed at a point
-                                                  (see crash.py), or not: its exit status, and the points it passed
+                                                  (see crash.py), or not, and waits for the end of what the child
+                                                  has started: its exit status, and the points it passed
 
 CHAP is null, [USER, SECRET], or [USER, SECRET, [USER, SECRET]] with the target's credentials.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import socket
@@ -39,6 +42,7 @@ from dataontap.host.iscsi_settings import Chap
 from dataontap.host.run import run
 from dataontap.state.cache import Cache
 
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 DAEMON = "\0ISCSIADM_ABSTRACT_NAMESPACE"
 DATABASES = ("/etc/iscsi", "/var/lib/iscsi")
 
@@ -99,6 +103,7 @@ def killed(wanted: list[Any] | None, *target: Any) -> tuple[int, list[str]]:
     sys.path.append(str(Path(__file__).resolve().parents[2]))
     from tests.testbed.crash import PLACES, Watch
 
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryFile() as points:
         child = os.fork()
         if child == 0:
@@ -110,6 +115,9 @@ def killed(wanted: list[Any] | None, *target: Any) -> tuple[int, list[str]]:
             finally:
                 os._exit(0)
         _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait()
         points.seek(0)
         return os.waitstatus_to_exitcode(status), points.read().decode().splitlines()
 

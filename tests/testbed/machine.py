@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.testbed.lan import Lan
-from tests.testbed.node import PATH, Outcome
-from tests.testbed.product import ROOT
+from tests.testbed.node import Outcome
+from tests.testbed.product import PATH, ROOT
 
 ENVIRONMENT = {"HOME": "/root", "PATH": PATH, "LANG": "C.UTF-8"}
 REPOSITORY = "/srv/testbed/repository"

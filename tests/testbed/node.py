@@ -14,14 +14,13 @@ from types import TracebackType
 from typing import Any, Callable, ClassVar, Protocol
 
 from tests.simulator.process import Simulator
-from tests.testbed.product import PACKAGED, ROOT, Product
+from tests.testbed.product import PACKAGED, PATH, PYTHON, ROOT, Product
+from tests.testbed.starter import starter
 
-PYTHON = "/usr/bin/python3"  # production's Python is the system's
 FABRIC = ROOT / "tests/simulator/fabric.py"
 CONFIG = "/etc/ganeti/extstorage-dataontap.conf"
 LINKS = "/run/disk"  # the node's /run is its own, and so are its device links
 MOUNT_POINT = Path("/var/lib/ganeti-extstorage-dataontap")
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # The nodes of the cluster that each node of the test-bed is in.
 CLUSTER = ("node1", "node2", "node3", "primary", "target", "node1.example", "node2.example", "node3.example")
 
@@ -133,10 +132,15 @@ class Node:
         file.touch(mode=0o600)
         file.write_text("".join(lines))
 
+    @property
+    def pid(self) -> int:
+        """A process that is in the node's namespaces."""
+        assert self._holder is not None
+        return self._holder.pid
+
     def run(self, *argv: str, environ: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         """Start a program in the node's namespace, with ``environ`` and nothing else in its environment."""
-        assert self._holder is not None
-        enter = ["nsenter", "--target", str(self._holder.pid), "--mount", "--uts", "--wd=/", "--"]
+        enter = ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--wd=/", "--"]
         environment = {"PATH": PATH, **(environ or {})}
         return subprocess.Popen([*enter, *argv], env=environment, text=True, start_new_session=True, **options)
 
@@ -154,11 +158,23 @@ class Node:
             raise RuntimeError(f"fabric {verb} failed on {self.name}")
 
     def script(self, verb: str, *arguments: str, **variables: str) -> Outcome:
-        """Run one of the provider's scripts as Ganeti would, with these variables."""
+        """Run one of the provider's scripts as Ganeti would, with these variables.
+
+        Python is running already, unless another script is on its way; ``start_script`` and ``shell`` always start
+        it, as Ganeti's own calls do.
+        """
+        if self._product != PACKAGED:
+            program = {"program": str(self._product.scripts / verb), "arguments": arguments, "node": self.pid}
+            answer = starter(self._product).ask_if_idle({**program, "environ": self._environ(variables)})
+            if answer is not None:
+                return Outcome(answer["status"], answer["stdout"], answer["stderr"], answer["seconds"])
         began = time.monotonic()
         child = self.start_script(verb, *arguments, **variables)
         stdout, stderr = child.communicate()
         return Outcome(child.returncode, stdout, stderr, time.monotonic() - began)
+
+    def _environ(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {"PATH": PATH, "PYTHONPATH": str(self._product.library), "LC_ALL": "C", **variables}
 
     def shell(self, command: str, verb: str, **variables: str) -> Outcome:
         """Let a shell ``command`` start one of the scripts, which it finds as $0."""
@@ -167,7 +183,7 @@ class Node:
             "-c",
             command,
             str(self._product.scripts / verb),
-            environ={"PYTHONPATH": str(self._product.library), "LC_ALL": "C", **variables},
+            environ=self._environ(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -181,7 +197,7 @@ class Node:
         return self.run(
             str(self._product.scripts / verb),
             *arguments,
-            environ={"PYTHONPATH": str(self._product.library), "LC_ALL": "C", **variables},
+            environ=self._environ(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -209,8 +225,7 @@ class Node:
 
     def path(self, device: str) -> Path:
         """A path of the node's, as the rest of the machine sees it."""
-        assert self._holder is not None
-        return Path(f"/proc/{self._holder.pid}/root{device}")
+        return Path(f"/proc/{self.pid}/root{device}")
 
     def device(self, link: str) -> str:
         """The block device behind one of the node's links; device nodes are the same for all nodes."""

@@ -1,8 +1,9 @@
 """Runs the provider's programs without their start-up: a process that has imported everything forks for each.
 
-A program of its own, because it needs the system's Python and the node's namespace. A request is a line of JSON,
-{"program": PATH, "arguments": [...], "environ": {...}} or {"module": NAME, ...}; so is the answer: {"status": N,
-"stdout": TEXT, "stderr": TEXT, "seconds": N}. The child is a process as any script's is, but for its birth.
+A program of its own, because it needs the system's Python. A request is a line of JSON, {"program": PATH,
+"arguments": [...], "environ": {...}, "node": PID} or {"module": NAME, ...}; so is the answer: {"status": N,
+"stdout": TEXT, "stderr": TEXT, "seconds": N}. The child is a process as any script's is, but for its birth. It has
+the mount and UTS namespaces of the process PID.
 With {"watch": null, ...} the answer has the "points" that the child passed, a line each; and with {"watch":
 [LABEL, N, MOMENT], ...} the child is killed at one of them: see crash.py. What a killed child has started goes on,
 and belongs to this process then; {"settle": true} waits for all of that to end.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -30,6 +32,7 @@ MORE = ("oslo_log.handlers", "oslo_utils.excutils", "oslo_utils.strutils", "thre
 # The fabric's, which is run at every attach and detach of the test-bed; and ours.
 TESTS = ("tests.simulator.links", "tests.simulator.replay", "tests.testbed.crash")
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_LIBC = ctypes.CDLL(None, use_errno=True)
 REPOSITORY = str(pathlib.Path(__file__).resolve().parents[2])
 
 
@@ -46,6 +49,15 @@ def warm_up() -> None:
     sys.path.remove(REPOSITORY)  # the product is not to find its modules there
 
 
+def enter(process: int) -> None:
+    """Enter the namespaces of a node, which ``process`` is in; the current directory is their root then."""
+    places = [os.open(f"/proc/{process}/ns/{kind}", os.O_RDONLY) for kind in ("mnt", "uts")]
+    for place in places:
+        if _LIBC.setns(place, 0) != 0:  # os.setns is there from Python 3.12 on
+            raise OSError(ctypes.get_errno(), "setns failed")
+        os.close(place)
+
+
 def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes], points: IO[bytes]) -> NoReturn:
     """Be the program, in the child."""
     from tests.testbed.crash import Watch
@@ -54,6 +66,7 @@ def be(request: dict[str, Any], stdout: IO[bytes], stderr: IO[bytes], points: IO
     watch = Watch(points.fileno(), request.get("watch"))
     try:
         os.setsid()
+        enter(request["node"])
         null = os.open(os.devnull, os.O_RDONLY)
         for descriptor, number in ((null, 0), (stdout.fileno(), 1), (stderr.fileno(), 2)):
             os.dup2(descriptor, number)
@@ -106,8 +119,10 @@ def settle() -> dict[str, Any]:
 
 def main() -> None:
     """Serve requests until standard input ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     warm_up()
+    gc.collect()
+    gc.freeze()  # else the first collection in each child copies all that is shared
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

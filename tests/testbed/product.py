@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+PYTHON = "/usr/bin/python3"  # production's Python is the system's
 PARTS = ("dataontap", "scripts", "hooks", "udev", "etc", "setup.py", "pyproject.toml", "README.md")
 
 

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
-from tests.testbed.node import PATH, PYTHON, Node, Outcome
-from tests.testbed.product import ROOT, Product
+from tests.testbed.node import Node, Outcome
+from tests.testbed.product import PATH, Product
+from tests.testbed.starter import Starter
 
 
 class Quick:
-    """Runs programs of the product on ``node``, one after the other; use it as a context manager."""
+    """Runs programs of the product on ``node`` by ``starter``."""
 
-    def __init__(self, node: Node, product: Product) -> None:
+    def __init__(self, node: Node, product: Product, starter: Starter) -> None:
         self._node = node
         self._product = product
-        self._child: subprocess.Popen[str] | None = None
+        self._starter = starter
         self._watch: dict[str, object] = {}
         self.points: list[str] = []  # that the last program passed that was watched
-
-    def __enter__(self) -> Quick:
-        self._child = self._node.run(
-            PYTHON,
-            str(ROOT / "tests/testbed/prefork.py"),
-            environ={"PYTHONPATH": str(self._product.library), "LC_ALL": "C"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.communicate()
 
     def watch(self, *wanted: str | int) -> None:
         """Note the points of the next program, or kill it at one: its label, which one of these, the moment."""
@@ -51,9 +33,9 @@ class Quick:
         program = str(self._product.scripts / verb)
         return self._run({"program": program}, arguments, {"LC_ALL": "C", **variables})
 
-    def hook(self, name: str, environ: Mapping[str, str]) -> Outcome:
+    def hook(self, name: str, environ: Mapping[str, str], *arguments: str) -> Outcome:
         """Run one of the hooks in this environment."""
-        return self._run({"program": str(self._product.hooks / name)}, (), environ)
+        return self._run({"program": str(self._product.hooks / name)}, arguments, environ)
 
     def fabric(self, verb: str, *arguments: str) -> None:
         """Run the fabric on this node: attach, detach or clear."""
@@ -75,9 +57,4 @@ class Quick:
         return Outcome(answer["status"], answer["stdout"], answer["stderr"], answer["seconds"])
 
     def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
-        assert self._child is not None
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        print(json.dumps(request), file=self._child.stdin, flush=True)
-        answer: dict[str, Any] = json.loads(self._child.stdout.readline())
-        return answer
+        return self._starter.ask({**request, "node": self._node.pid})

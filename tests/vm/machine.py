@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from tests.testbed.node import CONFIG, PATH, PYTHON, GanetiError, Outcome
-from tests.testbed.product import ROOT
+from tests.testbed.node import CONFIG, GanetiError, Outcome
+from tests.testbed.product import PATH, PYTHON, ROOT
 from tests.vm.san import ISCSI, San
 
 EXTSTORAGE = "/usr/share/ganeti/extstorage"

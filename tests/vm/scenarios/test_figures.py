@@ -18,7 +18,7 @@ from typing import Callable
 import pytest
 
 from tests.simulator.process import Simulator
-from tests.testbed.node import PYTHON
+from tests.testbed.product import PYTHON
 from tests.vm import firstway
 from tests.vm.machine import EXTSTORAGE, Machine, select_nothing
 from tests.vm.storage import Storage
