@@ -11,8 +11,7 @@ from tests.testbed.product import Product
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 settings.register_profile(
     "load",
-    derandomize=True,
-    max_examples=24,
+    max_examples=12,
     stateful_step_count=18,
     deadline=None,
     suppress_health_check=_SLOW,
