@@ -43,7 +43,7 @@ def alike(case: Case) -> tuple[object, ...]:
     scenario, trial = case.scenario, case.trial
     if _is_alike_for_all_calls(case):
         return (is_rest(case.api), only_asks(case.api), trial.name, scenario.kind)
-    if trial.any_verb:
+    if trial.any_verb and not scenario.each_call:
         return (case.api, trial.name, scenario.kind)
     each_call = scenario.each_call or scenario.verb in trial.each_call_of
     which = (scenario.name, case.nth) if each_call else None

@@ -65,10 +65,10 @@ def _errno(name: str, errno: str, reason: str, *, after: bool = False) -> Trial:
     return Trial(name, fault, rf"{reason} \(errno {errno}\)", over=("zapi",))
 
 
-def _code(name: str, code: str, *, kind: str = "errno", seconds: float = 0.0, after: bool = False) -> Trial:
+def _code(name: str, code: str, *, kind: str = "errno", seconds: float = 0.0) -> Trial:
     """A refusal of REST's."""
-    fault = Fault(kind, errno=code, reason="injected", seconds=seconds, after=after)
-    return Trial(name, fault, rf"injected \(code {code}\)", over=("rest",))
+    fault = Fault(kind, errno=code, reason="injected", seconds=seconds)
+    return Trial(name, fault, rf"injected \(code {code}\)", any_verb=kind == "errno", over=("rest",))
 
 
 def _lags(name: str, fault: Fault) -> Trial:
@@ -107,6 +107,7 @@ TRIALS = (
         "code 6",
         Fault("errno", errno="6", reason="not authorized"),
         "code 6|LOGIN may not",
+        any_verb=True,
         over=("rest",),
     ),
     _code("code 3", "3"),
