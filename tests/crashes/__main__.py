@@ -7,7 +7,6 @@ every point of every scenario over both APIs.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -21,27 +20,22 @@ from pathlib import Path
 
 from tests.crashes.judge import Verdict, try_out
 from tests.crashes.points import MOMENTS, Crash, recorded, representatives
+from tests.sweep import command
 from tests.sweep.judge import LETTERS, WRONG
 from tests.sweep.labs import Labs
 from tests.sweep.run import CleanRunFailed, at_a_time
-from tests.sweep.scenarios import SCENARIOS, Scenario
+from tests.sweep.scenarios import Scenario
 from tests.testbed import product
 from tests.testbed.node import Node
 
 # A lab waits for its filer and its node in turn.
 JOBS = 2 * (os.cpu_count() or 1)
-APIS = ("rest", "zapi")
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.crashes", description="kill -9 at the points of every verb and hook."
+    parser = command.parser(
+        "tests.crashes", "kill -9 at the points of every verb and hook.", case="VERB / POINT N / MOMENT", jobs=JOBS
     )
-    parser.add_argument("--api", choices=APIS, help="over this one only")
-    parser.add_argument("--all", action="store_true", help="at every point")
-    parser.add_argument("--only", default="", metavar="TEXT", help='those with this in "VERB / POINT N / MOMENT"')
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where every verdict goes")
-    parser.add_argument("--jobs", type=int, default=JOBS, help=f"labs at a time, {JOBS} by default")
     parser.add_argument("--points", action="store_true", help="only tell which points there are")
     return parser.parse_args(arguments)
 
@@ -99,24 +93,18 @@ def _counts(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{outcome} {times}" for outcome, times in outcomes.items())
 
 
-def _save(path: Path, verdicts: Iterable[Verdict]) -> None:
-    records = [
-        {"crash": str(verdict.crash), "outcome": verdict.outcome, "problems": verdict.problems}
-        for verdict in verdicts
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+def _record(verdict: Verdict) -> dict[str, object]:
+    return {"crash": str(verdict.crash), "outcome": verdict.outcome, "problems": verdict.problems}
 
 
 def _swept(options: argparse.Namespace, labs: Labs) -> list[Verdict]:
     """The verdicts over all APIs, and their tables."""
     verdicts: list[Verdict] = []
     kinds: set[object] = set()
-    for api in [options.api] if options.api else APIS:
+    for api in [options.api] if options.api else command.APIS:
         Node.api = api
         sweep = Crashes(labs, options.jobs)
-        scenarios = [one for one in SCENARIOS if options.only.partition(" / ")[0] in one.name]
-        crashes = sweep.record([one for one in scenarios or SCENARIOS if one.is_over(api)])
+        crashes = sweep.record(command.scenarios(options.only, api))
         chosen = crashes if options.all else representatives(crashes, kinds)
         wanted = [crash for crash in chosen if options.only in str(crash)]
         print(f"over {api}: {len(crashes)} crashes, {len(wanted)} of them tried", flush=True)
@@ -144,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"crashes: without any crash: {error}", file=sys.stderr)
             return 1
     if options.json:
-        _save(options.json, verdicts)
+        command.save(options.json, [_record(verdict) for verdict in verdicts])
     wrong = sum(1 for verdict in verdicts if verdict.problems)
     print(f"{len(verdicts)} crashes in {time.monotonic() - began:.0f} s; {wrong} wrong")
     return 1 if wrong or (not verdicts and not options.points) else 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.testbed.package import CACHE
 
 # Only what Debian calls required, and apt: whatever else the package needs, it has to say.
-RECIPE = ("mmdebstrap", "--quiet", "--variant=minbase")
+RECIPE = ("mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io")
 # Debian changes underneath: point releases, security fixes.
 _FRESH_SECONDS = 7 * 24 * 60 * 60
 

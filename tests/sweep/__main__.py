@@ -8,7 +8,6 @@ default nothing is overlooked.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -19,28 +18,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.simulator.faults import is_rest
-from tests.sweep import choice, table
+from tests.sweep import choice, command, table
 from tests.sweep.judge import Verdict
 from tests.sweep.labs import Labs
 from tests.sweep.run import CleanRunFailed, Sweep
-from tests.sweep.scenarios import SCENARIOS
 from tests.testbed import product
 from tests.testbed.node import Node
 
 # Most labs wait for a deadline rather than work.
 JOBS = 12 * (os.cpu_count() or 1)
-APIS = ("rest", "zapi")
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.sweep", description="Faults at the calls of every verb and hook."
+    parser = command.parser(
+        "tests.sweep", "Faults at the calls of every verb and hook.", case="VERB / CALL N / FAULT", jobs=JOBS
     )
-    parser.add_argument("--api", choices=APIS, help="over this one only")
-    parser.add_argument("--all", action="store_true", help="every fault at every call")
-    parser.add_argument("--only", default="", metavar="TEXT", help='cases with this in "VERB / CALL N / FAULT"')
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where every verdict goes")
-    parser.add_argument("--jobs", type=int, default=JOBS, help=f"labs at a time, {JOBS} by default")
     parser.add_argument("--calls", action="store_true", help="only tell which calls there are")
     return parser.parse_args(arguments)
 
@@ -49,28 +41,22 @@ def _told(verdict: Verdict) -> str:
     return "\n".join([f"WRONG {verdict.case}", *(f"      {problem}" for problem in verdict.problems)])
 
 
-def _save(path: Path, verdicts: list[Verdict]) -> None:
-    records = [
-        {
-            "verb": verdict.case.scenario.name,
-            "call": f"{verdict.case.api} {verdict.case.nth}",
-            "fault": verdict.case.trial.name,
-            "outcome": verdict.outcome,
-            "seconds": round(verdict.seconds, 3),
-            "message": verdict.message,
-            "problems": verdict.problems,
-        }
-        for verdict in verdicts
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+def _record(verdict: Verdict) -> dict[str, object]:
+    return {
+        "verb": verdict.case.scenario.name,
+        "call": f"{verdict.case.api} {verdict.case.nth}",
+        "fault": verdict.case.trial.name,
+        "outcome": verdict.outcome,
+        "seconds": round(verdict.seconds, 3),
+        "message": verdict.message,
+        "problems": verdict.problems,
+    }
 
 
 def _swept(options: argparse.Namespace, api: str, labs: Labs) -> list[Verdict]:
     """The verdicts over one API; what is wrong is told at once."""
     Node.api = api
-    scenarios = [one for one in SCENARIOS if options.only.partition(" / ")[0] in one.name]
-    scenarios = [one for one in scenarios or SCENARIOS if one.is_over(api)]
+    scenarios = command.scenarios(options.only, api)
     sweep = Sweep(labs, jobs=options.jobs)
     calls = sweep.record(scenarios)
     for name, made in calls.items():
@@ -97,16 +83,16 @@ def main(arguments: Sequence[str]) -> int:
         installed = product.install(directory / "product")
         try:
             with Labs(directory, installed, options.jobs) as labs:
-                for api in [options.api] if options.api else APIS:
+                for api in [options.api] if options.api else command.APIS:
                     verdicts += _swept(options, api, labs)
         except CleanRunFailed as error:
             print(f"sweep: without any fault: {error}", file=sys.stderr)
             return 1
     if options.json:
-        _save(options.json, verdicts)
+        command.save(options.json, [_record(verdict) for verdict in verdicts])
     wrong = sum(1 for verdict in verdicts if verdict.problems)
     print(f"\n{table.matrix(verdicts)}\n")
-    for api in APIS:
+    for api in command.APIS:
         over = [verdict for verdict in verdicts if is_rest(verdict.case.api) == (api == "rest")]
         if over:
             print(f"over {api}: {len(over)} cases\n{table.counts(over)}\n")

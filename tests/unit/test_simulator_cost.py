@@ -52,7 +52,6 @@ def work(filer: Filer, api: str, arguments: Arguments) -> int:
     """How many calls of functions, Python's and C's, a request takes; the least of a few times."""
     request = document(api, arguments)
     assert b'status="passed"' in filer(request), "and whatever is done once is done"
-    gc.collect()
     gc.disable()  # what it would call has nothing to do with the request
     try:
         return min(counted(filer, request) for _ in range(3))
@@ -117,7 +116,6 @@ def rest_work(filer: Filer, method: str, path: str, query: str, body: str) -> in
         assert method != "GET" or b'"/vol/vol1/wanted"' in answer.body
 
     ask()
-    gc.collect()
     gc.disable()
     try:
         return min(profiled(ask) for _ in range(3))

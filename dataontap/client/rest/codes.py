@@ -33,7 +33,6 @@ INITIATOR_IN_IGROUP = "5374035"
 INITIATOR_NOT_IN_IGROUP = "5374034"
 
 SVM_NOT_FOUND = "2621462"
-SVM_MISSING = "2621707"
 VOLUME_NOT_FOUND = "917927"
 
 # Another operation has the object, so a retry may succeed. 8: the object is in use. 2621573: the SVM is locked
