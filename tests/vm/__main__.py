@@ -69,7 +69,7 @@ BOOTS = (
     Boot("life"),
     Boot("life", release="trixie", api="zapi"),
     Boot("paths"),
-    Boot("figures", limit=2400, alone=True),
+    Boot("figures", limit=4800, alone=True),
 )
 
 
