@@ -173,6 +173,10 @@ class DeviceError(HostError):
     """A block device is not what it should be, or is still in use."""
 
 
+class DeviceGone(DeviceError):
+    """The device is no longer there. A killed script's commands may take it down until they end."""
+
+
 class NoPath(DeviceError):
     """No path shows the LUN after a scan."""
 

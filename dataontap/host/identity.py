@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import partial
 
 from dataontap import inquiry
-from dataontap.errors import CommandError, DeadlineError, DeviceError
+from dataontap.errors import CommandError, DeadlineError, DeviceError, DeviceGone
 from dataontap.host.lun import Wanted
 from dataontap.host.node import Node
 from dataontap.host.sysfs import RUNNING, Map
@@ -39,7 +39,7 @@ class Proof:
             self._resize(name, wanted)
 
     def agrees(self, device: str, wanted: Wanted) -> bool:
-        """Whether ``device`` has the LUN's full size according to sysfs; no path is queried.
+        """Whether ``device`` is there and has the LUN's full size according to sysfs; no path is queried.
 
         Raises DeviceError if it is certainly not the LUN: it is larger, or sysfs has another identity for it.
         sysfs holds the answers of the last scan; only ``prove`` queries the paths.
@@ -47,7 +47,11 @@ class Proof:
         for naa in self._node.identities(device):
             if naa not in wanted.naas:
                 raise DeviceError(f"the device of this name is another LUN's (NAA {naa}); look at multipath -ll")
-        seen, size = self._node.size(device), wanted.size
+        try:
+            seen, size = self._node.size(device), wanted.size
+        except DeviceGone as error:
+            LOG.warning("%s: %s", device, error)
+            return False
         if seen > size:
             raise DeviceError(f"the device of this name is not the LUN's: it has {seen} bytes, the LUN has {size}")
         return seen == size

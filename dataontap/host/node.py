@@ -14,7 +14,7 @@ from typing import Callable
 
 from dataontap import inquiry
 from dataontap.deadline import Deadline
-from dataontap.errors import DeviceError
+from dataontap.errors import DeviceError, DeviceGone
 from dataontap.host import lun
 from dataontap.host.children import Key, outcomes_within
 from dataontap.host.holders import KERNEL, is_claimed, openers
@@ -99,15 +99,15 @@ class Node:
         return found or self.sysfs.block(Path(os.path.realpath(device)).name)
 
     def size(self, device: str) -> int:
-        """The kernel's size of ``device``, in bytes; the device is not opened."""
+        """The kernel's size of ``device``, in bytes; the device is not opened. Raises DeviceGone."""
         try:
             if device.startswith("/"):  # a kernel name is not checked: sysfs has it
                 os.stat(device)
         except OSError as error:
-            raise DeviceError(f"its device disappeared: {error.strerror}; see multipath -ll") from None
+            raise DeviceGone(f"its device disappeared: {error.strerror}; see multipath -ll") from None
         size = self.block(device).size
         if size is None:
-            raise DeviceError("the kernel has no size for its device; see lsblk")
+            raise DeviceGone("the kernel has no size for its device; see lsblk")
         return size
 
     def is_known(self, naas: Collection[str]) -> bool:
@@ -160,7 +160,7 @@ class Node:
     def holders(self, device: str) -> list[str]:
         """Descriptions of a device's holders. A partition map of kpartx counts only if it is held itself.
 
-        A device that is gone has none: a killed script's commands may take it down until they end.
+        A device that is gone has none; see DeviceGone.
         """
         held = self.openers(device)
         for above in self.block(device).holders:

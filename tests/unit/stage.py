@@ -17,7 +17,7 @@ from dataontap.client.zapi.api import NaElement, NaServer
 from dataontap.client.zapi.cmode import CmodeClient
 from dataontap.config import Settings
 from dataontap.deadline import Deadline
-from dataontap.errors import DeviceError, TransportError
+from dataontap.errors import DeviceError, DeviceGone, TransportError
 from dataontap.findings import Finding
 from dataontap.host.iscsi_records import portal_name
 from dataontap.host.lvm import Lvm
@@ -197,7 +197,10 @@ class StageHost:
         return {lun.name: lun.size for lun in self._filer.luns.values() if lun.path in mapped}
 
     def size(self, device: str) -> int:
-        return self.devices[device.rpartition("/")[2]]
+        name = device.rpartition("/")[2]
+        if name not in self.devices:
+            raise DeviceGone("its device disappeared")
+        return self.devices[name]
 
     def holders(self, device: str) -> list[str]:
         return self.held_by

@@ -53,6 +53,13 @@ class TestAttach:
         assert created_per_node.comment(PATH) == f"originstname+a {created_per_node.tag(PATH)}"
         assert "renamed.example" in created_per_node.comment(PATH)
 
+    def test_the_device_goes_while_the_filer_is_asked(self, created: Stage) -> None:
+        """The command of a detach that was killed goes on, and takes it down."""
+        created.wire.meanwhile("lun-map-get-iter", created.host.devices.clear)
+        scans = len(created.host.scans)
+        assert created.provider.attach(VOLUME) == "/dev/disk/v"
+        assert len(created.host.scans) == scans + 1
+
     def test_of_an_offline_lun(self, created: Stage) -> None:
         created.ask("lun-offline", {"path": PATH})
         with pytest.raises(VolumeError, match="its LUN in vol1 is offline on the filer; set it online there"):

@@ -58,11 +58,12 @@ def test_a_filer_that_is_out_of_reach_is_tried_at_each_call_where_a_lun_may_be_l
         assert sorted(case.api for case in chosen) == sorted(apis)
 
 
-def test_what_the_client_bears_by_itself_is_tried_once_for_each_call() -> None:
+def test_what_the_client_bears_and_what_fails_each_verb_is_tried_once_for_each_call() -> None:
     every = [case for api in (UNMAP, MAP) for case in cases("remove", "n: open", "grow", api=api)]
     chosen = representatives(every)
     assert names(chosen, "reset") == ["remove 1", "remove 1"]
-    assert names(chosen, "code 999999") == [f"{verb} 1" for verb in ("remove", "n: open", "grow")] * 2
+    assert names(chosen, "code 999999") == ["remove 1", "remove 1"]
+    assert names(chosen, "job") == [f"{verb} 1" for verb in ("remove", "n: open", "grow")] * 2
 
 
 def test_verify_is_tried_at_each_call_over_rest() -> None:
