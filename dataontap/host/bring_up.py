@@ -54,21 +54,39 @@ class BringUp:
         for number in numbers:
             missing = [nexus for nexus in nexuses if not self._is_taken(nexus, number, numbers, wanted)]
             if self._node.wants_maps:
-                failed += self._scan(missing, number)
+                failed += self._scan(missing, number, wanted)
                 continue
             # Without multipath only one disk is wanted: of two disks with the same name, udev picks either.
             for nexus in missing:
                 if not self._has_path(wanted, numbers, nexuses):
-                    failed += self._scan([nexus], number)
+                    failed += self._scan([nexus], number, wanted)
         return failed
 
-    def _scan(self, nexuses: Sequence[Nexus], number: int) -> list[str]:
+    def _scan(self, nexuses: Sequence[Nexus], number: int, wanted: Wanted) -> list[str]:
         works = {nexus: partial(self._node.kernel.scan, nexus, number) for nexus in nexuses}
         outcome = self._node.each(works, self._node.seconds(self._limits.scan, "scanning for the LUN"))
         failed = [f"the scan for LUN {number} at {nexus} failed: {why}" for nexus, why in sorted(outcome.items())]
+        failed += [why for nexus in nexuses for why in self._drop_other(nexus, number, wanted)]
         for problem in failed:
             LOG.warning("%s", problem)
         return failed
+
+    def _drop_other(self, nexus: Nexus, number: int, wanted: Wanted) -> list[str]:
+        """Take down the path that a scan has just brought up if it is another LUN's. Returns why, as sentences.
+
+        The filer has exchanged the LUN since it told the id, and no verb of this node asked for the other LUN.
+        """
+        naa = self._sysfs.identity_at(nexus, number)
+        if naa is None or naa in wanted.naas:
+            return []
+        with self._node.events([naa]) as events:  # the disk may come after the scan has returned
+            seconds = self._node.seconds(self._limits.other_paths, "waiting for the scanned disk")
+            events.until(lambda: self._sysfs.path_at(nexus, number) is not None, seconds)
+        path = self._sysfs.path_at(nexus, number)
+        if path is None:
+            return []
+        self._teardown.drop(path.name)
+        return [f"the filer shows another LUN (NAA {naa}) at this LUN's id {number} now; try again"]
 
     def _has_path(self, wanted: Wanted, numbers: Sequence[int], nexuses: Sequence[Nexus]) -> bool:
         """Whether the kernel has a running path to the LUN, or a running SCSI device whose disk comes later."""

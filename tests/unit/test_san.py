@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -340,6 +341,18 @@ class TestAnotherLunCameToItsPlace:
             attach(swapped)
         assert f"sdd5 at this LUN's address is a healthy path to LUN 3{OTHER}; it is left alone" in caplog.text
         assert swapped.devices() == ["dm-0", "sdc5", "sdd5"]
+
+    def test_a_lun_that_comes_in_the_place_of_the_wanted_one_is_taken_down_again(self, node: FakeNode) -> None:
+        """The filer has exchanged the LUN after it had told the id."""
+        node.show(5, OTHER, 64 * MIB)
+        node.limits = HASTY
+        one = wanted(node)
+        failed = node.bring_up.scan(one, [5], NEXUSES)
+        why = f"the filer shows another LUN (NAA {OTHER}) at this LUN's id 5 now; try again"
+        assert failed == [why, why]
+        assert node.devices() == []
+        with pytest.raises(DeviceError, match=re.escape(f"no device came up: {why}")):
+            node.bring_up.settle(one, failed)
 
     def test_nor_is_it_in_the_way_of_another_id(self, swapped: FakeNode) -> None:
         attach(swapped, naa=OTHER)
