@@ -14,6 +14,7 @@ settings.register_profile(
     max_examples=12,
     stateful_step_count=18,
     deadline=None,
+    derandomize=True,
     suppress_health_check=_SLOW,
     # Shrinking costs minutes, and a failure is found again with the same examples.
     phases=(Phase.explicit, Phase.generate),
