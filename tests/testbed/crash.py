@@ -8,6 +8,8 @@ What only reads is none: a kill there is the same as a kill after the change bef
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -26,6 +28,7 @@ PLACES = {
 # Moments of a point. A program also has one between its start and its end: then it goes on without its parent.
 BEFORE, DURING, AFTER = "before", "during", "after"
 END = "end"  # the last point: the process is about to exit
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Where a step of Python code ends, by the event that announces it: module, class, method.
@@ -34,6 +37,18 @@ _RETURNS = {
     ("subprocess.Popen", DURING): ("subprocess", "Popen", "__init__"),
     ("subprocess.Popen", AFTER): ("subprocess", "Popen", "wait"),
 }
+
+
+def adopt_orphans() -> None:
+    """From now on what a killed child of this process had started is this process's child."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def wait_for_orphans() -> None:
+    """Wait until this process has no children any more."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 class Watch:

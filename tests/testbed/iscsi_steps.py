@@ -18,8 +18,6 @@ CHAP is null, [USER, SECRET], or [USER, SECRET, [USER, SECRET]] with the target'
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import socket
@@ -42,7 +40,6 @@ from dataontap.host.iscsi_settings import Chap
 from dataontap.host.run import run
 from dataontap.state.cache import Cache
 
-_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 DAEMON = "\0ISCSIADM_ABSTRACT_NAMESPACE"
 DATABASES = ("/etc/iscsi", "/var/lib/iscsi")
 
@@ -101,9 +98,9 @@ def connect(
 
 def killed(wanted: list[Any] | None, *target: Any) -> tuple[int, list[str]]:
     sys.path.append(str(Path(__file__).resolve().parents[2]))
-    from tests.testbed.crash import PLACES, Watch
+    from tests.testbed.crash import PLACES, Watch, adopt_orphans, wait_for_orphans
 
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     with tempfile.TemporaryFile() as points:
         child = os.fork()
         if child == 0:
@@ -115,9 +112,7 @@ def killed(wanted: list[Any] | None, *target: Any) -> tuple[int, list[str]]:
             finally:
                 os._exit(0)
         _, status = os.waitpid(child, 0)
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                os.wait()
+        wait_for_orphans()
         points.seek(0)
         return os.waitstatus_to_exitcode(status), points.read().decode().splitlines()
 

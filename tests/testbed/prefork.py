@@ -11,7 +11,6 @@ and belongs to this process then; {"settle": true} waits for all of that to end.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import importlib
@@ -31,7 +30,6 @@ LIBRARIES = ("http.client", "ssl", "subprocess", "lxml.etree", "six", "oslo_conf
 MORE = ("oslo_log.handlers", "oslo_utils.excutils", "oslo_utils.strutils", "threading", "glob", "queue", "difflib")
 # The fabric's, which is run at every attach and detach of the test-bed; and ours.
 TESTS = ("tests.simulator.links", "tests.simulator.replay", "tests.testbed.crash")
-_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 REPOSITORY = str(pathlib.Path(__file__).resolve().parents[2])
 
@@ -109,25 +107,21 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {**said, "status": os.waitstatus_to_exitcode(status), "seconds": seconds}
 
 
-def settle() -> dict[str, Any]:
-    """Wait until nothing runs any more of what killed programs had started."""
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.wait()
-    return {}
-
-
 def main() -> None:
     """Serve requests until standard input ends."""
-    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     warm_up()
+    from tests.testbed.crash import adopt_orphans, wait_for_orphans
+
+    adopt_orphans()
     gc.collect()
     gc.freeze()  # else the first collection in each child copies all that is shared
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
-        print(json.dumps(settle() if "settle" in request else run(request)), file=answers, flush=True)
+        if "settle" in request:
+            wait_for_orphans()
+        print(json.dumps({} if "settle" in request else run(request)), file=answers, flush=True)
 
 
 main()
