@@ -1,7 +1,7 @@
 """``python -m tests.interleavings``: search the interleavings of verbs on several nodes for a broken promise.
 
-By default all pairs of verbs on two nodes without a fault, and the pairs that map, unmap and destroy with one
-fault; ``--all`` tries the rest. ``--mutations`` takes fixes out of the product to see that they are found. The
+By default all pairs of verbs on two nodes without a fault, and those in a state where both have the device with
+one fault; ``--all`` tries the rest. ``--mutations`` takes fixes out of the product to see that they are found. The
 numbers of runs are compared with counts.json; ``--renew`` writes it.
 """
 
@@ -28,11 +28,12 @@ from tests.interleavings.scenarios import Scenario
 from tests.interleavings.search import Violation
 
 COUNTS = Path(__file__).with_name("counts.json")
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # the nodes' files take a sixth of the time less
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.interleavings", description="Verbs at the same time.")
-    parser.add_argument("--all", action="store_true", help="the rest: faults in all pairs, jobs, three nodes")
+    parser.add_argument("--all", action="store_true", help="the rest: faults in other states, jobs, three nodes")
     parser.add_argument("--mutations", action="store_true", help="take fixes out, too, and see that each is found")
     parser.add_argument("--only", default="", metavar="TEXT", help="scenarios with this in their names")
     parser.add_argument("--renew", action="store_true", help="write the counts of runs to counts.json")
@@ -49,8 +50,8 @@ def searched(chosen: Sequence[Scenario], directory: Path, *, each: bool) -> list
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), _begin, (chosen, directory, each)) as pool:
         found = pool.map(_search, range(len(chosen)), chunksize=1)
     return [
-        Result(scenario, runs, unavailable, [(fault, Violation(what, [])) for fault, what in wrong])
-        for scenario, (runs, unavailable, wrong) in zip(chosen, found)
+        Result(scenario, runs, unavailable, seconds, [(fault, Violation(what, [])) for fault, what in wrong])
+        for scenario, (runs, unavailable, seconds, wrong) in zip(chosen, found)
     ]
 
 
@@ -68,18 +69,22 @@ def _begin(chosen: Sequence[Scenario], directory: Path, each: bool) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _search(number: int) -> tuple[int, int, list[tuple[str, str]]]:
-    """Runs, runs that end without the LUN, and the violations, each with its fault: scenarios cannot be sent."""
+def _search(number: int) -> tuple[int, int, float, list[tuple[str, str]]]:
+    """Runs, runs that end without the LUN, seconds, and the violations, each with its fault.
+
+    Not a Result, because scenarios cannot be sent.
+    """
     scenario = Worker.chosen[number]
     if scenario.ground not in Worker.grounds:
         place = Worker.directory / scenario.ground.replace(" ", "-")
         Worker.grounds[scenario.ground] = GROUNDS[scenario.ground](place)
     result = explore(Worker.grounds[scenario.ground], scenario)
     if Worker.each:
-        print(f"{result.runs:6} {scenario}", flush=True)
+        print(f"{result.runs:6} {result.seconds:5.1f} s {scenario}", flush=True)
     for fault, violation in result.violations:
         print(f"{table.of_trace(scenario, fault, violation)}\n", flush=True)
-    return result.runs, result.unavailable, [(fault, violation.what) for fault, violation in result.violations]
+    wrong = [(fault, violation.what) for fault, violation in result.violations]
+    return result.runs, result.unavailable, result.seconds, wrong
 
 
 def _differences(results: Sequence[Result], *, new: bool) -> dict[str, str]:
@@ -117,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     chosen = scenarios.by_name() if options.all else scenarios.by_default()
     chosen = [scenario for scenario in chosen if options.only in str(scenario)]
-    with tempfile.TemporaryDirectory(prefix="dataontap-interleavings.") as directory:
+    with tempfile.TemporaryDirectory(prefix="dataontap-interleavings.", dir=MEMORY) as directory:
         results = searched(chosen, Path(directory), each=options.each)
     if options.renew:
         _renew(results)

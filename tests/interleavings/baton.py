@@ -6,7 +6,7 @@ node, a step on the node. It is declared before it is taken, with what it reads 
 
 from __future__ import annotations
 
-import threading
+import _thread
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -75,9 +75,9 @@ class Process:
     is_late: bool = False  # no process of a node, but a request that is under way
 
     def __post_init__(self) -> None:
-        self._go = threading.Lock()
+        self._go = _thread.allocate_lock()
         self._go.acquire()
-        self._back = threading.Lock()
+        self._back = _thread.allocate_lock()
         self._back.acquire()
 
     # The process's side
@@ -136,7 +136,7 @@ class Process:
 
     def start(self) -> None:
         """Let it run to its first step."""
-        threading.Thread(target=self._run, daemon=True).start()
+        _thread.start_new_thread(self._run, ())  # nobody waits for its end
         self.is_started = True
         self.proceed()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,16 +27,19 @@ class Result:
     scenario: Scenario
     runs: int = 0
     unavailable: int = 0
+    seconds: float = 0.0  # of a core
     violations: list[tuple[str, Violation]] = field(default_factory=list)  # with the fault
 
 
 def explore(ground: Ground, scenario: Scenario) -> Result:
     """Search it, with each fault if the scenario has faults."""
     result = Result(scenario)
+    began = time.process_time()
     occasions = _add(result, ground, []).occasions  # up to its fault a run is as one without
     for who, kind in ((who, kind) for who in range(len(scenario.scripts)) for kind in scenario.faults):
         for nth in range(1, occasions[who, kind] + 1):
             _add(result, ground, faults_of(scenario, who, kind, nth))
+    result.seconds = time.process_time() - began
     return result
 
 

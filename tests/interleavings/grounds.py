@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Callable
@@ -16,6 +17,7 @@ from tests.unit.volume import PATH
 from tests.unit.zapi import ask
 
 CLUSTER = "cluster"
+COPY = "/vol/vol3/v"  # of the volume, with its name
 
 
 class Ground:
@@ -44,11 +46,11 @@ class Ground:
         """The present state is called so."""
         self.starts[name] = self.place.save()
 
-    def make(self) -> None:
+    def make(self, node: str = "") -> None:
         """A volume that is attached nowhere, with a copy of its own and a stranger's LUN beside it."""
-        self.do(self.nodes[0], "create", "setinfo", "detach")
+        self.do(node or self.nodes[0], "create", "setinfo", "detach")
         self.admin("igroup-create", {"initiator-group-name": "esx", "initiator-group-type": "iscsi"})
-        copies.lun_copy(self.admin, PATH, "/vol/vol3/v")
+        copies.lun_copy(self.admin, PATH, COPY)
         copies.lun_copy(self.admin, PATH, "/vol/vol1/w")
         self.admin("lun-set-comment", {"path": "/vol/vol1/w", "comment": ""})
         self.admin("lun-map", {"path": "/vol/vol1/w", "initiator-group": "esx"})
@@ -88,6 +90,30 @@ def of_nodes(count: int, directory: Path) -> Ground:
     ground.place.restore(ground.starts["stopped"])
     ground.do("node1", "remove")
     ground.save("none")
+    return ground
+
+
+def upgrade(directory: Path) -> Ground:
+    """node2 is not upgraded yet. In the states that end with "there" only that node has known the volume so far.
+
+    Then it has no copy with its name: node2 could not tell it from the volume.
+    """
+    ground = _of_cluster(directory, ["node1", "node2"])
+    ground.place.seats["node2"] = replace(ground.place.seats["node2"], is_earlier=True)
+    ground.save("fresh")
+    for node, other, there in (("node1", "node2", ""), ("node2", "node1", " there")):
+        ground.place.restore(ground.starts["fresh"])
+        ground.make(node)
+        if there:
+            ground.admin("lun-destroy", {"path": COPY})
+        ground.save(f"stopped{there}")
+        ground.do(node, "attach", "open", "start")
+        ground.save(f"runs{there}")
+        ground.do(other, "pre-move")
+        ground.save(f"both{there}")
+        ground.place.restore(ground.starts[f"stopped{there}"])
+        ground.do(node, "remove")
+        ground.save(f"none{there}")
     return ground
 
 
@@ -166,6 +192,7 @@ def restored(directory: Path) -> Ground:
 GROUNDS: dict[str, Callable[[Path], Ground]] = {
     "two nodes": partial(of_nodes, 2),
     "three nodes": partial(of_nodes, 3),
+    "upgrade": upgrade,
     "elsewhere": elsewhere,
     "moving": moving,
     "twins": twins,

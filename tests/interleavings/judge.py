@@ -177,8 +177,12 @@ class Judge:
             lun = self.place.lun(PATH)
             if lun is not None and f"g-{node}" in lun.maps:
                 raise _Wrong(f"the LUN is still mapped for {node}, which has detached it")
-        for verb in ("remove", "remove snapshot", "post-remove"):
-            self._must(verb, self.followers[0])
+        self._must("remove", self.followers[0])
+        for node in self.followers:
+            self._must("remove snapshot", node)
+        self._must("post-remove", self.followers[0])
+        if any(self.place.lun(path) is not lun for path, lun in self._others.items()):
+            raise _Wrong("another LUN was changed")
         for node in self.followers:
             self._must("cleanup", node)
         left = [path for path in OURS if self.place.lun(path)]

@@ -24,6 +24,7 @@ from dataontap.volume.provider import DataOnTapProvider
 from dataontap.volume.reporting import Reporting
 from dataontap.volume.site import Site
 from tests.interleavings.baton import Process
+from tests.interleavings.earlier import EarlierArray
 from tests.interleavings.kernel import NEXUS, ModelKernel, ModelNames, ModelNode, ModelSysfs, tools
 from tests.interleavings.machine import Disk, Dm, Machine, naa_of
 from tests.interleavings.records import ModelCache, ModelLocks, ModelRecords
@@ -67,6 +68,7 @@ class Seat:
     cluster: str
     nodes: tuple[str, ...]
     options: tuple[tuple[str, object], ...]
+    is_earlier: bool = False  # it has an earlier version
 
     def settings(self) -> Settings:
         """Its configuration."""
@@ -129,7 +131,8 @@ class Place:
         settings, machine, clock = seat.settings(), seat.machine, Clock()
         deadline = Deadline(settings.timeout, clock=clock)
         patience = Patience(deadline, clock=clock, sleep=clock.sleep)
-        array = SharedArray(self.filer, process, patience, self.late, f"g-{seat.node}")
+        kind = EarlierArray if seat.is_earlier else SharedArray
+        array = kind(self.filer, process, patience, self.late, f"g-{seat.node}")
         run = tools(machine, process)
         node = ModelNode(
             ModelSysfs(machine),
@@ -206,13 +209,22 @@ def _no_checks() -> Checks:
 
 def _files(root: Path) -> Files:
     found: Files = {}
-    for folder, _, names in os.walk(root):
-        for name in names:
-            path = f"{folder}/{name}"
-            state = os.lstat(path)
-            content = b"" if stat.S_ISBLK(state.st_mode) else Path(path).read_bytes()
-            found[path] = (content, state.st_rdev, state.st_mtime == 0)
+    folders = [str(root)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
+                state = entry.stat(follow_symlinks=False)
+                content = b"" if stat.S_ISBLK(state.st_mode) or not state.st_size else _content(entry.path)
+                found[entry.path] = (content, state.st_rdev, state.st_mtime == 0)
     return found
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _put_back(root: Path, files: Files) -> None:

@@ -25,6 +25,12 @@ class Script:
         """Where it acts."""
         return {action.partition("@")[2] or self.node for action in self.actions}
 
+    def with_exchanged_nodes(self) -> Script:
+        """The same for node2 that this is for node1, and the other way round."""
+        other = {"node1": "node2", "node2": "node1"}
+        split = [action.partition("@") for action in self.actions]
+        return Script(other[self.node], tuple(verb + at + other.get(node, "") for verb, at, node in split))
+
     def __str__(self) -> str:
         return f"{self.node}: {', '.join(self.actions)}"
 
@@ -56,7 +62,6 @@ PAIRED = (
 TWO = "two nodes"
 STATES = ("none", "stopped", "runs", "both", "fenced")
 _ALIKE = ("none", "stopped")  # to both nodes
-FAULTED = tuple(itertools.product(("attach", "detach", "open", "close", "remove"), repeat=2))
 FAULTS = ("crash", "lost", "late")
 
 
@@ -134,6 +139,21 @@ GROUNDED = (
     _both("moving", "stopped", "node1", "node2", "open", "start", bound=1),
     Scenario("moving", "stopped", (Script("node1", ("open", "start")), Script("node2", ("attach",))), bound=1),
 )
+# One node has an earlier version: first the volume is the other node's, then its own.
+UPGRADE = "upgrade"
+UPGRADED = tuple(
+    Scenario(UPGRADE, start, (Script("node1", verbs_of(one)), Script("node2", verbs_of(other))))
+    for start in ("runs", "runs there")
+    for one, other in itertools.product(PAIRED, PAIRED)
+)
+UPGRADED_JOBS = tuple(
+    scenario
+    for start, script in JOBS.values()
+    for scenario in (
+        Scenario(UPGRADE, start, (script,), FAULTS),
+        Scenario(UPGRADE, f"{start} there", (script.with_exchanged_nodes(),), FAULTS),
+    )
+)
 # Two processes of one node.
 SAME_NODE = tuple(
     Scenario(TWO, start, (Script("node1", verbs_of(one)), Script("node1", verbs_of(other))))
@@ -172,22 +192,25 @@ LATE_MAP = Scenario(
 
 
 def by_default() -> list[Scenario]:
-    """All pairs without a fault; with one fault those of a move or a removal while both nodes have the device."""
+    """All pairs without a fault, also where one node has an earlier version; with one fault where both nodes have
+    the device.
+    """
     return [
         *(pair(start, *verbs) for start in STATES for verbs in pairs(start)),
         *GROUNDED,
-        *(pair("both", *verbs, faults=FAULTS, bound=2) for verbs in FAULTED),
+        *UPGRADED,
+        *(pair("both", *verbs, faults=FAULTS, bound=2) for verbs in pairs("both")),
         LATE_MAP,
     ]
 
 
 def by_name() -> list[Scenario]:
-    """The rest: a fault in all other pairs, Ganeti's jobs, one node, three nodes."""
+    """The rest: a fault in the other states, Ganeti's jobs, one node, three nodes."""
     return [
         *(Scenario(TWO, start, (script,), FAULTS) for start, script in JOBS.values()),
+        *UPGRADED_JOBS,
         *SAME_NODE,
         *THREE,
-        *(pair("both", *verbs, faults=FAULTS, bound=2) for verbs in pairs("both") if verbs not in FAULTED),
         *(pair("runs", *verbs, faults=FAULTS, bound=2) for verbs in pairs("runs")),
         *(pair("fenced", *verbs, faults=FAULTS, bound=2) for verbs in pairs("fenced")),
         *(pair("none", *verbs, faults=FAULTS, bound=1) for verbs in pairs("none")),

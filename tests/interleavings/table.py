@@ -10,15 +10,18 @@ from tests.interleavings.search import Violation
 
 
 def of_results(results: Sequence[Result]) -> str:
-    """Runs and results by group of scenarios."""
-    rows: dict[str, list[int]] = {}
+    """Runs, a core's seconds and results by group of scenarios."""
+    rows: dict[str, list[float]] = {}
     for result in results:
-        row = rows.setdefault(group_of(result.scenario), [0, 0, 0, 0])
-        for column, number in enumerate((1, result.runs, result.unavailable, len(result.violations))):
+        row = rows.setdefault(group_of(result.scenario), [0, 0, 0, 0, 0])
+        numbers = (1, result.runs, result.seconds, result.unavailable, len(result.violations))
+        for column, number in enumerate(numbers):
             row[column] += number
     width = max(map(len, rows), default=0)
-    head = f"{'scenarios':{width}}  number   runs  without LUN  violations"
-    lines = [f"{name:{width}} {row[0]:7} {row[1]:6} {row[2]:12} {row[3]:11}" for name, row in rows.items()]
+    head = f"{'scenarios':{width}}  number   runs  seconds  without LUN  violations"
+    lines = [
+        f"{name:{width}} {row[0]:7} {row[1]:6} {row[2]:8.1f} {row[3]:12} {row[4]:11}" for name, row in rows.items()
+    ]
     return "\n".join([head, *lines])
 
 
