@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import ClassVar
 
@@ -45,9 +46,14 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def searched(chosen: Sequence[Scenario], directory: Path, *, each: bool) -> list[Result]:
     """Search these scenarios, in as many processes as there are cores. What is wrong is told at once.
 
-    With ``each`` the number of runs is told, too. The threads of a search take turns: it needs a single core.
+    With ``each`` the number of runs is told, too. The threads of a search take turns: it needs a single core, and
+    takes a quarter less time if it stays on that.
     """
-    with multiprocessing.get_context("fork").Pool(os.cpu_count(), _begin, (chosen, directory, each)) as pool:
+    context = multiprocessing.get_context("fork")
+    cores = context.SimpleQueue()
+    for core in (usable := os.sched_getaffinity(0)):
+        cores.put(core)
+    with context.Pool(len(usable), _begin, (chosen, directory, each, cores)) as pool:
         found = pool.map(_search, range(len(chosen)), chunksize=1)
     return [
         Result(scenario, runs, unavailable, seconds, [(fault, Violation(what, [])) for fault, what in wrong])
@@ -64,7 +70,8 @@ class Worker:
     grounds: ClassVar[dict[str, Ground]] = {}
 
 
-def _begin(chosen: Sequence[Scenario], directory: Path, each: bool) -> None:
+def _begin(chosen: Sequence[Scenario], directory: Path, each: bool, cores: SimpleQueue[int]) -> None:
+    os.sched_setaffinity(0, {cores.get()})
     Worker.chosen, Worker.directory, Worker.each = chosen, directory / str(os.getpid()), each
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
