@@ -25,12 +25,13 @@ DISK = "disk"
 SNAPSHOT = "snap"
 UNKNOWN = "-"
 
+# A longer word than we write is none of ours: the tag would not fit into a comment again.
 _FORM_2 = re.compile(
-    r"(?:^|(?<= ))dataontap:2:(?P<cluster>[^: ]+):(?P<uuid>[^: ]+):(?P<kind>disk|snap)"
+    r"(?:^|(?<= ))dataontap:2:(?P<cluster>[^: ]{1,64}):(?P<uuid>[^: ]{1,64}):(?P<kind>disk|snap)"
     r"(?::(?P<serial>[^: ]*)(?::(?P<igroup>[^ ]+))?)?(?= |\Z)"
 )
 _FORM_1 = re.compile(
-    r"(?:(?P<text>.*) )?dataontap:1:(?P<cluster>[^: ]+):(?P<uuid>[^: ]+):(?P<kind>disk|snap)", re.S
+    r"(?:(?P<text>.*) )?dataontap:1:(?P<cluster>[^: ]+):(?P<uuid>[^: ]{1,64}):(?P<kind>disk|snap)", re.S
 )
 # What is left of a tag of form 2 after an older node cut off so much that it is no longer a tag.
 _REST_OF_FORM_2 = re.compile(r"(?:^| )dataontap:2:[^ ]*\Z")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,20 @@ def test_no_tag() -> None:
         "dataontap:1:c:u:disk x",
     ):
         assert tag.find(comment) is None
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        f"dataontap:2:{'c' * 65}:u:disk:-",
+        f"dataontap:2:cluster.example:{'u' * 65}:disk:674b6d74763f4d366e474f48",
+        f"dataontap:1:cluster.example:{'u' * 65}:disk",
+    ],
+)
+def test_a_tag_with_a_longer_word_than_we_write_is_none(comment: str) -> None:
+    """A filer's comment may be longer than ours; such a tag would not fit into one (found by the fuzzer)."""
+    assert tag.split(comment) == (comment, None)
+    assert tag.find(comment.replace("c" * 65, "c" * 64).replace("u" * 65, "u" * 64))
 
 
 def test_a_text_that_is_too_long() -> None:
