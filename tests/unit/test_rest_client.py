@@ -534,6 +534,16 @@ class TestJobs:
         made = array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
         assert made is not None and made.name == "v"
 
+    def test_a_look_at_a_job_makes_no_job(self, slow: Scene) -> None:
+        """The fuzzer's filer answered each look with 202 and a job, until Python gave up."""
+        slow.filer.serving = replace(slow.filer.serving, job_seconds=20)
+        array = slow.client(seconds=1000)
+        another = "1cd8a442-86d1-11e0-ae1c-123478563412"
+        slow.answer("GET jobs", 202, {"job": {"uuid": another}})
+        made = array.create_lun(array.place("vol1", "v"), 64 * MIB, SPEC)
+        assert made is not None and made.name == "v"
+        assert not [url for url in slow.wire.urls if another in url]
+
     @pytest.mark.parametrize(("code", "status"), [("6", 403), ("4", 404)])
     def test_a_job_that_the_account_may_not_read(self, slow: Scene, code: str, status: int) -> None:
         """Then the object tells."""
