@@ -206,7 +206,7 @@ class Machine:
 
     def names(self) -> list[str]:
         """The names of ours that there are."""
-        return self.shell("find /dev/disk -mindepth 3 -printf '%p\\n'").split()
+        return sorted(self.shell("find /dev/disk -mindepth 3 -printf '%p\\n'").split())
 
     def sessions(self) -> list[str]:
         """The states that its sessions to the filer are in, over FC those of the filer's ports."""
