@@ -80,7 +80,7 @@ def _bytes() -> SearchStrategy[bytes]:
 
 def changed_text(samples: Sequence[str]) -> SearchStrategy[str]:
     """As ``changed``, for text. What is not UTF-8 became surrogates, as the file system's names have them."""
-    encoded = [sample.encode("utf-8", "surrogateescape") for sample in samples]
+    encoded = [sample.encode("utf-8", "surrogatepass") for sample in samples]
     return changed(encoded).map(lambda data: data.decode("utf-8", "surrogateescape"))
 
 
