@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from dataontap.errors import VolumeError
 from dataontap.volume.requests import Disk
 from tests.fuzz.judge import SECRETS, Judge
+from tests.fuzz.mutation import ODD_TEXTS, changed_text
 from tests.fuzz.targets import TARGETS
 
 # For each target; together they take some seconds.
@@ -37,6 +39,18 @@ def test_odd_inputs_end_in_documented_errors(name: str, tmp_path: Path) -> None:
         target.attack(judge, given, directory)
 
     attack()
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_an_odd_text_can_be_changed_again(text: str) -> None:
+    """Also half a character, which an environment's second change may meet."""
+
+    @settings(max_examples=1, derandomize=True)
+    @given(changed_text([text]))
+    def change(changed: str) -> None:
+        os.fsencode(changed)
+
+    change()
 
 
 def fail(message: str) -> None:
