@@ -80,7 +80,10 @@ class ModelSysfs(Sysfs):
         self._machine = machine
 
     def block(self, name: str) -> Block:
-        return self._machine.blocks.setdefault(name, ModelBlock(Path(name), self._machine))
+        blocks = self._machine.blocks
+        if name not in blocks:
+            blocks[name] = ModelBlock(Path(name), self._machine)
+        return blocks[name]
 
     def numbered(self, number: int) -> Block | None:
         found = (self.block(name) for name in (*self._machine.disks, *self._machine.dms))

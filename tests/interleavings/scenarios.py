@@ -139,13 +139,18 @@ GROUNDED = (
     _both("moving", "stopped", "node1", "node2", "open", "start", bound=1),
     Scenario("moving", "stopped", (Script("node1", ("open", "start")), Script("node2", ("attach",))), bound=1),
 )
-# One node has an earlier version: first the volume is the other node's, then its own.
+# node2 has an earlier version.
 UPGRADE = "upgrade"
-UPGRADED = tuple(
-    Scenario(UPGRADE, start, (Script("node1", verbs_of(one)), Script("node2", verbs_of(other))))
-    for start in ("runs", "runs there")
-    for one, other in itertools.product(PAIRED, PAIRED)
-)
+
+
+def upgraded(start: str) -> list[Scenario]:
+    """All pairs: in the state "runs" the volume is node1's, in "runs there" node2's."""
+    return [
+        Scenario(UPGRADE, start, (Script("node1", verbs_of(one)), Script("node2", verbs_of(other))))
+        for one, other in itertools.product(PAIRED, PAIRED)
+    ]
+
+
 UPGRADED_JOBS = tuple(
     scenario
     for start, script in JOBS.values()
@@ -198,7 +203,7 @@ def by_default() -> list[Scenario]:
     return [
         *(pair(start, *verbs) for start in STATES for verbs in pairs(start)),
         *GROUNDED,
-        *UPGRADED,
+        *upgraded("runs there"),
         *(pair("both", *verbs, faults=FAULTS, bound=2) for verbs in pairs("both")),
         LATE_MAP,
     ]
@@ -208,6 +213,7 @@ def by_name() -> list[Scenario]:
     """The rest: a fault in the other states, Ganeti's jobs, one node, three nodes."""
     return [
         *(Scenario(TWO, start, (script,), FAULTS) for start, script in JOBS.values()),
+        *upgraded("runs"),
         *UPGRADED_JOBS,
         *SAME_NODE,
         *THREE,
