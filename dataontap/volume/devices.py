@@ -233,6 +233,17 @@ class Devices:
         with self._down():
             self._bring_down(name, device, known)
 
+    def came_again(self, name: str) -> bool:
+        """Whether the volume's device is here again, after it was taken down and its LUN was unmapped.
+
+        Configured commands see every LUN that is mapped for this node, so another volume's attach may have seen
+        this one before it was unmapped. Waits for such a scan to end.
+        """
+        if self.are_ours:
+            return False
+        with self._locks.scan():
+            return self.find(name) is not None
+
     def is_left(self, name: str, naas: Collection[str]) -> bool:
         """Whether anything of the volume's LUN is on this node, alive or dead."""
         return self.find(name) is not None or self.node.is_known(naas)

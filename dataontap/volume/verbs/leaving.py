@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError, NoSuchLun, VolumeError
+from dataontap.errors import DataOntapError, DeadlineError, HostError, NoSuchLun, VolumeError
 from dataontap.volume.verbs.device import WITHDRAWAL_SECONDS
 from dataontap.volume.verbs.device import take_down as take_down_device
 from dataontap.volume.verbs.finding import expect_new, recalled
@@ -28,6 +28,7 @@ def detach(site: Site, volume: Volume) -> None:
         take_down_device(site, name)
         if site.igroups.private:
             _withdraw(site, name, note, naas)
+            _take_down_again(site, name, naas)
 
 
 def _withdraw(site: Site, name: str, note: str | None, naas: Collection[str]) -> None:
@@ -43,6 +44,19 @@ def _withdraw(site: Site, name: str, note: str | None, naas: Collection[str]) ->
     except DataOntapError as error:
         which = lun.path if lun is not None else "its LUN"
         LOG.warning("%s may still be mapped for this node: %s", which, error)
+
+
+def _take_down_again(site: Site, name: str, naas: Collection[str]) -> None:
+    """Take down a device that another volume's attach brought up before the LUN was unmapped.
+
+    The volume is detached already, so a failure is only logged.
+    """
+    try:
+        if site.devices.came_again(name):
+            LOG.warning("another volume's attach has brought this device up again; taking it down")
+            take_down_device(site, name, tuple(naas))
+    except (HostError, DeadlineError) as error:
+        LOG.warning("another volume's attach may have brought this device up again: %s", error)
 
 
 def _is_withdrawn(site: Site, lun: LunRef) -> bool:
