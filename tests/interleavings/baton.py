@@ -136,7 +136,7 @@ class Process:
 
     def start(self) -> None:
         """Let it run to its first step."""
-        _thread.start_new_thread(self._run, ())  # nobody waits for its end
+        _thread.start_new_thread(self._run, ())  # without the wait of threading.Thread.start
         self.is_started = True
         self.proceed()
 

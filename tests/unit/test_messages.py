@@ -20,17 +20,8 @@ from tests.unit.messages import TOO_LONG, VALUES
 PREFIX = "dataontap: snapshot 1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f.ext.disk0: "
 TREE = {
     *("DataOntapError", "ContractError", "ConfigError", "DeadlineError", "VolumeError", "NotInUse", "NoLun"),
-    *(
-        "OntapError",
-        "TransportError",
-        "refusal",
-        "HostError",
-        "CommandError",
-        "DeviceError",
-        "DeviceGone",
-        "NoPath",
-    ),
-    *("ApiOff", "JobUnclear", "NoSuchLun", "NoSuchIgroup", "NoSuchSvm"),
+    *("OntapError", "TransportError", "refusal", "HostError", "CommandError", "DeviceError", "NoPath"),
+    *("ApiOff", "DeviceGone", "JobUnclear", "NoSuchLun", "NoSuchIgroup", "NoSuchSvm"),
 }
 
 
