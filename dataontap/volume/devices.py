@@ -234,12 +234,12 @@ class Devices:
             self._bring_down(name, device, known)
 
     def came_again(self, name: str) -> bool:
-        """Whether the volume's device is here again, after it was taken down and its LUN was unmapped.
+        """Whether the volume's device is here again, after it was taken down and its LUN unmapped or destroyed.
 
         Configured commands see every LUN that is mapped for this node, so another volume's attach may have seen
-        this one before it was unmapped. Waits for such a scan to end.
+        this one before that. Waits for such a scan to end.
         """
-        if self.are_ours:
+        if self.are_ours or self._settings.detach_commands == ():
             return False
         with self._locks.scan():
             return self.find(name) is not None

@@ -11,6 +11,8 @@ from dataontap.deadline import Deadline
 from dataontap.errors import DataOntapError, DeadlineError, LunExists, OntapError, TransportError, VolumeError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from dataontap.client.array import Array, Lun, LunRef, Tries
     from dataontap.volume.removal import Removal
 
@@ -59,11 +61,11 @@ class Making:
             is_repeated = True
 
     @contextlib.contextmanager
-    def rolled_back(self, lun: LunRef, release: Callable[[], object] = lambda: None) -> Iterator[None]:
+    def rolled_back(self, lun: LunRef, released: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
         """Remove the LUN again if this block fails.
 
-        ``release`` has to take the LUN's device off this node first. If it cannot, the LUN stays, and the error
-        says so.
+        It is removed within ``released()``, which has to take the LUN's device off this node first. If that fails,
+        the LUN stays, and the error says so.
         """
         try:
             yield
@@ -71,7 +73,7 @@ class Making:
             from oslo_utils import excutils  # slow to import
 
             with excutils.save_and_reraise_exception(logger=LOG):
-                if not self._undo(lun, release) and isinstance(error, DataOntapError):
+                if not self._undo(lun, released) and isinstance(error, DataOntapError):
                     error.add(_left(lun))
 
     def _find_made(
@@ -94,7 +96,7 @@ class Making:
             raise _with(lost, f"a LUN of this name in {lun.where} is not provably ours; see its comment") from None
         if final:
             if found:
-                is_left = not self._undo(lun, lambda: None)
+                is_left = not self._undo(lun, contextlib.nullcontext)
             else:
                 is_left = isinstance(lost, TransportError) and lost.is_pending
             if is_left:
@@ -114,14 +116,13 @@ class Making:
             raise _with(error, told) from lost
         return found
 
-    def _undo(self, lun: LunRef, release: Callable[[], object]) -> bool:
+    def _undo(self, lun: LunRef, released: Callable[[], AbstractContextManager[None]]) -> bool:
         """Remove a LUN that was just created, with retries. Returns whether it is gone for certain."""
         self._deadline.allow(self._undo_seconds)
         tries = self._array.tries()
         for last in (False,) * _UNDO_TRIES + (True,):
             try:
-                release()
-                with self._deadline.within(self._undo_seconds / (_UNDO_TRIES + 1)):
+                with released(), self._deadline.within(self._undo_seconds / (_UNDO_TRIES + 1)):
                     self._removal.destroy_new(lun)
                 LOG.info("%s was removed again", lun.path)
                 return True

@@ -301,16 +301,16 @@ class Stage:
     @property
     def other_locks(self) -> Locks:
         """This node's locks, as another script takes them: its waiting takes no time of the verb's."""
-        return self._locks(Clock())
+        clock = Clock()
+        return self._locks(Deadline(self.settings.timeout, clock=clock), clock)
 
-    def _locks(self, clock: Clock) -> Locks:
-        """A lock that is held stays so while its wait passes on ``clock``."""
+    def _locks(self, deadline: Deadline, clock: Clock) -> Locks:
+        """A lock that is held stays so while its wait passes on the deadline's ``clock``."""
 
         def wait(descriptor: int, seconds: float) -> bool:
             clock.sleep(seconds)
             return False
 
-        deadline = Deadline(self.settings.timeout, clock=clock)
         return Locks(deadline, directory=f"{self.directory}/{self.node}/run", wait=wait)
 
     @property
@@ -333,7 +333,7 @@ class Stage:
         settings = self.settings
         self.wire.calls.clear()
         deadline = self._deadline
-        locks = self._locks(self.clock)
+        locks = self._locks(deadline, self.clock)
         array = self.array
         connect = (lambda: array) if array else lru_cache(maxsize=None)(lambda: self.connect(deadline))
         devices = Devices(settings, self._node(deadline), NoTarget(), locks, self.host.run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,20 +135,6 @@ class TestTheLockOfScans:
             pytest.raises(DeadlineError, match="this node's scan lock"),
         ):
             made.provider.detach(VOLUME)
-
-    def test_a_device_that_another_volumes_attach_brings_up_again_goes_again(self, made: Stage) -> None:
-        """Configured commands see every LUN that is mapped for this node, and this one still is."""
-        here = dict(made.host.devices)
-        made.wire.meanwhile("lun-unmap", lambda: made.host.devices.update(here))
-        made.provider.detach(VOLUME)
-        assert (made.groups(PATH), made.host.devices) == ([], {})
-
-    def test_such_an_attach_is_not_waited_for_long(self, made: Stage, caplog: pytest.LogCaptureFixture) -> None:
-        with contextlib.ExitStack() as other:
-            made.wire.meanwhile("lun-unmap", lambda: other.enter_context(made.other_locks.scan()))
-            made.provider.detach(VOLUME)
-        assert made.groups(PATH) == []
-        assert "another volume's attach may have brought this device up again" in caplog.text
 
     def test_our_own_hands_do_not(self, made: Stage) -> None:
         made.options.update(ISCSI_DETACH_COMMANDS=None, ISCSI_ATTACH_COMMANDS=None)

@@ -12,10 +12,11 @@ from dataontap.errors import VolumeError
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.tag import Tag
-from dataontap.volume.verbs.device import map_and_find, take_down, wanted
+from dataontap.volume.verbs.device import map_and_find, take_down, wanted, without_device
 from dataontap.volume.verbs.finding import noted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from dataontap.client.array import Lun, LunRef
@@ -38,7 +39,7 @@ def create(site: Site, volume: Creation) -> None:
         comment = tag.compose("", _mark(site, volume))
         made = _make(site, volume, place, comment)
         expected = wanted(site, made) if made else Wanted((), 0, site.devices.path(volume.name))
-        with site.making.rolled_back(place, partial(take_down, site, volume.name, expected.naas)):
+        with site.making.rolled_back(place, partial(without_device, site, volume.name, expected.naas)):
             device = map_and_find(site, expected, site.masking.place_new(made or place))
             if made is not None:
                 site.records.keep(volume.name, device, noted(made))
@@ -56,7 +57,7 @@ def _make(site: Site, volume: Creation, place: LunRef, comment: str) -> Lun | No
 
     spec = LunSpec(site.settings.lun_ostype, site.settings.lun_space_reservation, comment)
     made = site.making.make(place, lambda: site.array.create_lun(place, volume.size, spec), is_ours)
-    with site.making.rolled_back(place, partial(take_down, site, volume.name)):
+    with site.making.rolled_back(place, partial(without_device, site, volume.name)):
         if not site.array.comments_at_creation:
             site.array.set_lun_comment(place, comment)
         if not site.devices.are_ours:
@@ -94,11 +95,13 @@ def in_the_making(site: Site, name: str) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
     place = site.luns.own(name)
 
-    def release() -> None:
+    @contextlib.contextmanager
+    def released() -> Iterator[None]:
         site.records.finish(name)  # first: a LUN that stays because of an error below may be in use later
         others = {mapping.igroup for mapping in site.array.get_lun_map(place)} - site.igroups.mine
         if others:
             raise VolumeError(f"its LUN is also mapped to {', '.join(sorted(others))}")
-        take_down(site, name)
+        with without_device(site, name):
+            yield
 
-    return site.making.rolled_back(place, release)
+    return site.making.rolled_back(place, released)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError, DeviceError, NoPath
+from dataontap.errors import DataOntapError, DeadlineError, DeviceError, HostError, NoPath
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.moving import is_to_move
@@ -171,15 +171,32 @@ def _take_back(site: Site, placement: Placement) -> None:
         return
     site.deadline.allow(WITHDRAWAL_SECONDS)
     try:
-        take_down(site, placement.lun.name, tuple(placement.naas))
-        if site.devices.is_left(placement.lun.name, placement.naas):
-            return
-        site.array.unmap_lun(placement.lun, placement.igroups.own)
+        with without_device(site, placement.lun.name, placement.naas):
+            if not site.devices.is_left(placement.lun.name, placement.naas):
+                site.array.unmap_lun(placement.lun, placement.igroups.own)
     except DataOntapError as error:
         LOG.warning("%s is still mapped for this node: %s", placement.lun.path, error)
 
 
-def take_down(site: Site, name: str, naas: tuple[str, ...] = ()) -> None:
+@contextlib.contextmanager
+def without_device(site: Site, name: str, naas: Collection[str] = ()) -> Iterator[None]:
+    """Take the volume's device off this node; then run the block, in which the filer unmaps or destroys the LUN.
+
+    Configured commands see every LUN that is mapped for this node: between the two, another volume's attach may
+    bring the device up again. So it is looked for once more. A failure of that is only logged.
+    """
+    take_down(site, name, naas)
+    yield
+    try:
+        with site.deadline.within(WITHDRAWAL_SECONDS):
+            if site.devices.came_again(name):
+                LOG.warning("another volume's attach has brought this device up again; taking it down")
+                take_down(site, name, naas)
+    except (HostError, DeadlineError) as error:
+        LOG.warning("another volume's attach may have brought this device up again: %s", error)
+
+
+def take_down(site: Site, name: str, naas: Collection[str] = ()) -> None:
     """Take the volume's device off this node, and remove its records."""
     site.devices.take_down(name, (*naas, *site.records.identities(name)))
     site.records.finish(name)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError, DeadlineError, HostError, NoSuchLun, VolumeError
-from dataontap.volume.verbs.device import WITHDRAWAL_SECONDS
+from dataontap.errors import DataOntapError, NoSuchLun, VolumeError
+from dataontap.volume.verbs.device import WITHDRAWAL_SECONDS, without_device
 from dataontap.volume.verbs.device import take_down as take_down_device
 from dataontap.volume.verbs.finding import expect_new, recalled
 
@@ -25,10 +25,11 @@ def detach(site: Site, volume: Volume) -> None:
     with site.locks.volume(name):
         note = site.records.lun(name)
         naas = {*site.records.identities(name), *site.devices.identities(name)}
-        take_down_device(site, name)
-        if site.igroups.private:
+        if not site.igroups.private:
+            take_down_device(site, name)
+            return
+        with without_device(site, name, naas):
             _withdraw(site, name, note, naas)
-            _take_down_again(site, name, naas)
 
 
 def _withdraw(site: Site, name: str, note: str | None, naas: Collection[str]) -> None:
@@ -44,19 +45,6 @@ def _withdraw(site: Site, name: str, note: str | None, naas: Collection[str]) ->
     except DataOntapError as error:
         which = lun.path if lun is not None else "its LUN"
         LOG.warning("%s may still be mapped for this node: %s", which, error)
-
-
-def _take_down_again(site: Site, name: str, naas: Collection[str]) -> None:
-    """Take down a device that another volume's attach brought up before the LUN was unmapped.
-
-    The volume is detached already, so a failure is only logged.
-    """
-    try:
-        if site.devices.came_again(name):
-            LOG.warning("another volume's attach has brought this device up again; taking it down")
-            take_down_device(site, name, tuple(naas))
-    except (HostError, DeadlineError) as error:
-        LOG.warning("another volume's attach may have brought this device up again: %s", error)
 
 
 def _is_withdrawn(site: Site, lun: LunRef) -> bool:
@@ -78,11 +66,11 @@ def remove(site: Site, volume: Volume) -> None:
     """See ``DataOnTapProvider.remove``."""
     with site.locks.volume(volume.name):
         expect_new(site, volume.name)
-        take_down_device(site, volume.name)
-        if not site.removal.destroy(site.luns.own(volume.name)):
-            elsewhere = site.luns.search(volume.name)
-            if elsewhere is None or not site.removal.destroy_elsewhere(elsewhere):
-                LOG.warning("there is no LUN of this name any more; nothing to remove")
+        with without_device(site, volume.name):
+            if not site.removal.destroy(site.luns.own(volume.name)):
+                elsewhere = site.luns.search(volume.name)
+                if elsewhere is None or not site.removal.destroy_elsewhere(elsewhere):
+                    LOG.warning("there is no LUN of this name any more; nothing to remove")
         site.records.clones.drop(volume.name)
 
 

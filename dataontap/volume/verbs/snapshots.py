@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dataontap.errors import VolumeError
@@ -11,7 +12,7 @@ from dataontap.volume import tag
 from dataontap.volume.candidates import is_copy, serial_of
 from dataontap.volume.tag import Tag
 from dataontap.volume.verbs.creation import clear_stale
-from dataontap.volume.verbs.device import mapped, take_down
+from dataontap.volume.verbs.device import mapped, without_device
 
 if TYPE_CHECKING:
     from dataontap.client.array import Lun, LunRef
@@ -32,7 +33,7 @@ def snapshot(site: Site, volume: Snapshot) -> None:
         clear_stale(site, name)
         place = site.array.place(source.pool, name)
         clone = _clone(site, source, place)
-        with site.making.rolled_back(place):
+        with site.making.rolled_back(place, partial(without_device, site, name)):
             site.array.set_lun_comment(place, tag.compose("", _full_mark(site, source, place, clone)))
             site.records.clones.finish(name, place.path)
             if source.size < volume.snapshot_size:
@@ -78,8 +79,8 @@ def _clear_leftover(site: Site, volume: Snapshot, source: Lun, leftover: Lun) ->
             f"the LUN of the snapshot's name in {leftover.where} is no snapshot of this volume; see its comment"
         )
     LOG.warning("%s is left over from an earlier snapshot; replacing it", leftover.path)
-    take_down(site, name)
-    site.removal.destroy(leftover)
+    with without_device(site, name):
+        site.removal.destroy(leftover)
     site.records.clones.drop(name)
 
 
