@@ -11,6 +11,7 @@ import logging
 import pkgutil
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from tests.soak.fleet import Fleet
 # A directory in memory, as a node's /run is.
 _MEMORY = "/dev/shm"
 _VERBS = ("create", "attach", "open", "setinfo", "grow", "snapshot", "close", "detach", "remove")
-_EVENTS = ("failed", "killed", "crashes", "armed", "faults", "reboots", "looks")
+_EVENTS = ("failed", "killed", "unsure", "crashes", "armed", "faults", "reboots", "looks")
 
 
 def _arguments() -> argparse.Namespace:
@@ -59,6 +60,7 @@ def main() -> int:
     options = _arguments()
     print(f"seed {options.seed}: {options.nodes} nodes with {options.each} volumes each", flush=True)
     _warm_up()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up
     logging.getLogger("dataontap").addHandler(logging.NullHandler())  # only the verbs' last lines matter
     logging.getLogger("dataontap").propagate = False
     directory = Path(tempfile.mkdtemp(prefix="soak", dir=_MEMORY))
@@ -71,7 +73,7 @@ def main() -> int:
             finally:
                 fleet.kill_all()
                 fleet.truth.close()
-            problems = fleet.problems + [f"left: {what}" for what in _leftovers(fleet, simulator)]
+            problems = fleet.problems or [f"left: {what}" for what in _leftovers(fleet, simulator)]
             requests = simulator.requests()
     finally:
         shutil.rmtree(directory)
@@ -82,7 +84,7 @@ def main() -> int:
     print(" ".join(f"{event} {fleet.count[event]}" for event in _EVENTS))
     print(f"{verbs} verbs in {seconds:.0f} s, {len(requests)} requests; {luns} LUNs at the end")
     for problem in problems[:50]:
-        print(f"PROBLEM: {problem}")
+        print("PROBLEM:", *fleet.tell(problem), sep="\n")
     print(f"{0 if problems else 1} passed, {1 if problems else 0} failed ({len(problems)} problems)")
     return 1 if problems else 0
 

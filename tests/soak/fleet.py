@@ -28,6 +28,8 @@ _REBOOT_SECONDS = 15.0
 _LOOK_SECONDS = 30.0
 _CRASHES = 0.05  # of all verbs
 _CRASH_SECONDS = 0.3
+# What detach and attach warn of when the filer does not answer them, although they succeed.
+_UNSURE = ("may still be mapped", "but the filer cannot be asked about it")
 
 
 @dataclass
@@ -79,10 +81,11 @@ class Fleet:
             if now >= look:
                 self.settle()
                 look = time.monotonic() + _LOOK_SECONDS
-            while len(self._children) < TOGETHER:
+            while len(self._children) < TOGETHER and not self.problems:
                 self._start(self._choose())
             self._wait()
-        self.settle()
+        if not self.problems:
+            self.settle()
 
     def settle(self) -> None:
         """End what has begun, without faults, and compare."""
@@ -126,12 +129,19 @@ class Fleet:
             for name, places in volume.at.items():
                 for place in places:
                     at.setdefault(place, set()).add(name)
+        # Another volume's scan after a reboot brings up what is mapped; it stays until the detach that is to come.
+        lost = {pair for volume in self.volumes for pair in volume.lost}
         for node in self.nodes:
             shown, wanted_here = set(self.truth.mapped_to(node.group)), at.get(node.name, set())
             missing = wanted_here & shown - node.devices
-            stale = node.devices - shown - wanted_here
+            stale = {name for name in node.devices - shown - wanted_here if (node.name, name) not in lost}
             self.problems += [f"{name} has no device on {node.name}" for name in sorted(missing)]
             self.problems += [f"{name} has a device on {node.name}" for name in sorted(stale)]
+
+    def tell(self, problem: str) -> list[str]:
+        """A problem, and the last steps with the LUN that it names."""
+        past = [step for volume in self.volumes for step in volume.past]
+        return [problem, *(f"  {step}" for step in past if step.split()[1] in problem)]
 
     # How
 
@@ -165,12 +175,8 @@ class Fleet:
         telling, answer = os.pipe()
         pid = os.fork()
         if pid == 0:
-            for other in self._children.values():
-                other.asks.close()
-                other.tells.close()
-            os.close(question)
-            os.close(answer)
-            become(step.node, step.verb, step.environ, asking, telling)
+            others = [pipe.fileno() for other in self._children.values() for pipe in (other.asks, other.tells)]
+            become(step.node, step.verb, step.environ, (asking, telling), [*others, question, answer])
         os.close(asking)
         os.close(telling)
         dies_at = float("inf")
@@ -217,20 +223,32 @@ class Fleet:
         self.count[step.verb] += 1
         if ended is not None:
             self._judge(step, ended)
-        if ended is not None and ended.status == 0:
+        how = self._how(step, ended)
+        volume.past.append(f"{step.verb} {step.name} on {step.node.name}: {how}")
+        if how == "done":
             step.then()
             if step.verb == "attach":
                 volume.lost.discard((step.node.name, step.name))
             self._next[volume.number].pop()
-            self._tries[volume.number] = 0
+            if not self._next[volume.number]:  # else the step for which it was attached again is to come
+                self._tries[volume.number] = 0
             return
-        self.count["failed" if ended else "killed"] += 1
+        self.count[how] += 1
         self._tries[volume.number] += 1
         if self._tries[volume.number] > _TRIES:
             self.problems.append(f"{step.verb} {step.name} on {step.node.name}: stuck: {ended}")
         if volume.is_being_made:  # Ganeti removes what a failed creation may have left, and begins anew
             self._lives.pop(volume.number, None)
             self._next[volume.number] = [volume.give_up(step.node)]
+
+    @staticmethod
+    def _how(step: Step, ended: Ended | None) -> str:
+        """How a verb ended; "unsure" if it says itself that the filer may know better."""
+        if ended is None:
+            return "killed"
+        if ended.status:
+            return "failed"
+        return "unsure" if any(words in line for words in _UNSURE for line in ended.warnings) else "done"
 
     def _judge(self, step: Step, ended: Ended) -> None:
         lines = ended.stderr.splitlines()

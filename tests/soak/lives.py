@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -51,6 +52,7 @@ class Volume:
     luns: dict[str, Expected] = field(default_factory=dict)
     at: dict[str, set[str]] = field(default_factory=dict)  # the names of nodes, by the LUNs' names
     lost: set[tuple[str, str]] = field(default_factory=set)  # nodes rebooted since they attached the LUN
+    past: deque[str] = field(default_factory=lambda: deque(maxlen=12))  # the last steps, and how they ended
     uuid: str = ""
     name: str = ""
 

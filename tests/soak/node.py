@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -47,11 +48,24 @@ Told = Mapping[str, int]
 
 
 class Ended(NamedTuple):
-    """How a verb's process ended."""
+    """How a verb's process ended, and the warnings that it logged."""
 
     status: int
     stdout: str
     stderr: str
+    warnings: list[str]
+
+
+class Warnings(logging.Handler):
+    """Collects the text of warnings."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
+        self.found.append(record.getMessage())
 
 
 class FleetMemory:
@@ -129,7 +143,8 @@ class FleetNode:
 
     def perform(self, verb: str, environ: Mapping[str, str], mapped: Callable[[], Told]) -> Ended:
         """Run a verb as its script does. ``mapped`` tells which LUNs the filer shows to this node."""
-        stdout, stderr = io.StringIO(), io.StringIO()
+        stdout, stderr, warnings = io.StringIO(), io.StringIO(), Warnings()
+        logging.getLogger("dataontap").addHandler(warnings)
         process = Process([], environ, stdout, stderr, str(self.config))
 
         def act(request: Disk, settings: Settings) -> str | None:
@@ -138,7 +153,7 @@ class FleetNode:
             return answer
 
         status = attempt(verb, environ["VOL_NAME"], process, lambda: read(REQUESTS[verb], environ), act)
-        return Ended(status, stdout.getvalue(), stderr.getvalue())
+        return Ended(status, stdout.getvalue(), stderr.getvalue(), warnings.found)
 
     def _site(self, settings: Settings, environ: Mapping[str, str], mapped: Callable[[], Told]) -> Site:
         deadline = Deadline(settings.timeout)
@@ -221,11 +236,22 @@ class FleetNode:
         )
 
 
-def become(node: FleetNode, verb: str, environ: Mapping[str, str], question: int, answer: int) -> NoReturn:
-    """Run a verb in this process, which ends with it. ``question`` and ``answer`` are pipes to the fleet."""
+def become(
+    node: FleetNode,
+    verb: str,
+    environ: Mapping[str, str],
+    pipes: tuple[int, int],
+    others: Collection[int],
+) -> NoReturn:
+    """Run a verb in this process, which ends with it.
+
+    ``pipes`` lead to the fleet and back; those of ``others`` are closed.
+    """
     status = 70
     try:
-        with os.fdopen(question, "w") as asks, os.fdopen(answer) as told:
+        for other in others:
+            os.close(other)
+        with os.fdopen(pipes[0], "w") as asks, os.fdopen(pipes[1]) as told:
 
             def mapped() -> Told:
                 print(json.dumps(["scan"]), file=asks, flush=True)
