@@ -233,14 +233,27 @@ class Devices:
         with self._down():
             self._bring_down(name, device, known)
 
-    def came_again(self, name: str) -> bool:
-        """Whether the volume's device is here again, after it was taken down and its LUN unmapped or destroyed.
+    def take_down_again(self, name: str, naas: Collection[str]) -> None:
+        """Take down a device that came again before its LUN was unmapped or destroyed. A failure is only logged.
 
-        Configured commands see every LUN that is mapped for this node, so another volume's attach may have seen
-        this one before that. Waits for such a scan to end.
+        A scan that sees every LUN that is mapped for this node may have seen this one until then: configured
+        commands of another volume's attach, for whose end this waits, or over Fibre Channel the kernel's own scan
+        of a port that has come back.
         """
-        if self.are_ours or self._settings.detach_commands == ():
+        try:
+            came = self._came_again(name, naas)
+        except (HostError, DeadlineError) as error:
+            LOG.warning("another scan may have brought this device up again: %s", error)
+            return
+        if came:
+            LOG.warning("another scan has brought this device up again; taking it down")
+            self._take_back(name, naas)
+
+    def _came_again(self, name: str, naas: Collection[str]) -> bool:
+        if self._settings.detach_commands == ():
             return False
+        if self.are_ours:
+            return self._settings.storage_protocol == "fc" and self.is_left(name, naas)
         with self._locks.scan():
             return self.find(name) is not None
 

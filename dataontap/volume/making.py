@@ -61,7 +61,7 @@ class Making:
             is_repeated = True
 
     @contextlib.contextmanager
-    def rolled_back(self, lun: LunRef, released: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    def rolled_back(self, lun: LunRef, released: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
         """Remove the LUN again if this block fails.
 
         It is removed within ``released()``, which has to take the LUN's device off this node first. If that fails,
@@ -116,7 +116,7 @@ class Making:
             raise _with(error, told) from lost
         return found
 
-    def _undo(self, lun: LunRef, released: Callable[[], AbstractContextManager[None]]) -> bool:
+    def _undo(self, lun: LunRef, released: Callable[[], AbstractContextManager[object]]) -> bool:
         """Remove a LUN that was just created, with retries. Returns whether it is gone for certain."""
         self._deadline.allow(self._undo_seconds)
         tries = self._array.tries()

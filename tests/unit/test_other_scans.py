@@ -1,5 +1,6 @@
-"""Configured attach commands see every LUN of the node's igroups: a device that another volume's attach brings up
-between a verb's take-down and the filer's answer is taken down again.
+"""A device that another scan brings up between a verb's take-down and the filer's answer is taken down again.
+
+Configured attach commands of another volume see every LUN of the igroups; so does the kernel over Fibre Channel.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pytest
 from dataontap.client.zapi.api import refusal
 from dataontap.errors import DataOntapError, DeviceError
 from tests.unit.stage import Stage
-from tests.unit.volume import CREATION, METADATA, MIB, PATH, SNAPSHOT, VOLUME
+from tests.unit.volume import CREATION, METADATA, MIB, NODE1, PATH, SNAPSHOT, VOLUME
 
 SCANNED = {"v": 64 * MIB}
 INJECTED = "13001"
@@ -28,7 +29,7 @@ class TestADeviceThatComesAgain:
         another_scans(made, "lun-unmap", **SCANNED)
         made.provider.detach(VOLUME)
         assert (made.groups(PATH), made.host.devices) == ([], {})
-        assert "another volume's attach has brought this device up again; taking it down" in caplog.text
+        assert "another scan has brought this device up again; taking it down" in caplog.text
 
     @pytest.mark.parametrize("api", ["lun-unmap", "lun-destroy"])
     def test_remove(self, made: Stage, api: str) -> None:
@@ -74,6 +75,21 @@ class TestADeviceThatComesAgain:
         assert (made.groups(PATH), made.host.devices) == ([], {})
 
 
+class TestOurOwnHands:
+    @pytest.mark.usefixtures("group_per_node")
+    @pytest.mark.parametrize(("protocol", "is_seen"), [("fc", True), ("iscsi", False)])
+    def test_over_fibre_channel_the_kernel_scans_a_port_that_is_back(
+        self, made: Stage, caplog: pytest.LogCaptureFixture, protocol: str, is_seen: bool
+    ) -> None:
+        made.provider.detach(VOLUME)
+        made.ask("lun-map", {"path": PATH, "initiator-group": NODE1})
+        made.options.update(STORAGE_PROTOCOL=protocol, ISCSI_ATTACH_COMMANDS=None, ISCSI_DETACH_COMMANDS=None)
+        another_scans(made, "lun-unmap", **SCANNED)
+        made.provider.detach(VOLUME)
+        assert made.groups(PATH) == []
+        assert ("another scan has brought this device up again" in caplog.text) == is_seen
+
+
 class TestTheOtherScan:
     @pytest.mark.usefixtures("group_per_node")
     @pytest.mark.parametrize(("verb", "api"), [("detach", "lun-unmap"), ("remove", "lun-destroy")])
@@ -85,7 +101,7 @@ class TestTheOtherScan:
             getattr(made.provider, verb)(VOLUME)
         assert made.groups(PATH) == []
         assert made.clock.now < 11
-        assert "another volume's attach may have brought this device up again" in caplog.text
+        assert "another scan may have brought this device up again" in caplog.text
 
     def test_a_device_that_cannot_be_taken_down_is_no_news(
         self, made: Stage, caplog: pytest.LogCaptureFixture

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dataontap.errors import DataOntapError, DeadlineError, DeviceError, HostError, NoPath
+from dataontap.errors import DataOntapError, DeviceError, NoPath
 from dataontap.host.lun import Wanted
 from dataontap.volume import tag
 from dataontap.volume.moving import is_to_move
@@ -179,21 +179,17 @@ def _take_back(site: Site, placement: Placement) -> None:
 
 
 @contextlib.contextmanager
-def without_device(site: Site, name: str, naas: Collection[str] = ()) -> Iterator[None]:
+def without_device(site: Site, name: str, naas: Collection[str] = ()) -> Iterator[Collection[str]]:
     """Take the volume's device off this node; then run the block, in which the filer unmaps or destroys the LUN.
 
-    Configured commands see every LUN that is mapped for this node: between the two, another volume's attach may
-    bring the device up again. So it is looked for once more. A failure of that is only logged.
+    The block is given the identities that the device had, with ``naas``. Between the two, a scan for other LUNs
+    may bring the device up again, so it is looked for once more.
     """
+    naas = {*naas, *site.records.identities(name), *site.devices.identities(name)}
     take_down(site, name, naas)
-    yield
-    try:
-        with site.deadline.within(WITHDRAWAL_SECONDS):
-            if site.devices.came_again(name):
-                LOG.warning("another volume's attach has brought this device up again; taking it down")
-                take_down(site, name, naas)
-    except (HostError, DeadlineError) as error:
-        LOG.warning("another volume's attach may have brought this device up again: %s", error)
+    yield naas
+    with site.deadline.within(WITHDRAWAL_SECONDS):
+        site.devices.take_down_again(name, naas)
 
 
 def take_down(site: Site, name: str, naas: Collection[str] = ()) -> None:

@@ -24,11 +24,10 @@ def detach(site: Site, volume: Volume) -> None:
     name = volume.name
     with site.locks.volume(name):
         note = site.records.lun(name)
-        naas = {*site.records.identities(name), *site.devices.identities(name)}
         if not site.igroups.private:
             take_down_device(site, name)
             return
-        with without_device(site, name, naas):
+        with without_device(site, name) as naas:
             _withdraw(site, name, note, naas)
 
 

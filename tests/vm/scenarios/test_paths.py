@@ -105,12 +105,18 @@ def test_outage_during_attach(node: Machine, storage: Storage, interfaces: tuple
 
 
 @pytest.mark.usefixtures("own_group")
-@pytest.mark.parametrize("interfaces", [(1,), (1, 2)], ids=["one path", "all paths"])
-def test_paths_go_and_come_during_detach(node: Machine, storage: Storage, interfaces: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("interfaces", "seconds"),
+    [((1,), 2.0), ((1, 2), 2.0), ((1, 2), 1.4)],
+    ids=["one path", "all paths", "all paths, back before the LUN is unmapped"],
+)
+def test_paths_go_and_come_during_detach(
+    node: Machine, storage: Storage, interfaces: tuple[int, ...], seconds: float
+) -> None:
     """Nobody has noticed when it begins, and they come back before it is over: nothing of them stays."""
     storage.make(NAME)
     node.attach(NAME)
-    with outage(storage, *interfaces, after=0.3, seconds=2):
+    with outage(storage, *interfaces, after=0.3, seconds=seconds):
         done = node.script("detach", NAME)
     assert done.status == 0, done.stderr
     assert storage.groups(NAME) == []
